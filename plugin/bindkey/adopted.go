@@ -1,0 +1,139 @@
+package bindkey
+
+import (
+	"reflect"
+	"sync"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+	"gorm.io/plugin/dbresolver"
+)
+
+// adopted is a dbresolver that the application made and installed before the
+// plugin. Its named resolvers are binds, and its global resolver is the
+// default bind; it still picks the pools. A nil *adopted knows nothing.
+type adopted struct {
+	resolver *dbresolver.DBResolver
+	ask      resolverCallbacks
+	opening  sync.Mutex
+}
+
+// adopt finds the application's dbresolver, or returns nil.
+func adopt(db *gorm.DB) (*adopted, error) {
+	plugin, ok := db.Plugins[(&dbresolver.DBResolver{}).Name()]
+	if !ok {
+		return nil, nil
+	}
+	resolver, ok := plugin.(*dbresolver.DBResolver)
+	if !ok {
+		return nil, installError("plugin gorm:db_resolver is a %T, not a *dbresolver.DBResolver", plugin)
+	}
+	if resolver.DB == nil {
+		// Both plugins are in gorm.Config.Plugins, a map: its order is random.
+		if err := resolver.Initialize(db); err != nil {
+			return nil, err
+		}
+	}
+	if resolver.DB.Callback() != db.Callback() {
+		return nil, installError("the dbresolver serves another *gorm.DB; make one for each handle")
+	}
+	a := &adopted{resolver: resolver, ask: callbacksOf(resolver)}
+	if a.ask.source == nil || a.ask.replica == nil {
+		return nil, installError("dbresolver has no callback in this *gorm.DB")
+	}
+	if state := reflect.ValueOf(resolver).Elem(); state.FieldByName("resolvers").Kind() != reflect.Map ||
+		state.FieldByName("global").Kind() != reflect.Pointer {
+		return nil, installError("this version of dbresolver is unknown; register the binds with Plugin.Register")
+	}
+	return a, nil
+}
+
+// named finds a resolver by reflection. dbresolver can't be asked which names
+// it knows: an unknown one falls through to the global resolver, and its
+// policy is called.
+func (a *adopted) named(name string) reflect.Value {
+	return reflect.ValueOf(a.resolver).Elem().FieldByName("resolvers").MapIndex(reflect.ValueOf(name))
+}
+
+func (a *adopted) knows(name string) bool { return a != nil && a.named(name).IsValid() }
+
+// names are all that dbresolver's Use finds: names that were given to
+// Register, and tables of models that were.
+func (a *adopted) names() []string {
+	if a == nil {
+		return nil
+	}
+	var names []string
+	for _, key := range reflect.ValueOf(a.resolver).Elem().FieldByName("resolvers").MapKeys() {
+		names = append(names, key.String())
+	}
+	return names
+}
+
+// bind makes a named resolver a bind, when it is first asked for.
+func (a *adopted) bind(p *Plugin, name string) (*bind, error) {
+	if !a.knows(name) {
+		return nil, nil
+	}
+	a.opening.Lock()
+	defer a.opening.Unlock()
+	if b, ok := p.binds.Load(name); ok {
+		return b.(*bind), nil
+	}
+	b := &bind{plugin: p, key: name}
+	if err := a.open(b); err != nil {
+		return nil, err
+	}
+	p.binds.Store(name, b)
+	return b, nil
+}
+
+// open takes a bind's pools from the resolver of its key, or from the global
+// one for the default bind. Without either, it is the handle's own connection.
+func (a *adopted) open(b *bind) error {
+	handle := b.plugin.db
+	resolver := reflect.ValueOf(a.resolver).Elem().FieldByName("global")
+	if a.knows(b.key) {
+		resolver = a.named(b.key)
+		b.using = map[string]clause.Clause{usingClause: {Expression: dbresolver.Use(b.key)}}
+	}
+	if resolver.IsNil() {
+		return b.open(handle)
+	}
+	resolver = resolver.Elem()
+	pools := map[uintptr]gorm.ConnPool{}
+	_ = a.resolver.Call(func(pool gorm.ConnPool) error {
+		if pointer := reflect.ValueOf(pool); pointer.Kind() == reflect.Pointer {
+			pools[pointer.Pointer()] = pool
+		}
+		return nil
+	})
+	bound := func(field, role string, replica bool) ([]*boundPool, error) {
+		var bound []*boundPool
+		list := resolver.FieldByName(field)
+		for i := 0; i < list.Len(); i++ {
+			pool, ok := gorm.ConnPool(nil), false
+			if pointer := list.Index(i).Elem(); pointer.Kind() == reflect.Pointer {
+				pool, ok = pools[pointer.Pointer()]
+			}
+			if !ok {
+				return nil, installError("bind %q: dbresolver has a pool of an unknown kind; register the bind with Plugin.Register", b.key)
+			}
+			bound = append(bound, newBoundPool(b, b.plugin.realPoolOf(pool, false), roleName(role, i), replica))
+		}
+		return bound, nil
+	}
+	var err error
+	if b.sources, err = bound("sources", "source", false); err != nil {
+		return err
+	}
+	if resolver.FieldByName("sources").Pointer() != resolver.FieldByName("replicas").Pointer() {
+		if b.replicas, err = bound("replicas", "replica", true); err != nil {
+			return err
+		}
+	}
+	b.config.TraceResolverMode = resolver.FieldByName("traceResolverMode").Bool()
+	b.resolver, b.ask = a.resolver, a.ask
+	b.plain = plainHandle(handle, b.sources[0].real.conn)
+	return nil
+}

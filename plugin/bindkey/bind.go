@@ -1,0 +1,128 @@
+package bindkey
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+	"gorm.io/plugin/dbresolver"
+)
+
+// The operations of a statement, in dbresolver's words.
+const (
+	writing = dbresolver.Write
+	reading = dbresolver.Read
+)
+
+// A bind is what a key names: sources and replicas, which are connection pools
+// registered in a dbresolver, and the plain handle that speaks their dialect.
+type bind struct {
+	plugin *Plugin
+	key    string
+	config dbresolver.Config // as registered
+	asked  bool              // registered by the application, not only the default
+
+	sources  []*boundPool
+	replicas []*boundPool // empty: reads go to the sources
+
+	// plain is a handle of this bind alone, without routing: the migrator and
+	// savepoints run on it.
+	plain *gorm.DB
+	// resolver is the dbresolver that picks a pool among several: the bind's
+	// own, or the application's.
+	resolver *dbresolver.DBResolver
+	ask      resolverCallbacks
+	// using is the clause that names the bind in the application's dbresolver.
+	using map[string]clause.Clause
+}
+
+// resolverCallbacks are dbresolver's callbacks: its only way to ask for a pool.
+type resolverCallbacks struct {
+	source  func(*gorm.DB)
+	replica func(*gorm.DB)
+}
+
+func callbacksOf(resolver *dbresolver.DBResolver) resolverCallbacks {
+	return resolverCallbacks{
+		source:  resolver.Callback().Create().Get(resolverCallback),
+		replica: resolver.Callback().Query().Get(resolverCallback),
+	}
+}
+
+// pools are the pools that an operation may go to.
+func (b *bind) pools(op dbresolver.Operation) []*boundPool {
+	if op == reading && len(b.replicas) > 0 {
+		return b.replicas
+	}
+	return b.sources
+}
+
+func (b *bind) transactionPools(readOnly bool) []*boundPool {
+	if readOnly {
+		return b.pools(reading)
+	}
+	return b.pools(writing)
+}
+
+// pick asks dbresolver for the pool of one statement, exactly once. With one
+// pool there is nothing to ask. With dbresolver's TraceResolverMode, the
+// context it returns carries dbresolver's mark for the log.
+func (b *bind) pick(ctx context.Context, op dbresolver.Operation) (*boundPool, context.Context, error) {
+	pools := b.pools(op)
+	if len(pools) == 1 && !b.config.TraceResolverMode {
+		return pools[0], ctx, nil
+	}
+
+	// A scratch statement, since dbresolver's callbacks guess from the
+	// statement's SQL and Settings what the plugin already knows.
+	scratch := scratches.Get().(*gorm.DB)
+	defer scratches.Put(scratch)
+	scratch.Config = b.resolver.DB.Config
+	stmt := scratch.Statement
+	stmt.ConnPool, stmt.Context, stmt.Clauses = nil, ctx, b.using
+	if op == reading {
+		b.ask.replica(scratch)
+	} else {
+		b.ask.source(scratch)
+	}
+	picked, ctx := stmt.ConnPool, stmt.Context
+	stmt.ConnPool, stmt.Context, stmt.Clauses, scratch.Config = nil, nil, nil, nil
+
+	picked = unwrap(picked)
+	for _, pool := range pools {
+		if pool.real.conn == picked {
+			return pool, ctx, nil
+		}
+	}
+	return nil, ctx, fmt.Errorf("%w: the policy of bind %q returned a pool that the bind does not have", ErrForeignPool, b.key)
+}
+
+var scratches = sync.Pool{New: func() any {
+	db := &gorm.DB{Statement: &gorm.Statement{}}
+	db.Statement.DB = db
+	return db
+}}
+
+// source is a pool to write to, as a connection without PrepareStmt.
+func (b *bind) source(ctx context.Context) (*boundPool, error) {
+	pool, _, err := b.pick(ctx, writing)
+	return pool, err
+}
+
+// plainSession is a session of the bind's plain handle on a connection, with
+// the settings of the session that asks.
+func (b *bind) plainSession(db *gorm.DB, conn gorm.ConnPool) *gorm.DB {
+	session := b.plain.Session(&gorm.Session{NewDB: true, Initialized: true, Context: db.Statement.Context, Logger: db.Logger})
+	session.Statement.ConnPool = conn
+	return session
+}
+
+// roleName is a pool's name in errors and statistics: "source", "source-2", …
+func roleName(role string, index int) string {
+	if index == 0 {
+		return role
+	}
+	return fmt.Sprintf("%s-%d", role, index+1)
+}

@@ -1,0 +1,147 @@
+package bindkey
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"net"
+	"sort"
+	"syscall"
+)
+
+// Commit commits the branches in stages: check that each is alive, commit
+// them in order, report. A failure before the first COMMIT has succeeded rolls
+// everything back; one after it is a [*PartialCommitError]. A prepare stage
+// and a decision record would stand between check and commit.
+func (t *transaction) Commit() error {
+	joined, err := t.end()
+	if err != nil {
+		return err
+	}
+	branches := t.commitOrder(joined)
+	if err := t.check(branches); err != nil {
+		return errors.Join(err, rollback(branches))
+	}
+	committed, err := commitInOrder(branches)
+	return report(branches, committed, err)
+}
+
+// commitOrder is the order of the COMMITs: the binds of the option
+// CommitOrder, then those that joined, in the order they did, and the default
+// bind last.
+func (t *transaction) commitOrder(joined []*branch) []*branch {
+	if len(joined) < 2 {
+		return joined
+	}
+	place := func(b *branch) int {
+		for i, key := range t.plugin.order {
+			if key == b.pool.bind.key {
+				return i
+			}
+		}
+		if b.pool.bind == t.plugin.defaultBind() {
+			return len(t.plugin.order) + 1
+		}
+		return len(t.plugin.order)
+	}
+	ordered := append([]*branch(nil), joined...)
+	sort.SliceStable(ordered, func(i, j int) bool { return place(ordered[i]) < place(ordered[j]) })
+	return ordered
+}
+
+// check asks every branch for a sign of life, so that a connection already
+// lost, a cancelled context or an aborted PostgreSQL transaction is found
+// while everything can still be rolled back. One branch alone needs none: its
+// COMMIT tells.
+func (t *transaction) check(branches []*branch) error {
+	if err := t.ctx.Err(); err != nil {
+		return err
+	}
+	if len(branches) < 2 {
+		return nil
+	}
+	for _, b := range branches {
+		rows, err := b.begun.Load().tx.QueryContext(t.ctx, "SELECT 1")
+		if err == nil {
+			for rows.Next() { // to the end: some drivers tell only there
+			}
+			err = errors.Join(rows.Err(), rows.Close())
+		}
+		if err != nil {
+			return &BranchError{Key: b.pool.bind.key, Operation: "check before COMMIT", Err: err}
+		}
+	}
+	return nil
+}
+
+// commitInOrder commits until one fails, and tells how many did not.
+func commitInOrder(branches []*branch) (committed int, err error) {
+	for i, b := range branches {
+		if err := b.begun.Load().tx.Commit(); err != nil {
+			return i, err
+		}
+	}
+	return len(branches), nil
+}
+
+// report rolls back what is left after a failed COMMIT, and says which rows
+// are where.
+func report(branches []*branch, committed int, err error) error {
+	if err == nil {
+		return nil
+	}
+	failed, rest := branches[committed], branches[committed+1:]
+	unknown := lostConnection(err)
+	cause := error(&BranchError{Key: failed.pool.bind.key, Operation: "COMMIT", Err: err})
+	if err := failed.rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) {
+		// database/sql is done with it but where the context ended before COMMIT was sent
+		cause = errors.Join(cause, &BranchError{Key: failed.pool.bind.key, Operation: "ROLLBACK", Err: err})
+	}
+	if err := rollback(rest); err != nil {
+		cause = errors.Join(cause, err)
+	}
+	if committed == 0 && !unknown {
+		return cause
+	}
+	return &PartialCommitError{
+		Committed:  keysOf(branches[:committed]),
+		Failed:     failed.pool.bind.key,
+		Unknown:    unknown,
+		RolledBack: keysOf(rest),
+		Err:        cause,
+	}
+}
+
+func keysOf(branches []*branch) []string {
+	keys := make([]string, len(branches))
+	for i, b := range branches {
+		keys[i] = b.pool.bind.key
+	}
+	return keys
+}
+
+// lostConnection reports whether an error says that the connection went away,
+// so that nobody knows whether the database did what it was asked.
+func lostConnection(err error) bool {
+	var netErr net.Error
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
+		errors.As(err, &netErr) && !errors.Is(err, context.DeadlineExceeded) {
+		return true
+	}
+	var state interface{ SQLState() string } // pgx and lib/pq have it
+	if errors.As(err, &state) {
+		switch code := state.SQLState(); {
+		case len(code) == 5 && code[:2] == "08", code == "57P01", code == "57P02":
+			return true
+		}
+	}
+	for ; err != nil; err = errors.Unwrap(err) {
+		if err.Error() == "invalid connection" { // go-sql-driver/mysql.ErrInvalidConn, without importing it
+			return true
+		}
+	}
+	return false
+}

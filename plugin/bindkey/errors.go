@@ -1,0 +1,222 @@
+package bindkey
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+)
+
+// The sentinels. Each error of this package wraps one of them, so that a
+// program tests with [errors.Is] what went wrong, and with [errors.As] and the
+// typed error beside it which model, key or table it was. No text holds a
+// pointer, a file path, a password or a DSN.
+var (
+	// ErrUnknownBind is in the chain of every [*UnknownBindError].
+	ErrUnknownBind = errors.New("bindkey: unknown bind key")
+	// ErrUnbound is in the chain of every [*UnboundError].
+	ErrUnbound = errors.New("bindkey: no bind key")
+	// ErrConflict is in the chain of every [*ConflictError].
+	ErrConflict = errors.New("bindkey: conflicting bind keys")
+	// ErrInvalidKey is in the chain of every [*InvalidKeyError].
+	ErrInvalidKey = errors.New("bindkey: invalid bind key")
+	// ErrCrossBind is in the chain of every [*CrossBindError].
+	ErrCrossBind = errors.New("bindkey: statement crosses binds")
+	// ErrAmbiguousTable is in the chain of every [*AmbiguousTableError].
+	ErrAmbiguousTable = errors.New("bindkey: table known in several binds")
+	// ErrPartialCommit is in the chain of every [*PartialCommitError].
+	ErrPartialCommit = errors.New("bindkey: transaction committed in part")
+	// ErrInstall says that the plugin can't be installed on this handle, or is
+	// installed already: [gorm.DB.Use] returns it, wrapped in the reason.
+	ErrInstall = errors.New("bindkey: cannot install")
+	// ErrForeignPool says that a statement came with a connection pool that is
+	// neither the plugin's nor a plain one of database/sql, or with the pool of
+	// a handle that was made before the plugin was installed.
+	ErrForeignPool = errors.New("bindkey: connection pool is not the plugin's")
+)
+
+// An UnknownBindError says that a model, a [Use] or a call names a bind that
+// is not registered.
+type UnknownBindError struct {
+	Key   string   // the key that nobody registered
+	Model string   // the model that has it; empty where a Use or a call names it
+	Known []string // the keys that are registered, sorted
+}
+
+func (e *UnknownBindError) Error() string {
+	subject := fmt.Sprintf("bind key %q", e.Key)
+	if e.Model != "" {
+		subject = fmt.Sprintf("model %s has bind key %q, which", e.Model, e.Key)
+	}
+	return fmt.Sprintf("bindkey: %s is not registered (known: %s); register it with Plugin.Register or correct the name",
+		subject, strings.Join(e.Known, ", "))
+}
+
+// Is reports whether target is [ErrUnknownBind].
+func (e *UnknownBindError) Is(target error) bool { return target == ErrUnknownBind }
+
+// An UnboundError says that nothing tells which bind a model or table lives
+// in, and that [Strict] forbids the default bind.
+type UnboundError struct {
+	Model string   // the model without a key; empty where only a table is named
+	Table string   // its table
+	Known []string // the keys that are registered, sorted
+}
+
+func (e *UnboundError) Error() string {
+	subject := "table " + quoted(e.Table)
+	if e.Model != "" {
+		subject = "model " + e.Model
+	}
+	return fmt.Sprintf("bindkey: %s has no bind key, and the plugin is strict (known: %s); give the model a bind tag or a Bind method, name it in Plugin.Register, or choose with bindkey.Use",
+		subject, strings.Join(e.Known, ", "))
+}
+
+// Is reports whether target is [ErrUnbound].
+func (e *UnboundError) Is(target error) bool { return target == ErrUnbound }
+
+// A ConflictError says that one thing was given two different bind keys.
+type ConflictError struct {
+	Subject string  // what has them: a model, a join table, a bind key
+	Claims  []Claim // who says what
+	Way     string  // the way out
+}
+
+// A Claim is one statement about where a model or table lives.
+type Claim struct {
+	Key    string // the bind key
+	Source string // who says so: "method Bind", "tag on field ID", "embedded struct base.Audited", …
+}
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("bindkey: %s has conflicting bind keys: %s; %s", e.Subject, claims(e.Claims), e.Way)
+}
+
+// Is reports whether target is [ErrConflict].
+func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
+
+// An InvalidKeyError says that a model's bind key can't be read: it is empty,
+// its Bind method panics on a zero value, or the tag is on a field that can't
+// carry one.
+type InvalidKeyError struct {
+	Subject string // the model, or what else was given
+	Reason  string // what is wrong, and the way out
+}
+
+func (e *InvalidKeyError) Error() string {
+	return fmt.Sprintf("bindkey: %s: %s", e.Subject, e.Reason)
+}
+
+// Is reports whether target is [ErrInvalidKey].
+func (e *InvalidKeyError) Is(target error) bool { return target == ErrInvalidKey }
+
+// A CrossBindError says that one statement names tables or models of different
+// binds, or that a connection of one bind was given to a statement of another.
+// No database was asked.
+type CrossBindError struct {
+	Claims []Claim // what the statement names, and the bind of each
+	Way    string  // the way out
+}
+
+func (e *CrossBindError) Error() string {
+	return fmt.Sprintf("bindkey: statement crosses binds: %s; %s", claims(e.Claims), e.Way)
+}
+
+// Is reports whether target is [ErrCrossBind].
+func (e *CrossBindError) Is(target error) bool { return target == ErrCrossBind }
+
+// An AmbiguousTableError says that a statement names, without a model, a table
+// that several binds have.
+type AmbiguousTableError struct {
+	Table string   // the table's name
+	Keys  []string // the binds that have one of that name, sorted
+}
+
+func (e *AmbiguousTableError) Error() string {
+	return fmt.Sprintf("bindkey: table %s is known in several binds (%s) and no model says which; name one with db.Model, or choose with bindkey.Use",
+		quoted(e.Table), strings.Join(e.Keys, ", "))
+}
+
+// Is reports whether target is [ErrAmbiguousTable].
+func (e *AmbiguousTableError) Is(target error) bool { return target == ErrAmbiguousTable }
+
+// An OpenError says that a connection of a bind could not be opened. Its text
+// names the bind and the cause, without what the cause says of the DSN.
+type OpenError struct {
+	Key  string // the bind
+	Role string // "source", "source-2", "replica", …
+	Err  error  // what the driver said, as it said it
+
+	text string // Err's text without DSN and password
+}
+
+func (e *OpenError) Error() string {
+	return fmt.Sprintf("bindkey: bind %q: its %s could not be opened: %s", e.Key, e.Role, e.text)
+}
+
+// Unwrap returns the driver's error.
+func (e *OpenError) Unwrap() error { return e.Err }
+
+// A PartialCommitError says that a transaction was committed in some of its
+// databases and not in others: the rows of Committed are there to stay.
+type PartialCommitError struct {
+	Committed  []string // binds whose branch is committed, in the order of their commits
+	Failed     string   // the bind whose COMMIT failed
+	Unknown    bool     // the connection was lost during that COMMIT: Failed may be committed all the same
+	RolledBack []string // binds whose branch was rolled back because of it
+	Err        error    // what the driver said to the COMMIT, and to a ROLLBACK that failed after it
+}
+
+func (e *PartialCommitError) Error() string {
+	var where []string
+	if len(e.Committed) > 0 {
+		where = append(where, fmt.Sprintf("rows of %s are committed", list(e.Committed)))
+	}
+	if e.Unknown {
+		where = append(where, fmt.Sprintf("whether rows of %q are is unknown (the connection was lost during COMMIT)", e.Failed))
+	} else {
+		where = append(where, fmt.Sprintf("rows of %q are not (its COMMIT failed)", e.Failed))
+	}
+	if len(e.RolledBack) > 0 {
+		where = append(where, fmt.Sprintf("rows of %s are rolled back", list(e.RolledBack)))
+	}
+	return fmt.Sprintf("bindkey: transaction committed in part: %s: %v", strings.Join(where, ", "), e.Err)
+}
+
+// Is reports whether target is [ErrPartialCommit].
+func (e *PartialCommitError) Is(target error) bool { return target == ErrPartialCommit }
+
+// Unwrap returns the driver's error.
+func (e *PartialCommitError) Unwrap() error { return e.Err }
+
+// installError wraps ErrInstall in a reason.
+func installError(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{ErrInstall}, args...)...)
+}
+
+func quoted(name string) string { return fmt.Sprintf("%q", name) }
+
+func list(keys []string) string {
+	names := make([]string, len(keys))
+	for i, key := range keys {
+		names[i] = quoted(key)
+	}
+	return strings.Join(names, ", ")
+}
+
+func claims(of []Claim) string {
+	parts := make([]string, len(of))
+	for i, claim := range of {
+		parts[i] = fmt.Sprintf("%s is in %q", claim.Source, claim.Key)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for key := range m {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	return keys
+}

@@ -1,0 +1,175 @@
+package bindkey
+
+import (
+	"reflect"
+	"sort"
+
+	"gorm.io/gorm/schema"
+)
+
+// A relation across binds can't be a foreign key, and its other model must not
+// be created next to the first. GORM leaves a relation out of migrations whose
+// field has IgnoreMigration (migrator/migrator.go), so sever sets it on those
+// that cross, for all models that GORM's migrator can reach from the values.
+func (m migrator) sever(values []any) error {
+	s := severing{migrator: m, seen: map[*schema.Schema]bool{}}
+	return s.values(values)
+}
+
+// withRelated is the values and, after each, those related models across
+// binds that GORM would have added to it in one database: the models that it
+// refers to, and join tables with what they refer to.
+func (m migrator) withRelated(values []any) ([]any, error) {
+	s := severing{migrator: m, seen: map[*schema.Schema]bool{}}
+	if err := s.values(values); err != nil {
+		return nil, err
+	}
+	if m.db.IgnoreRelationshipsWhenMigrating || m.db.Statement.Table != "" { // Table(…) names the table of one model
+		return values, nil
+	}
+	return append(values[:len(values):len(values)], s.related...), nil
+}
+
+// A severing walks the relations of schemas. It changes schemas, which all
+// sessions share: so under a lock, and only what the migrators alone read.
+type severing struct {
+	migrator migrator
+	seen     map[*schema.Schema]bool
+	related  []any
+}
+
+func (s *severing) values(values []any) error {
+	s.migrator.plugin.severing.Lock()
+	defer s.migrator.plugin.severing.Unlock()
+	for _, value := range values {
+		if _, ok := value.(string); ok {
+			continue
+		}
+		parsed, err := s.migrator.plugin.parse(value)
+		if err != nil {
+			return err
+		}
+		if err := s.walk(parsed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *severing) walk(parsed *schema.Schema) error {
+	if s.seen[parsed] {
+		return nil
+	}
+	s.seen[parsed] = true
+	p := s.migrator.plugin
+	home, err := p.strictly(parsed)
+	if err != nil {
+		return err
+	}
+	p.tables.add(parsed.Table, home)
+	for _, rel := range relationsOf(parsed) {
+		if rel.FieldSchema == nil {
+			continue
+		}
+		if rel.JoinTable != nil {
+			err = s.joinTable(rel)
+		} else {
+			err = s.relation(rel)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// relation severs a has-one, has-many or belongs-to relation.
+func (s *severing) relation(rel *schema.Relationship) error {
+	other, err := s.migrator.plugin.strictly(rel.FieldSchema)
+	if err != nil {
+		return err
+	}
+	own, err := s.migrator.plugin.strictly(rel.Schema)
+	if err != nil {
+		return err
+	}
+	if own != other {
+		if !rel.Field.IgnoreMigration {
+			rel.Field.IgnoreMigration = true
+			s.log(rel)
+		}
+		if rel.Type == schema.BelongsTo {
+			s.add(rel.FieldSchema)
+		}
+	}
+	return s.walk(rel.FieldSchema)
+}
+
+// joinTable severs a many2many relation: the join table's two relations share
+// the field that declares it, so each gets a copy of its own, and the join
+// table is added here instead of by GORM.
+func (s *severing) joinTable(rel *schema.Relationship) error {
+	p := s.migrator.plugin
+	owner, err := p.strictly(rel.Schema)
+	if err != nil {
+		return err
+	}
+	other, err := p.strictly(rel.FieldSchema)
+	if err != nil {
+		return err
+	}
+	join, err := p.strictly(rel.JoinTable)
+	if err != nil {
+		return err
+	}
+	if owner != join || other != join {
+		for _, joinRel := range relationsOf(rel.JoinTable) {
+			to, err := p.strictly(joinRel.FieldSchema)
+			if err != nil {
+				return err
+			}
+			if joinRel.Field != nil && joinRel.Schema == rel.JoinTable && joinRel.Field == rel.Field {
+				field := *joinRel.Field
+				field.IgnoreMigration = to != join
+				joinRel.Field = &field
+				if field.IgnoreMigration {
+					s.log(joinRel)
+				}
+			}
+		}
+		rel.Field.IgnoreMigration = true
+		s.add(rel.FieldSchema)
+		s.add(rel.JoinTable)
+	}
+	if err := s.walk(rel.JoinTable); err != nil {
+		return err
+	}
+	return s.walk(rel.FieldSchema)
+}
+
+func (s *severing) add(related *schema.Schema) {
+	s.related = append(s.related, reflect.New(related.ModelType).Interface())
+}
+
+func (s *severing) log(rel *schema.Relationship) {
+	db := s.migrator.db
+	db.Logger.Info(db.Statement.Context, "bindkey: no foreign key for the relation of %s to %s: it would cross databases",
+		schemaName(rel.Schema), schemaName(rel.FieldSchema))
+}
+
+// relationsOf are a schema's relations, those that GORM adds for the other
+// side included, in a fixed order.
+func relationsOf(s *schema.Schema) []*schema.Relationship {
+	s.Relationships.Mux.RLock()
+	defer s.Relationships.Mux.RUnlock()
+	names := make([]string, 0, len(s.Relationships.Relations))
+	for name := range s.Relationships.Relations {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	relations := make([]*schema.Relationship, len(names))
+	for i, name := range names {
+		relations[i] = s.Relationships.Relations[name]
+	}
+	return relations
+}

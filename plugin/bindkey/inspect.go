@@ -1,0 +1,99 @@
+package bindkey
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"gorm.io/plugin/dbresolver"
+)
+
+// Keys are the keys of all binds, sorted. In a handle with a dbresolver of the
+// application's own, they include every name that its Use finds, tables of
+// registered models among them.
+func (p *Plugin) Keys() []string { return p.known() }
+
+// Resolver is the dbresolver that picks the bind's pools, for pool settings of
+// one bind; its DB is a handle of the bind alone, which a migration tool can
+// ask for its *sql.DB. In a handle with a dbresolver of the application's own,
+// it is that one, for every bind it has. It returns an [*UnknownBindError],
+// and [ErrInstall] before the plugin is installed.
+//
+//	resolver, err := plugin.Resolver("analytics")
+//	resolver.SetMaxOpenConns(20)
+func (p *Plugin) Resolver(key string) (*dbresolver.DBResolver, error) {
+	if p.db == nil {
+		return nil, installError("Resolver needs an installed plugin; call db.Use first")
+	}
+	b, err := p.lookup(key, "")
+	if err != nil {
+		return nil, err
+	}
+	return b.resolver, nil
+}
+
+// Ping pings every pool of every bind, and joins the failures; each names its
+// bind and role.
+func (p *Plugin) Ping(ctx context.Context) error {
+	if p.db == nil {
+		return installError("Ping needs an installed plugin; call db.Use first")
+	}
+	var failures []error
+	p.eachPool(func(pool *boundPool) {
+		db, err := pool.GetDBConn()
+		if err == nil {
+			err = db.PingContext(ctx)
+		}
+		if err != nil {
+			failures = append(failures, fmt.Errorf("bindkey: bind %q: its %s does not answer: %w", pool.bind.key, pool.role, err))
+		}
+	})
+	return errors.Join(failures...)
+}
+
+// Stats are the statistics of every pool, by bind key and role: "source",
+// "source-2", …, "replica", "replica-2", …. A pool that has none, since the
+// application supplied it and it is no *sql.DB, is left out.
+func (p *Plugin) Stats() map[string]map[string]sql.DBStats {
+	stats := map[string]map[string]sql.DBStats{}
+	p.eachPool(func(pool *boundPool) {
+		db, err := pool.GetDBConn()
+		if err != nil {
+			return
+		}
+		if stats[pool.bind.key] == nil {
+			stats[pool.bind.key] = map[string]sql.DBStats{}
+		}
+		stats[pool.bind.key][pool.role] = db.Stats()
+	})
+	return stats
+}
+
+// eachPool visits the pools of all binds, sorted by key, sources first.
+func (p *Plugin) eachPool(visit func(*boundPool)) {
+	if p.db == nil {
+		return
+	}
+	for _, key := range p.known() {
+		b, err := p.lookup(key, "")
+		if err != nil {
+			continue
+		}
+		for _, pool := range b.sources {
+			visit(pool)
+		}
+		for _, pool := range b.replicas {
+			visit(pool)
+		}
+	}
+}
+
+// Close closes the pools that the plugin opened. It leaves alone the handle's
+// own connection, and pools that the application supplied (a dialector's Conn,
+// or a dbresolver of its own). The failures are joined.
+func (p *Plugin) Close() error {
+	p.installing.Lock()
+	defer p.installing.Unlock()
+	return p.closeOpened()
+}

@@ -1,0 +1,132 @@
+package bindkey
+
+import (
+	"errors"
+
+	"gorm.io/gorm"
+	"gorm.io/plugin/dbresolver"
+)
+
+// Initialize installs the plugin on a handle: [gorm.DB.Use] calls it, or
+// [gorm.Open] for a plugin in [gorm.Config].Plugins. It opens the registered
+// binds, checks the models of the option [Models], and only then changes the
+// handle; an error leaves it as it was. Sessions of the handle that were made
+// before are not routed, and say so.
+//
+// It returns all mistakes of options and Register joined; [ErrInstall] where
+// there is no bind, or the plugin or another of its kind is installed already;
+// an [*OpenError] for a source or replica that can't be opened; what Check
+// says of the models.
+func (p *Plugin) Initialize(db *gorm.DB) error {
+	p.installing.Lock()
+	defer p.installing.Unlock()
+	if err := p.installable(db); err != nil {
+		return err
+	}
+	adopted, err := adopt(db)
+	if err != nil {
+		return err
+	}
+	if len(p.registered) == 0 && adopted == nil {
+		return installError("no bind is registered; call Plugin.Register, or install your dbresolver before this plugin (db.Use(resolver), then db.Use(bindkey.New()))")
+	}
+
+	p.db, p.adopted = db, adopted
+	for _, step := range []func(*gorm.DB) error{p.open, p.checkModels, p.hook} {
+		if err := step(db); err != nil {
+			_ = p.closeOpened() // what failed is the better error
+			p.uninstall()
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Plugin) checkModels(*gorm.DB) error { return p.Check(p.models...) }
+
+// installable finds what forbids an installation.
+func (p *Plugin) installable(db *gorm.DB) error {
+	if p.db != nil {
+		return installError("this plugin serves another *gorm.DB, or a dbresolver was installed after it (dbresolver initialises plugins again on each source it opens); make one plugin for each handle, and install dbresolver first")
+	}
+	if routedBy(db.ConnPool) != nil {
+		return installError("another bindkey plugin routes this *gorm.DB")
+	}
+	if _, ok := unwrap(db.Statement.ConnPool).(gorm.TxCommitter); ok {
+		return installError("this *gorm.DB is in a transaction")
+	}
+	return errors.Join(p.mistakes...)
+}
+
+func (p *Plugin) uninstall() {
+	p.db, p.adopted, p.own, p.pools = nil, nil, nil, nil
+	p.homes.Range(func(key, _ any) bool { p.homes.Delete(key); return true })
+	p.tables.binds.Range(func(key, _ any) bool { p.tables.binds.Delete(key); return true })
+	p.binds.Range(func(key, b any) bool {
+		closed := b.(*bind)
+		if !closed.asked {
+			p.binds.Delete(key)
+		}
+		closed.sources, closed.replicas, closed.plain, closed.resolver = nil, nil, nil, nil
+		return true
+	})
+}
+
+// hook puts the plugin into the handle's three seams: the callbacks, the
+// connection pool and the dialector.
+func (p *Plugin) hook(db *gorm.DB) error {
+	if err := p.registerCallbacks(db); err != nil {
+		return err
+	}
+	root := newRootPool(p)
+	db.Config.ConnPool = root
+	db.Statement.ConnPool = root
+	db.Config.Dialector = &dialector{Dialector: db.Config.Dialector, plugin: p}
+	for _, b := range p.registered {
+		if b.config.TraceResolverMode {
+			db.Config.Logger = dbresolver.NewResolverModeLogger(db.Config.Logger)
+		}
+	}
+	return nil
+}
+
+// registerCallbacks registers the routing callback in each processor, and
+// takes the name of dbresolver's, which dbresolver's clauses call. GORM runs
+// the callback that was registered first last, of those before "*", so a
+// dbresolver that takes its name back later runs before routing, and is
+// overruled.
+func (p *Plugin) registerCallbacks(db *gorm.DB) error {
+	callbacks := db.Callback()
+	var failures []error
+	register := func(err error) { failures = append(failures, err) }
+
+	create, query, update := callbacks.Create(), callbacks.Query(), callbacks.Update()
+	remove, row, raw := callbacks.Delete(), callbacks.Row(), callbacks.Raw()
+	register(create.Before("*").Register("bindkey:route", p.routeCallback(writeStatement)))
+	register(query.Before("*").Register("bindkey:route", p.routeCallback(readStatement)))
+	register(update.Before("*").Register("bindkey:route", p.routeCallback(writeStatement)))
+	register(remove.Before("*").Register("bindkey:route", p.routeCallback(writeStatement)))
+	register(row.Before("*").Register("bindkey:route", p.routeCallback(rowStatement)))
+	register(raw.Before("*").Register("bindkey:route", p.routeCallback(rawStatement)))
+
+	if p.adopted == nil {
+		register(query.Before("*").Register(resolverCallback, p.chain))
+	} else {
+		register(create.Before("*").Replace(resolverCallback, p.chain))
+		register(query.Before("*").Replace(resolverCallback, p.chain))
+		register(update.Before("*").Replace(resolverCallback, p.chain))
+		register(remove.Before("*").Replace(resolverCallback, p.chain))
+		register(row.Before("*").Replace(resolverCallback, p.chain))
+		register(raw.Before("*").Replace(resolverCallback, p.chain))
+	}
+
+	register(create.Before("gorm:save_before_associations").Register("bindkey:begin_derived", p.beginDerived))
+	register(create.Before("gorm:after_create").Register("bindkey:end_derived", p.endDerived))
+	register(update.Before("gorm:save_before_associations").Register("bindkey:begin_derived", p.beginDerived))
+	register(update.Before("gorm:after_update").Register("bindkey:end_derived", p.endDerived))
+	register(remove.Before("gorm:delete_before_associations").Register("bindkey:begin_derived", p.beginDerived))
+	register(remove.Before("gorm:after_delete").Register("bindkey:end_derived", p.endDerived))
+	register(query.Before("gorm:preload").Register("bindkey:begin_derived", p.beginDerived))
+	register(query.Before("gorm:after_query").Register("bindkey:end_derived", p.endDerived))
+	return errors.Join(failures...)
+}

@@ -1,0 +1,63 @@
+package bindkey
+
+// An Option configures a plugin, in [New]. One that can't be followed shows
+// when the plugin is installed.
+type Option func(*Plugin) error
+
+// Default names the bind where models without a key live. Its key is "main"
+// unless this option names another. If the key is not registered, that bind is
+// the connection that the *gorm.DB was opened with; in a handle with a
+// dbresolver of the application's own, that dbresolver's global resolver.
+func Default(key string) Option {
+	return func(p *Plugin) error {
+		if key == "" {
+			return &InvalidKeyError{Subject: "option Default", Reason: "the bind key is empty"}
+		}
+		p.defaultKey = key
+		return nil
+	}
+}
+
+// Strict makes a model without a key, and a table in db.Table that is not
+// known, an [*UnboundError] instead of sending it to the default bind. A join
+// table has the key of the model that declares it, and raw SQL without known
+// tables still goes to the default bind. Off by default.
+func Strict() Option {
+	return func(p *Plugin) error {
+		p.strict = true
+		return nil
+	}
+}
+
+// Models names the program's models. They are parsed when the plugin is
+// installed, so that all their mistakes show there, joined in one error, and
+// so that raw SQL and Table know their tables from the start. Without it, a
+// table is known once a statement has used its model.
+func Models(models ...any) Option {
+	return func(p *Plugin) error {
+		p.models = append(p.models, models...)
+		return nil
+	}
+}
+
+// TagName names the struct tag that holds a model's key, for programs whose
+// bind tags mean something else. It is "bind" by default.
+func TagName(name string) Option {
+	return func(p *Plugin) error {
+		if name == "" {
+			return &InvalidKeyError{Subject: "option TagName", Reason: "the tag name is empty"}
+		}
+		p.tag = name
+		return nil
+	}
+}
+
+// CommitOrder names the binds whose branches a transaction commits first, in
+// this order. The others follow in the order in which they joined the
+// transaction, and the default bind comes last, unless it is named here.
+func CommitOrder(keys ...string) Option {
+	return func(p *Plugin) error {
+		p.order = append(p.order, keys...)
+		return nil
+	}
+}

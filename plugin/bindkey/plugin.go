@@ -1,0 +1,224 @@
+package bindkey
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+	"sync/atomic"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
+	"gorm.io/plugin/dbresolver"
+)
+
+const (
+	// Name is the plugin's name in [gorm.Config].Plugins.
+	Name = "bindkey"
+	// DefaultKey is the key of the default bind, unless [Default] names another.
+	DefaultKey = "main"
+	// DefaultTagName is the struct tag that holds a model's key, unless
+	// [TagName] names another.
+	DefaultTagName = "bind"
+)
+
+// A Plugin routes every statement of one *gorm.DB to the bind of its model.
+// Make it with [New], register binds, and install it with [gorm.DB.Use]. It
+// serves one handle; its methods are safe for concurrent use once installed.
+type Plugin struct {
+	// set by options and Register, fixed once installed
+	defaultKey string
+	tag        string
+	strict     bool
+	models     []any
+	order      []string // of COMMITs
+	registered []*bind
+	data       map[reflect.Type]string // models given to Register
+	names      map[string][]string     // table names given to Register, folded → keys
+	mistakes   []error                 // of options and Register, told by Initialize
+	setters    []func(gorm.ConnPool)
+
+	db      *gorm.DB // the handle; nil until installed
+	own     *realPool
+	pools   []*realPool
+	adopted *adopted // the application's own dbresolver, or nil
+	lexicon lexicon  // of the handle's dialect, in which raw SQL is written
+
+	binds  sync.Map // key → *bind
+	types  sync.Map // reflect.Type → modelKey
+	homes  sync.Map // *schema.Schema → *home
+	parsed sync.Map // schemas parsed before the plugin is installed
+	tables knownTables
+	used   atomic.Bool // some statement had a Use: the others need not look for one
+
+	installing sync.Mutex
+	severing   sync.Mutex // of relations across binds, in schemas that all sessions share
+}
+
+var _ gorm.Plugin = (*Plugin)(nil)
+
+// New makes a plugin. Without options, the default bind's key is "main", the
+// struct tag is "bind", and models without a key live in the default bind.
+// Mistakes in options show when the plugin is installed.
+func New(options ...Option) *Plugin {
+	p := &Plugin{
+		defaultKey: DefaultKey,
+		tag:        DefaultTagName,
+		data:       map[reflect.Type]string{},
+		names:      map[string][]string{},
+	}
+	for _, option := range options {
+		if err := option(p); err != nil {
+			p.mistakes = append(p.mistakes, err)
+		}
+	}
+	return p
+}
+
+// Name is "bindkey", as [gorm.Plugin] wants.
+func (p *Plugin) Name() string { return Name }
+
+// Register registers a bind: config's sources and replicas, under a key. As in
+// dbresolver, no sources means the handle's own connection, no replicas means
+// that reads go to the sources, and no policy means a random one. data are
+// models, or names of tables, that live there without a tag; a model given
+// here lives here whatever its type says.
+//
+// It returns the plugin, so that calls chain. Mistakes (a key registered
+// twice, or empty; a model given to two binds) show when the plugin is
+// installed; so does a call after that, which registers nothing.
+func (p *Plugin) Register(key string, config dbresolver.Config, data ...any) *Plugin {
+	if p.db != nil {
+		p.db.AddError(installError("bind %q was registered after db.Use; register all binds before", key))
+		return p
+	}
+	b, taken := p.bindNamed(key)
+	switch {
+	case key == "":
+		p.mistake(&InvalidKeyError{Subject: "Plugin.Register", Reason: "the bind key is empty"})
+		return p
+	case taken && b.asked:
+		p.mistake(&ConflictError{Subject: "bind key " + quoted(key), Way: "register each key once, with all its sources and replicas",
+			Claims: []Claim{{Key: key, Source: "one Register"}, {Key: key, Source: "another Register"}}})
+		return p
+	}
+	b.config, b.asked = config, true
+	p.registered = append(p.registered, b)
+	for _, item := range data {
+		p.registerData(key, item)
+	}
+	return p
+}
+
+func (p *Plugin) registerData(key string, item any) {
+	if table, ok := item.(string); ok {
+		p.names[foldTable(table)] = append(p.names[foldTable(table)], key)
+		return
+	}
+	t := modelType(item)
+	if t == nil {
+		p.mistake(&InvalidKeyError{Subject: fmt.Sprintf("Plugin.Register(%q)", key),
+			Reason: fmt.Sprintf("data is a %T, but only models and table names live in a bind", item)})
+		return
+	}
+	if other, ok := p.data[t]; ok && other != key {
+		p.mistake(&ConflictError{Subject: "model " + t.String(), Way: "register it in one bind",
+			Claims: []Claim{{Key: other, Source: "its Register"}, {Key: key, Source: "another Register"}}})
+		return
+	}
+	p.data[t] = key
+}
+
+func (p *Plugin) mistake(err error) { p.mistakes = append(p.mistakes, err) }
+
+// bindNamed finds a bind, or makes it, and tells which.
+func (p *Plugin) bindNamed(key string) (b *bind, found bool) {
+	made := &bind{plugin: p, key: key}
+	actual, found := p.binds.LoadOrStore(key, made)
+	return actual.(*bind), found
+}
+
+// defaultBind is where models without a key live.
+func (p *Plugin) defaultBind() *bind {
+	if b, ok := p.binds.Load(p.defaultKey); ok {
+		return b.(*bind)
+	}
+	b, _ := p.bindNamed(p.defaultKey)
+	return b
+}
+
+// lookup finds the bind of a key; model is for the error.
+func (p *Plugin) lookup(key, model string) (*bind, error) {
+	if b, ok := p.binds.Load(key); ok {
+		return b.(*bind), nil
+	}
+	if key == p.defaultKey {
+		return p.defaultBind(), nil
+	}
+	if b, err := p.adopted.bind(p, key); b != nil || err != nil {
+		return b, err
+	}
+	return nil, &UnknownBindError{Key: key, Model: model, Known: p.known()}
+}
+
+// known are the keys of all binds, sorted.
+func (p *Plugin) known() []string {
+	keys := map[string]bool{p.defaultKey: true}
+	p.binds.Range(func(key, _ any) bool {
+		keys[key.(string)] = true
+		return true
+	})
+	for _, name := range p.adopted.names() {
+		keys[name] = true
+	}
+	return sortedKeys(keys)
+}
+
+// KeyOf is the bind key of a model, given as a struct, a pointer, a slice or
+// an array of them. It asks no database. Before the plugin is installed, it
+// knows the binds registered with the plugin, not those of a dbresolver of the
+// application. It returns the errors that a statement with this model would:
+// [*UnknownBindError], [*ConflictError], [*InvalidKeyError], [*UnboundError].
+func (p *Plugin) KeyOf(model any) (string, error) {
+	s, err := p.parse(model)
+	if err != nil {
+		return "", fmt.Errorf("bindkey: %T is not a model: %w", model, err)
+	}
+	b, err := p.strictly(s)
+	if err != nil {
+		return "", err
+	}
+	return b.key, nil
+}
+
+// Check finds the mistakes of all models at once, joined in one error, for a
+// program's start or its tests, and makes their tables known to raw SQL and
+// Table. The option [Models] does so when the plugin is installed.
+func (p *Plugin) Check(models ...any) error {
+	var mistakes []error
+	for _, model := range models {
+		s, err := p.parse(model)
+		if err != nil {
+			mistakes = append(mistakes, fmt.Errorf("bindkey: %T is not a model: %w", model, err))
+			continue
+		}
+		mistakes = append(mistakes, p.check(s)...)
+	}
+	return errors.Join(mistakes...)
+}
+
+// check makes a schema's table known, and those of its join tables.
+func (p *Plugin) check(s *schema.Schema) (mistakes []error) {
+	schemas := []*schema.Schema{s}
+	for _, rel := range s.Relationships.Many2Many {
+		schemas = append(schemas, rel.JoinTable)
+	}
+	for _, s := range schemas {
+		if b, err := p.strictly(s); err != nil {
+			mistakes = append(mistakes, err)
+		} else {
+			p.tables.add(s.Table, b)
+		}
+	}
+	return mistakes
+}

@@ -1,0 +1,197 @@
+package bindkey
+
+import (
+	"database/sql"
+	"fmt"
+	"reflect"
+
+	"gorm.io/gorm"
+	"gorm.io/plugin/dbresolver"
+)
+
+// A statementKind is what a processor's statements do, as far as routing
+// wants to know.
+type statementKind uint8
+
+const (
+	writeStatement statementKind = iota // Create, Update, Delete
+	readStatement                       // Query
+	rowStatement                        // Row, Rows, Scan
+	rawStatement                        // Exec
+)
+
+// routeCallback is the callback of one processor. GORM has parsed the model
+// when it runs, and nothing has reached a database.
+func (p *Plugin) routeCallback(kind statementKind) func(*gorm.DB) {
+	return func(db *gorm.DB) {
+		if db.Error == nil {
+			if err := p.route(db, kind); err != nil {
+				_ = db.AddError(err)
+			}
+		}
+		if db.Error != nil && kind == rowStatement {
+			if rows, _ := db.Get("rows"); rows == false {
+				db.Statement.Dest = errorRow(db.Error)
+			}
+		}
+	}
+}
+
+// route finds the statement's bind and gives it that bind's pool: a branch in
+// a transaction, else a source or replica that dbresolver picks. In DryRun no
+// policy is asked and no branch begun.
+func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
+	stmt := db.Statement
+	found, err := p.destination(stmt)
+	if err != nil {
+		return err
+	}
+	b := found.bind
+	if db.DryRun && p.explained(db, kind, found) {
+		return errExplained
+	}
+
+	switch pool := unwrap(stmt.ConnPool).(type) {
+	case *rootPool, *boundPool, *usedPool:
+		if pool.(routedPool).owner() != p {
+			return p.foreign(db, kind, b, pool)
+		}
+		var picked *boundPool
+		if db.DryRun {
+			picked = b.sources[0]
+		} else if picked, stmt.Context, err = b.pick(stmt.Context, p.operation(stmt, kind, found)); err != nil {
+			return err
+		}
+		if db.PrepareStmt {
+			picked = picked.prepared
+		}
+		stmt.ConnPool = picked
+	case *transaction:
+		return p.join(db, kind, pool, b)
+	case *branch:
+		return p.join(db, kind, pool.tx, b)
+	case *preparedBranch:
+		return p.join(db, kind, pool.tx, b)
+	default:
+		return p.foreign(db, kind, b, pool)
+	}
+	return nil
+}
+
+// join moves a statement to its bind's branch of the transaction.
+func (p *Plugin) join(db *gorm.DB, kind statementKind, tx *transaction, b *bind) error {
+	if tx.plugin != p {
+		return p.foreign(db, kind, b, tx)
+	}
+	if db.DryRun {
+		return nil
+	}
+	branch, err := tx.branchOf(b)
+	if err != nil {
+		return err
+	}
+	db.Statement.ConnPool = branch.forStatement(db.PrepareStmt)
+	return nil
+}
+
+// operation tells reads, which go to replicas, from writes, as dbresolver
+// does: its Read and Write clauses decide for queries and raw SQL, then
+// locking clauses, then the text of raw SQL.
+func (p *Plugin) operation(stmt *gorm.Statement, kind statementKind, found destination) dbresolver.Operation {
+	if kind == writeStatement {
+		return writing
+	}
+	if _, ok := stmt.Settings.Load(writeSetting); ok {
+		return writing
+	}
+	if found.raw || kind == rawStatement {
+		if _, ok := stmt.Settings.Load(readSetting); ok || found.facts.reads {
+			return reading
+		}
+		return writing
+	}
+	if _, locking := stmt.Clauses["FOR"]; locking {
+		return writing
+	}
+	return reading
+}
+
+// foreign handles a pool that is not the plugin's: a transaction or connection
+// of the application's own stays where it is, if that is where the statement
+// belongs; anything else is an error.
+func (p *Plugin) foreign(db *gorm.DB, kind statementKind, b *bind, pool gorm.ConnPool) error {
+	stmt := db.Statement
+	switch pool.(type) {
+	case *sql.Tx, *sql.Conn:
+		at := p.ownerOf(pool)
+		if at == nil || b.has(at) {
+			return p.unowned(stmt, b, at)
+		}
+		return &CrossBindError{
+			Claims: []Claim{{Key: b.key, Source: "the statement"}, {Key: p.bindsOf(at), Source: fmt.Sprintf("its %T", pool)}},
+			Way:    "let the plugin begin the transaction (db.Transaction, SQLTx), or take the connection from the statement's own bind",
+		}
+	case *sql.DB:
+		if p.adopted == nil && routedBy(db.Config.ConnPool) == p && db.Plugins[resolverCallback] != nil {
+			// A dbresolver that was installed after the plugin has put its own
+			// pool here.
+			stmt.ConnPool = db.Config.ConnPool
+			return p.route(db, kind)
+		}
+		return fmt.Errorf("%w: this *gorm.DB, or the session it comes from, was made before the plugin was installed; make sessions after db.Use(bindkey.New())", ErrForeignPool)
+	default:
+		return fmt.Errorf("%w: it is a %T, which another plugin or the application put into the statement; install that one before bindkey, or give it to a bind as its Conn", ErrForeignPool, pool)
+	}
+}
+
+// unowned allows an application's transaction or connection of a database that
+// no bind has for statements of the default bind, and of the bind of Use.
+func (p *Plugin) unowned(stmt *gorm.Statement, b *bind, at *realPool) error {
+	if at != nil || b == p.defaultBind() || useOf(stmt) != nil {
+		return nil
+	}
+	return &CrossBindError{
+		Claims: []Claim{{Key: b.key, Source: "the statement"}, {Key: p.defaultKey, Source: fmt.Sprintf("its %T, of a database that no bind has", unwrap(stmt.ConnPool))}},
+		Way:    "let the plugin begin the transaction (db.Transaction, SQLTx), or choose with bindkey.Use",
+	}
+}
+
+// ownerOf is the real pool that a transaction or connection of database/sql
+// came from, or nil. Both hold their *sql.DB in a field that GORM's DB reads
+// too (gorm.go).
+func (p *Plugin) ownerOf(conn gorm.ConnPool) *realPool {
+	field := reflect.ValueOf(conn).Elem().FieldByName("db")
+	if !field.IsValid() || field.Kind() != reflect.Pointer {
+		return nil
+	}
+	for _, pool := range p.pools {
+		if db, err := pool.sqlDB(); err == nil && reflect.ValueOf(db).Pointer() == field.Pointer() {
+			return pool
+		}
+	}
+	return nil
+}
+
+func (b *bind) has(at *realPool) bool {
+	for _, pool := range b.sources {
+		if pool.real == at {
+			return true
+		}
+	}
+	for _, pool := range b.replicas {
+		if pool.real == at {
+			return true
+		}
+	}
+	return false
+}
+
+// bindsOf names the first bind that has a real pool.
+func (p *Plugin) bindsOf(at *realPool) string {
+	for _, key := range p.known() {
+		if b, err := p.lookup(key, ""); err == nil && b.has(at) {
+			return key
+		}
+	}
+	return ""
+}

@@ -1,0 +1,183 @@
+package bindkey
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+
+	"gorm.io/gorm"
+)
+
+// A transaction spans binds: its part in one database is a branch, as in XA.
+// It is what Begin returns as a statement's connection pool. No branch begins
+// before its first statement, and several goroutines may use it.
+type transaction struct {
+	onDemand // past GORM's callbacks: the default bind's branch
+	plugin   *Plugin
+	ctx      context.Context // of Begin: it reaches every BEGIN
+	opts     *sql.TxOptions
+	opened   *use // the Use that opened it, which no longer counts inside
+
+	mu         sync.Mutex
+	done       bool
+	branches   []*branch // handed out, begun or not
+	joined     []*branch // begun, in the order of their BEGIN
+	savepoints []string  // set and not rolled back, in order
+}
+
+func newTransaction(p *Plugin, ctx context.Context, opts *sql.TxOptions) *transaction {
+	tx := &transaction{plugin: p, ctx: ctx}
+	tx.finder = tx
+	if opts != nil {
+		kept := *opts // BEGIN comes later
+		tx.opts = &kept
+	}
+	return tx
+}
+
+func (t *transaction) owner() *Plugin { return t.plugin }
+
+func (t *transaction) conn(ctx context.Context) (gorm.ConnPool, error) {
+	b, err := t.branchOf(t.plugin.defaultBind())
+	if err != nil {
+		return nil, err
+	}
+	return b.conn(ctx)
+}
+
+func (t *transaction) GetDBConn() (*sql.DB, error) {
+	b, err := t.branchOf(t.plugin.defaultBind())
+	if err != nil {
+		return nil, err
+	}
+	return b.GetDBConn()
+}
+
+// StmtContext is of gorm.Tx, for the PreparedStmtTX that Session makes; a
+// routed statement never gets here.
+func (t *transaction) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {
+	b, err := t.branchOf(t.plugin.defaultBind())
+	if err != nil {
+		return stmt
+	}
+	return b.StmtContext(ctx, stmt)
+}
+
+// branchOf is the transaction's branch in a bind, begun or not. A bind with
+// several pools picks one, which stays; a bind that shares a real pool with a
+// branch of another shares that branch, since a database such as SQLite would
+// deadlock on itself.
+func (t *transaction) branchOf(b *bind) (*branch, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, branch := range t.branches {
+		if branch.pool.bind == b {
+			return branch, nil
+		}
+	}
+	pools := b.transactionPools(t.readOnly())
+	for _, branch := range t.branches {
+		for _, pool := range pools {
+			if branch.pool.real == pool.real {
+				return branch, nil
+			}
+		}
+	}
+	op := writing
+	if t.readOnly() {
+		op = reading
+	}
+	pool, _, err := b.pick(t.ctx, op)
+	if err != nil {
+		return nil, err
+	}
+	return t.addBranch(pool), nil
+}
+
+// branchAt is the first branch of a transaction, at a pool already picked.
+func (t *transaction) branchAt(pool *boundPool) *branch {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.addBranch(pool)
+}
+
+func (t *transaction) addBranch(pool *boundPool) *branch {
+	b := newBranch(t, pool)
+	t.branches = append(t.branches, b)
+	return b
+}
+
+func (t *transaction) readOnly() bool { return t.opts != nil && t.opts.ReadOnly }
+
+// Rollback rolls every branch back, even if one fails; the failures are
+// joined, each with its bind's name.
+func (t *transaction) Rollback() error {
+	joined, err := t.end()
+	if err != nil {
+		return err
+	}
+	return rollback(joined)
+}
+
+// end closes the transaction for statements, and tells its begun branches.
+func (t *transaction) end() ([]*branch, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.done {
+		return nil, sql.ErrTxDone
+	}
+	t.done = true
+	return t.joined, nil
+}
+
+func rollback(branches []*branch) error {
+	var failures []error
+	for _, b := range branches {
+		if err := b.rollback(); err != nil {
+			failures = append(failures, &BranchError{Key: b.pool.bind.key, Operation: "ROLLBACK", Err: err})
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// SQLTx is the *sql.Tx of the transaction's branch in a bind, for libraries
+// that want one; the branch begins, if it has not. The transaction still owns
+// it: don't commit it. It returns [gorm.ErrInvalidTransaction] where tx is not
+// in a transaction of this plugin, and an [*UnknownBindError].
+func SQLTx(tx *gorm.DB, key string) (*sql.Tx, error) {
+	t := transactionOf(tx)
+	if t == nil {
+		return nil, gorm.ErrInvalidTransaction
+	}
+	b, err := t.plugin.lookup(key, "")
+	if err != nil {
+		return nil, err
+	}
+	br, err := t.branchOf(b)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := br.conn(t.ctx)
+	if err != nil {
+		return nil, err
+	}
+	if sqlTx, ok := conn.(*sql.Tx); ok {
+		return sqlTx, nil
+	}
+	return nil, gorm.ErrInvalidTransaction
+}
+
+// transactionOf is the plugin's transaction that a handle is in, or nil.
+func transactionOf(db *gorm.DB) *transaction {
+	switch pool := unwrap(db.Statement.ConnPool).(type) {
+	case *transaction:
+		return pool
+	case *branch:
+		return pool.tx
+	case *preparedBranch:
+		return pool.tx
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,199 @@
+package bindkey
+
+import (
+	"context"
+	"reflect"
+	"runtime"
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+// Use sends this statement to the bind of a key, whatever its model says, and
+// with it the statements that GORM derives from it for models of the same bind
+// (associations, preloads). It does not hold for hooks, for the callbacks of
+// FindInBatches, or for models of other binds. On Begin and Transaction it
+// begins that bind's branch at once, and holds no further. dbresolver.Use does
+// the same. An unknown key is an [*UnknownBindError], for every finisher.
+//
+//	db.Clauses(bindkey.Use("archive")).Find(&users)
+func Use(key string) clause.Expression { return using(key) }
+
+// dbresolver's own names: of its callback, which its clauses call while the
+// chain is built, and of the clause and the settings that they leave behind.
+// TestNamesOfDBResolver holds them against it.
+const (
+	resolverCallback = "gorm:db_resolver"
+	usingClause      = "gorm:db_resolver:using"
+	writeSetting     = "gorm:db_resolver:write"
+	readSetting      = "gorm:db_resolver:read"
+)
+
+type using string
+
+// Build is of clause.Expression; a Use writes no SQL.
+func (using) Build(clause.Builder) {}
+
+// ModifyStatement is called while the chain is built.
+func (u using) ModifyStatement(stmt *gorm.Statement) {
+	stmt.Clauses[usingClause] = clause.Clause{Expression: &use{key: string(u)}}
+	if p := routedBy(stmt.ConnPool); p != nil {
+		p.chain(stmt.DB)
+	}
+}
+
+// A use is a Use in a statement. Its identity tells the one that opened a
+// transaction, which survives in the statement that Begin returns, from a new
+// one inside.
+type use struct{ key string }
+
+func (*use) Build(clause.Builder) {}
+
+// useOf is the statement's Use, bindkey's or dbresolver's, or nil.
+func useOf(stmt *gorm.Statement) *use {
+	c, ok := stmt.Clauses[usingClause]
+	if !ok {
+		return nil
+	}
+	if u, ok := c.Expression.(*use); ok {
+		return u
+	}
+	u := &use{key: reflect.ValueOf(c.Expression).FieldByName("Use").String()}
+	stmt.Clauses[usingClause] = clause.Clause{Expression: u}
+	return u
+}
+
+// chain stands in the place of dbresolver's callback, which dbresolver.Use,
+// Read and Write call while the chain is built. A Use takes effect on the pool
+// here, since DB, Connection and Begin ask the pool and run no callback. When
+// the statement runs (GORM has then set its BuildClauses), route does the work.
+func (p *Plugin) chain(db *gorm.DB) {
+	stmt := db.Statement
+	if len(stmt.BuildClauses) > 0 {
+		return
+	}
+	u := useOf(stmt)
+	if u == nil {
+		return
+	}
+	p.used.Store(true)
+	switch pool := unwrap(stmt.ConnPool).(type) {
+	case *rootPool, *boundPool:
+		stmt.ConnPool = newUsedPool(p, u)
+	case *usedPool:
+		if pool.use != u {
+			stmt.ConnPool = newUsedPool(p, u)
+		}
+	}
+}
+
+// begunByGORM reports whether a transaction is begun by GORM on its own
+// account, around a finisher of several statements (CreateInBatches, and some
+// of the generics API): the finisher's Use then holds for what it runs inside.
+// Nothing that reaches BeginTx tells, but the stack.
+func begunByGORM() bool {
+	var callers [16]uintptr
+	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers[:])])
+	for {
+		frame, more := frames.Next()
+		switch frame.Function {
+		case gormPackage + "(*DB).Begin", gormPackage + "(*DB).Transaction", gormPackage + "(*PreparedStmtDB).BeginTx":
+		default:
+			if !strings.HasPrefix(frame.Function, ownPackage) {
+				return strings.HasPrefix(frame.Function, gormPackage)
+			}
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
+var (
+	ownPackage  = reflect.TypeOf(usedPool{}).PkgPath() + ".(*usedPool)."
+	gormPackage = reflect.TypeOf(gorm.DB{}).PkgPath() + "."
+)
+
+// A derivation carries a Use from a statement to those that GORM derives from
+// it, in their context: clauses and settings do not reach all of them. It is
+// active while GORM saves, deletes or preloads associations, not while hooks
+// run.
+type derivation struct {
+	owner    *gorm.Statement
+	from, to *bind // derived models of from go to to
+	active   bool
+	outer    context.Context // of the statement, before
+}
+
+type derivationKey struct{}
+
+func derivationOf(stmt *gorm.Statement) *derivation {
+	d, _ := stmt.Context.Value(derivationKey{}).(*derivation)
+	return d
+}
+
+func (d *derivation) enter(stmt *gorm.Statement) {
+	d.outer = stmt.Context
+	stmt.Context = context.WithValue(stmt.Context, derivationKey{}, d)
+}
+
+// derived is the bind that a Use further up sends this statement to: the
+// bind's own, unless a derivation is active.
+func (p *Plugin) derived(stmt *gorm.Statement, own *bind) (*bind, bool) {
+	d := derivationOf(stmt)
+	if d == nil || !d.active {
+		return own, false
+	}
+	if d.from != own {
+		(&derivation{}).enter(stmt)
+		return own, false
+	}
+	(&derivation{owner: stmt, from: d.from, to: d.to}).enter(stmt)
+	return d.to, true
+}
+
+// beginDerived and endDerived are the callbacks around the part of a
+// statement in which GORM derives others.
+func (p *Plugin) beginDerived(db *gorm.DB) {
+	if !p.used.Load() || db.Error != nil || db.Statement.Schema == nil {
+		return
+	}
+	stmt := db.Statement
+	d := derivation{owner: stmt, active: true}
+	if outer := derivationOf(stmt); outer != nil && outer.owner == stmt {
+		d.from, d.to = outer.from, outer.to
+	} else if u := p.effectiveUse(stmt); u != nil {
+		own := p.homeOf(stmt.Schema)
+		to, err := p.lookup(u.key, "")
+		if own.err != nil || err != nil {
+			return
+		}
+		d.from, d.to = own.bind, to
+	} else {
+		return
+	}
+	d.enter(stmt)
+}
+
+func (p *Plugin) endDerived(db *gorm.DB) {
+	if !p.used.Load() {
+		return
+	}
+	if d := derivationOf(db.Statement); d != nil && d.active && d.owner == db.Statement {
+		db.Statement.Context = d.outer
+	}
+}
+
+// effectiveUse is the statement's Use, unless it is the one that opened the
+// transaction around it.
+func (p *Plugin) effectiveUse(stmt *gorm.Statement) *use {
+	u := useOf(stmt)
+	if u == nil {
+		return nil
+	}
+	if tx := transactionOf(stmt.DB); tx != nil && tx.opened == u {
+		return nil
+	}
+	return u
+}

@@ -30,7 +30,11 @@ func adopt(db *gorm.DB) (*adopted, error) {
 	}
 	if resolver.DB == nil {
 		// Both plugins are in gorm.Config.Plugins, a map: its order is random.
-		if err := resolver.Initialize(db); err != nil {
+		plugins := db.Config.Plugins
+		db.Config.Plugins = map[string]gorm.Plugin{} // or each source would be opened with them
+		err := resolver.Initialize(db)
+		db.Config.Plugins = plugins
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"gorm.io/gorm"
@@ -23,8 +24,10 @@ type branch struct {
 
 // A begunBranch is a branch's transaction in its database.
 type begunBranch struct {
-	tx       gorm.Tx
-	prepared gorm.PreparedStmtTX // the same, with the pool's prepared statements
+	tx gorm.Tx
+
+	preparing sync.Once
+	prepared  gorm.PreparedStmtTX // the same, with the pool's prepared statements
 }
 
 // A preparedBranch is a branch for a statement with PrepareStmt.
@@ -64,6 +67,9 @@ func (p *preparedBranch) conn(context.Context) (gorm.ConnPool, error) {
 	if err != nil {
 		return nil, err
 	}
+	begun.preparing.Do(func() {
+		begun.prepared = gorm.PreparedStmtTX{Tx: begun.tx, PreparedStmtDB: p.pool.real.prepared()}
+	})
 	return &begun.prepared, nil
 }
 
@@ -86,7 +92,6 @@ func (b *branch) begin() (*begunBranch, error) {
 		return nil, &BranchError{Key: b.pool.bind.key, Operation: "BEGIN", Err: err}
 	}
 	begun := &begunBranch{tx: tx}
-	begun.prepared = gorm.PreparedStmtTX{Tx: tx, PreparedStmtDB: b.pool.real.stmts}
 	b.begun.Store(begun)
 	b.joinedAt = len(b.tx.savepoints)
 	b.tx.joined = append(b.tx.joined, b)

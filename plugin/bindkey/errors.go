@@ -145,7 +145,7 @@ func (e *AmbiguousTableError) Is(target error) bool { return target == ErrAmbigu
 type OpenError struct {
 	Key  string // the bind
 	Role string // "source", "source-2", "replica", …
-	Err  error  // what the driver said, as it said it
+	Err  error  // what the driver said, as it said it; nil where it was not asked
 
 	text string // Err's text without DSN and password
 }

@@ -2,6 +2,7 @@ package bindkey
 
 import (
 	"reflect"
+	"regexp"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
@@ -40,15 +41,26 @@ func (h *home) keyed() bool { return h.why != ReasonDefault }
 // strictly is the home of a schema where the default bind counts, too: with
 // Strict it does not.
 func (p *Plugin) strictly(s *schema.Schema) (*bind, error) {
-	h := p.homeOf(s)
+	h := p.askHome(s)
 	if h.err == nil && p.strict && !h.keyed() {
 		return nil, &UnboundError{Model: schemaName(s), Table: s.Table, Known: p.known()}
 	}
 	return h.bind, h.err
 }
 
-// homeOf finds the home of a schema, once per schema.
+// homeOf finds the home of a statement's schema, once per schema.
 func (p *Plugin) homeOf(s *schema.Schema) *home {
+	h := p.askHome(s)
+	if h.err != nil || h.keyed() {
+		return h
+	}
+	return p.remember(s, h)
+}
+
+// askHome is homeOf for who only asks. That a schema has no key is then not
+// remembered: SetupJoinTable may yet make it the join table of a model that
+// has one.
+func (p *Plugin) askHome(s *schema.Schema) *home {
 	if found, ok := p.homes.Load(s); ok {
 		return found.(*home)
 	}
@@ -57,38 +69,57 @@ func (p *Plugin) homeOf(s *schema.Schema) *home {
 		return h // a mistake is not remembered: a bind may be registered later
 	}
 	h.claim = Claim{Key: h.bind.key, Source: "model " + schemaName(s)}
-	if h.keyed() {
+	if !h.keyed() {
+		return h
+	}
+	if p.db != nil { // else the table's name is not yet that of the handle's NamingStrategy
 		p.tables.add(s.Table, h.bind)
 	}
+	return p.remember(s, h)
+}
+
+func (p *Plugin) remember(s *schema.Schema, h *home) *home {
 	found, _ := p.homes.LoadOrStore(s, h)
 	return found.(*home)
 }
 
 // findHome weighs what is said of a schema: Register's data, the type's own
 // key, the relation that declares it as a join table, a registered table name.
+// A registered name is the last of these, since two binds may each have a
+// table of that name.
 func (p *Plugin) findHome(s *schema.Schema) *home {
 	if key, ok := p.data[s.ModelType]; ok {
 		return p.homeAt(key, ReasonRegistered, schemaName(s))
 	}
-	key := p.keyOfType(s.ModelType)
-	if key.err != nil {
-		return &home{err: key.err}
+	own := p.ownKey(s)
+	if own.err != nil {
+		return &home{err: own.err}
 	}
-	if declared := p.joinTableHome(s, key); declared != nil {
+	if declared := p.joinTableHome(s); declared != nil {
 		return declared
 	}
-	if key.key != "" {
-		return p.homeAt(key.key, key.why, schemaName(s))
+	if own.key != "" {
+		return p.homeAt(own.key, own.why, schemaName(s))
 	}
-	if keys := p.names[foldTable(s.Table)]; len(keys) > 1 {
+	if keys := p.registeredNames(s); len(keys) > 1 {
 		return &home{err: &AmbiguousTableError{Table: s.Table, Keys: keys}}
 	} else if len(keys) == 1 {
 		return p.homeAt(keys[0], ReasonRegistered, schemaName(s))
 	}
-	if p.adopted.knows(s.Table) {
-		return p.homeAt(s.Table, ReasonRegistered, schemaName(s))
-	}
 	return &home{bind: p.defaultBind(), why: ReasonDefault}
+}
+
+// registeredNames are the keys under which the name of a schema's table was
+// registered, sorted.
+func (p *Plugin) registeredNames(s *schema.Schema) []string {
+	keys := map[string]bool{}
+	for _, key := range p.names[foldTable(s.Table)] {
+		keys[key] = true
+	}
+	if len(keys) == 0 && p.adopted.knows(s.Table) {
+		keys[s.Table] = true
+	}
+	return sortedKeys(keys)
 }
 
 func (p *Plugin) homeAt(key string, why Reason, model string) *home {
@@ -97,15 +128,14 @@ func (p *Plugin) homeAt(key string, why Reason, model string) *home {
 }
 
 // joinTableHome finds the home of a schema that some model declares as the
-// join table of a many2many relation, and is nil for any other: it lives with
-// the model that declares it, unless a tag on the many2many field, or the key
-// of a model given to SetupJoinTable, says otherwise. GORM makes one relation
-// per side, so both sides may declare the same table, and must agree.
-func (p *Plugin) joinTableHome(s *schema.Schema, own modelKey) *home {
+// join table of a many2many relation, and is nil for any other. GORM makes one
+// relation per side, so both sides may declare the same table, with a join
+// model or without, and must agree.
+func (p *Plugin) joinTableHome(s *schema.Schema) *home {
 	var (
 		joins  bool
 		claims []Claim
-		homes  []*home
+		best   *home
 	)
 	for _, owner := range neighbours(s) {
 		// Another goroutine may still be parsing the neighbour's relations;
@@ -118,31 +148,19 @@ func (p *Plugin) joinTableHome(s *schema.Schema, own modelKey) *home {
 				continue
 			}
 			joins = joins || rel.JoinTable == s
-			source := "field " + owner.Name + "." + rel.Name
-			key, tagged := rel.Field.Tag.Lookup(p.tag)
-			switch {
-			case tagged:
-				homes = append(homes, p.homeAt(key, ReasonTag, source))
-			case own.key == "":
-				declarer := *p.homeOf(owner)
-				if declarer.why != ReasonDefault {
-					declarer.why = ReasonJoinTable
+			for _, declared := range p.declaredHomes(owner, rel) {
+				if declared.err != nil {
+					return declared
 				}
-				homes = append(homes, &declarer)
-			default:
-				continue // the join model's own key says otherwise
+				claims = append(claims, declared.claim)
+				if best == nil || declared.why == ReasonTag && best.why != ReasonTag || declared.keyed() && !best.keyed() {
+					best = declared
+				}
 			}
-			if err := homes[len(homes)-1].err; err != nil {
-				return &home{err: err}
-			}
-			claims = append(claims, Claim{Key: homes[len(homes)-1].bind.key, Source: source})
 		}
 	}
-	if !joins || len(homes) == 0 {
+	if !joins {
 		return nil
-	}
-	if own.key != "" {
-		claims = append(claims, Claim{Key: own.key, Source: own.source})
 	}
 	for _, claim := range claims {
 		if claim.Key != claims[0].Key {
@@ -150,18 +168,75 @@ func (p *Plugin) joinTableHome(s *schema.Schema, own modelKey) *home {
 				Way: "put the same " + p.tag + " tag on the many2many fields of both models"}}
 		}
 	}
-	return homes[0]
+	return best
 }
+
+// declaredHomes are where a many2many relation puts its join table: with the
+// relation's owner, unless a tag on the field, the key of a model given to
+// SetupJoinTable, or a table name given to Register says otherwise. The first
+// two must agree.
+func (p *Plugin) declaredHomes(owner *schema.Schema, rel *schema.Relationship) (homes []*home) {
+	field := "field " + owner.Name + "." + rel.Name
+	add := func(h *home, source string) {
+		if h.err == nil {
+			h.claim = Claim{Key: h.bind.key, Source: source}
+		}
+		homes = append(homes, h)
+	}
+	if key, ok := p.data[rel.JoinTable.ModelType]; ok {
+		model := schemaName(rel.JoinTable)
+		add(p.homeAt(key, ReasonRegistered, model), "model "+model)
+		return homes
+	}
+	if key, tagged := rel.Field.Tag.Lookup(p.tag); tagged && key != "" {
+		add(p.homeAt(key, ReasonTag, "of "+field), field)
+	} else if tagged {
+		add(&home{err: &InvalidKeyError{Subject: "join table of " + field,
+			Reason: "the " + p.tag + " tag is empty; name a registered bind"}}, field)
+	}
+	if own := p.ownKey(rel.JoinTable); own.err != nil {
+		add(&home{err: own.err}, field)
+	} else if own.key != "" {
+		model := schemaName(rel.JoinTable)
+		add(p.homeAt(own.key, own.why, model), "model "+model+" ("+own.source+")")
+	}
+	if len(homes) > 0 {
+		return homes
+	}
+	if keys := p.registeredNames(rel.JoinTable); len(keys) == 1 {
+		add(p.homeAt(keys[0], ReasonRegistered, schemaName(rel.JoinTable)), "table "+quoted(rel.JoinTable.Table))
+		return homes
+	}
+	declarer := *p.askHome(owner)
+	if declarer.err == nil && declarer.keyed() {
+		declarer.why = ReasonJoinTable
+	}
+	add(&declarer, field)
+	return homes
+}
+
+// ownKey is the key that a schema's type has.
+func (p *Plugin) ownKey(s *schema.Schema) modelKey {
+	if generated(s) {
+		return modelKey{}
+	}
+	return p.keyOfType(s.ModelType)
+}
+
+// generated reports whether GORM made a join table's type by reflection: one
+// without a name, to whose schema GORM gave one (schema/relationship.go). The
+// fields of such a type are copies of those of either side, tags included, so
+// their bind tags say nothing of the join table.
+func generated(s *schema.Schema) bool { return s.ModelType.Name() == "" && s.Name != "" }
 
 // neighbours are the schemas that a join table's schema refers to: GORM gives
 // it a belongs-to relation to either side (schema/relationship.go).
 func neighbours(s *schema.Schema) []*schema.Schema {
-	s.Relationships.Mux.RLock()
-	defer s.Relationships.Mux.RUnlock()
 	var found []*schema.Schema
-	for _, rel := range s.Relationships.Relations {
-		if rel.Schema == s && rel.Type == schema.BelongsTo && rel.FieldSchema != nil && rel.FieldSchema != s &&
-			(len(found) == 0 || found[0] != rel.FieldSchema) {
+	seen := map[*schema.Schema]bool{s: true}
+	for _, rel := range relationsOf(s) {
+		if rel.Schema == s && rel.Type == schema.BelongsTo && rel.FieldSchema != nil && !seen[rel.FieldSchema] {
+			seen[rel.FieldSchema] = true
 			found = append(found, rel.FieldSchema)
 		}
 	}
@@ -171,19 +246,42 @@ func neighbours(s *schema.Schema) []*schema.Schema {
 // parse is GORM's own parser, with the handle's schema cache, where models
 // given to SetupJoinTable are.
 func (p *Plugin) parse(model any) (*schema.Schema, error) {
+	if modelType(model) == nil {
+		return nil, schema.ErrUnsupportedDataType // GORM's parser would print the value, or panic
+	}
 	if p.db == nil {
-		return schema.Parse(model, &p.parsed, schema.NamingStrategy{})
+		parsed, err := schema.Parse(model, &p.parsed, schema.NamingStrategy{})
+		return parsed, shortened(err)
 	}
 	stmt := gorm.Statement{DB: p.db}
 	err := stmt.Parse(model)
-	return stmt.Schema, err
+	return stmt.Schema, shortened(err)
+}
+
+// A parseError is an error of GORM's parser, without the import paths and
+// pointers in its text.
+type parseError struct{ error }
+
+func (e parseError) Error() string {
+	return withoutImportPaths(address.ReplaceAllString(e.error.Error(), ""))
+}
+
+var address = regexp.MustCompile(`:? *0x[0-9a-f]+`)
+
+func (e parseError) Unwrap() error { return e.error }
+
+func shortened(err error) error {
+	if err == nil {
+		return nil
+	}
+	return parseError{err}
 }
 
 // schemaName keeps names short: "models.User", never an import path; the types
 // of generated join tables have no name of their own.
 func schemaName(s *schema.Schema) string {
-	if s.ModelType.Name() == "" {
+	if generated(s) {
 		return "of join table " + quoted(s.Table)
 	}
-	return s.ModelType.String()
+	return typeName(s.ModelType)
 }

@@ -2,6 +2,7 @@ package bindkey
 
 import (
 	"errors"
+	"reflect"
 
 	"gorm.io/gorm"
 	"gorm.io/plugin/dbresolver"
@@ -18,6 +19,9 @@ import (
 // an [*OpenError] for a source or replica that can't be opened; what Check
 // says of the models.
 func (p *Plugin) Initialize(db *gorm.DB) error {
+	if openedByResolver(db) {
+		return nil
+	}
 	p.installing.Lock()
 	defer p.installing.Unlock()
 	if err := p.installable(db); err != nil {
@@ -43,6 +47,16 @@ func (p *Plugin) Initialize(db *gorm.DB) error {
 }
 
 func (p *Plugin) checkModels(*gorm.DB) error { return p.Check(p.models...) }
+
+// openedByResolver reports whether the handle is a source that a dbresolver is
+// opening at the moment, with the plugins of its own handle: those of
+// gorm.Config.Plugins, of which it is one. The plugin is initialised on that
+// handle in its turn.
+func openedByResolver(db *gorm.DB) bool {
+	resolver, ok := db.Plugins[resolverCallback].(*dbresolver.DBResolver)
+	return ok && resolver.DB != nil && resolver.DB.Callback() != db.Callback() &&
+		reflect.ValueOf(resolver.DB.Plugins).Pointer() == reflect.ValueOf(db.Plugins).Pointer()
+}
 
 // installable finds what forbids an installation.
 func (p *Plugin) installable(db *gorm.DB) error {

@@ -1,10 +1,14 @@
 package bindkey
 
 import (
-	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"gorm.io/gorm/schema"
@@ -26,26 +30,53 @@ type modelKey struct {
 	err    error
 }
 
+// A typeKey is what is remembered of one type: what its Bind method said, and
+// the key that results. Only the second is found anew where two goroutines ask
+// at once, since it is read without calling the type's code.
+type typeKey struct {
+	asking sync.Once
+	method modelKey
+	read   atomic.Pointer[modelKey]
+}
+
 // keyOfType reads the key of a model's type, once per type. Only the tag name
 // differs between plugins, so the cache is the plugin's.
 func (p *Plugin) keyOfType(t reflect.Type) modelKey {
-	if known, ok := p.types.Load(t); ok {
-		return known.(modelKey)
+	known := p.typeKeyOf(t)
+	if key := known.read.Load(); key != nil {
+		return *key
 	}
-	key := keyReader{tag: p.tag}.read(t)
-	p.types.Store(t, key)
+	key := keyReader{plugin: p}.read(t)
+	known.read.Store(&key)
 	return key
+}
+
+func (p *Plugin) typeKeyOf(t reflect.Type) *typeKey {
+	known, ok := p.types.Load(t)
+	if !ok {
+		known, _ = p.types.LoadOrStore(t, &typeKey{})
+	}
+	return known.(*typeKey)
+}
+
+// methodOf is what a type's Bind method says, declared or promoted. It is
+// asked once per type.
+func (p *Plugin) methodOf(t reflect.Type) modelKey {
+	known := p.typeKeyOf(t)
+	known.asking.Do(func() { known.method = bindMethod(t) })
+	return known.method
 }
 
 // A keyReader reads keys by reflection: GORM's own parser skips blank and
 // unexported fields (schema/schema.go), so its schema does not have them all.
 type keyReader struct {
-	tag  string
-	seen []reflect.Type // the types around this one, against structs that embed themselves
+	plugin *Plugin
+	seen   []reflect.Type // the types around this one, against structs that embed themselves
 }
 
 // read applies the order of evidence inside one type: the Bind method, then
-// the type's own tags, then the embedded structs.
+// the type's own tags, then the embedded structs. What overrides the embedded
+// structs also overrides their mistakes: that is the way out of them.
 func (r keyReader) read(t reflect.Type) modelKey {
 	for _, outer := range r.seen {
 		if outer == t {
@@ -57,19 +88,11 @@ func (r keyReader) read(t reflect.Type) modelKey {
 		return modelKey{}
 	}
 
-	method, err := bindMethod(t)
-	if err != nil {
-		return modelKey{err: err}
-	}
+	method := r.plugin.methodOf(t)
 	tagged, err := r.ownTags(t)
-	if err != nil {
+	if err := errors.Join(method.err, err); err != nil {
 		return modelKey{err: err}
 	}
-	embedded, err := r.embedded(t)
-	if err != nil {
-		return modelKey{err: err}
-	}
-
 	own := tagged
 	if method.key != "" {
 		own = append([]modelKey{method}, tagged...)
@@ -78,12 +101,23 @@ func (r keyReader) read(t reflect.Type) modelKey {
 		return modelKey{err: conflict(t, own,
 			"keep one of them (a tag does not override an embedded struct's Bind method: declare a Bind method instead)")}
 	}
-	if len(tagged) == 0 && differ(embedded) && (method.key == "" || mayBePromoted(method, embedded)) {
-		return modelKey{err: conflict(t, embedded, "give the model a tag, or name it in Plugin.Register")}
-	}
-	switch {
-	case len(own) > 0:
+	if len(tagged) > 0 || method.key != "" && !r.mayBePromoted(t, method) {
 		return own[0]
+	}
+
+	embedded, err := r.embedded(t)
+	switch {
+	case err != nil:
+		return modelKey{err: err}
+	case differ(embedded):
+		way := "give the model a tag or a Bind method of its own, or name it in Plugin.Register"
+		if method.key != "" {
+			way = fmt.Sprintf("to keep the key of its Bind method, tag the model `%s:%q`; for another, declare a Bind method, or name the model in Plugin.Register",
+				r.plugin.tag, method.key)
+		}
+		return modelKey{err: conflict(t, embedded, way)}
+	case method.key != "":
+		return method
 	case len(embedded) > 0:
 		return embedded[0]
 	default:
@@ -92,84 +126,111 @@ func (r keyReader) read(t reflect.Type) modelKey {
 }
 
 // bindMethod asks the type's Bind method, on a zero value.
-func bindMethod(t reflect.Type) (key modelKey, err error) {
+func bindMethod(t reflect.Type) (key modelKey) {
+	if t.Kind() == reflect.Interface && t.Implements(binderType) {
+		return modelKey{err: &InvalidKeyError{Subject: "interface " + typeName(t),
+			Reason: "it has a Bind method, but is nil in a zero value, on which Bind is asked; embed a struct instead"}}
+	}
 	binder, ok := reflect.New(t).Interface().(Binder)
 	if !ok {
-		return modelKey{}, nil
+		return modelKey{}
 	}
 	defer func() {
 		if recover() != nil {
-			err = &InvalidKeyError{Subject: "model " + t.String(),
-				Reason: "its Bind method panics on a zero value; it is asked once per type, so it must not depend on the receiver"}
+			key = modelKey{err: &InvalidKeyError{Subject: "model " + typeName(t),
+				Reason: "its Bind method panics on a zero value; it is asked once per type, so it must not depend on the receiver, nor on an embedded pointer, which is nil there"}}
 		}
 	}()
 	name := binder.Bind()
 	if name == "" {
-		return modelKey{}, &InvalidKeyError{Subject: "model " + t.String(),
-			Reason: "its Bind method returns an empty key on a zero value; it is asked once per type, so it must not depend on the receiver"}
+		return modelKey{err: &InvalidKeyError{Subject: "model " + typeName(t),
+			Reason: "its Bind method returns an empty key on a zero value; it is asked once per type, so it must not depend on the receiver"}}
 	}
-	return modelKey{key: name, why: ReasonMethod, source: "method Bind"}, nil
+	return modelKey{key: name, why: ReasonMethod, source: "method Bind"}
+}
+
+// promotesBind reports whether a model that embeds t may get a Bind method from it.
+func promotesBind(t reflect.Type) bool {
+	return t.Implements(binderType) || reflect.PointerTo(t).Implements(binderType)
 }
 
 // ownTags reads the tags on the type's own fields. A tag on a many2many field
-// is about the join table (see joinTableOf), not about the model.
-func (r keyReader) ownTags(t reflect.Type) ([]modelKey, error) {
-	var keys []modelKey
+// is about the join table (see joinTableHome), not about the model.
+func (r keyReader) ownTags(t reflect.Type) (keys []modelKey, err error) {
+	tag := r.plugin.tag
 	for i := 0; i < t.NumField(); i++ {
 		field := t.Field(i)
-		name, ok := field.Tag.Lookup(r.tag)
+		name, ok := field.Tag.Lookup(tag)
 		if !ok {
 			continue
 		}
 		settings := schema.ParseTagSetting(field.Tag.Get("gorm"), ";")
-		if _, many2many := settings["MANY2MANY"]; many2many {
+		if settings["MANY2MANY"] != "" {
 			continue
 		}
-		if isRelation(field, settings) {
-			return nil, &InvalidKeyError{Subject: "model " + t.String(), Reason: fmt.Sprintf(
-				"field %s has a %s tag, but it is a relation: put the tag on %s", field.Name, r.tag, elem(field.Type))}
+		switch {
+		case isRelation(field, settings):
+			err = errors.Join(err, &InvalidKeyError{Subject: "model " + typeName(t), Reason: fmt.Sprintf(
+				"field %s has a %s tag, but it is a relation: put the tag on %s", field.Name, tag, typeName(related(field.Type)))})
+		case name == "":
+			err = errors.Join(err, &InvalidKeyError{Subject: "model " + typeName(t), Reason: fmt.Sprintf(
+				"the %s tag on field %s is empty; name a registered bind", tag, field.Name)})
+		default:
+			keys = append(keys, modelKey{key: name, why: ReasonTag, source: "tag on field " + field.Name})
 		}
-		if name == "" {
-			return nil, &InvalidKeyError{Subject: "model " + t.String(), Reason: fmt.Sprintf(
-				"the %s tag on field %s is empty; name a registered bind", r.tag, field.Name)}
-		}
-		keys = append(keys, modelKey{key: name, why: ReasonTag, source: "tag on field " + field.Name})
 	}
-	return keys, nil
+	return keys, err
 }
 
-// embedded reads the keys of the structs that t embeds, in Go's sense or in
-// GORM's (`gorm:"embedded"`): GORM makes their columns the model's own.
-func (r keyReader) embedded(t reflect.Type) ([]modelKey, error) {
-	var keys []modelKey
+// embedded reads the keys of what t embeds: structs, in Go's sense or in
+// GORM's (`gorm:"embedded"`), since GORM makes their columns the model's own;
+// and whatever else Go promotes a Bind method from.
+func (r keyReader) embedded(t reflect.Type) (keys []modelKey, err error) {
 	for i := 0; i < t.NumField(); i++ {
 		field := t.Field(i)
-		if !isEmbedded(field, schema.ParseTagSetting(field.Tag.Get("gorm"), ";")) {
-			continue
+		inner, of := modelKey{}, elem(field.Type)
+		if isEmbedded(field, schema.ParseTagSetting(field.Tag.Get("gorm"), ";")) {
+			inner = r.read(of)
+		} else if field.Anonymous && promotesBind(of) {
+			inner = r.plugin.methodOf(of)
 		}
-		inner := r.read(elem(field.Type))
 		if inner.err != nil {
-			return nil, inner.err
-		}
-		if inner.key != "" {
+			err = errors.Join(err, inner.err)
+		} else if inner.key != "" {
 			keys = append(keys, modelKey{key: inner.key, why: ReasonEmbedded,
-				source: fmt.Sprintf("embedded struct %s (%s)", elem(field.Type), inner.source)})
+				source: fmt.Sprintf("embedded struct %s (%s)", typeName(of), inner.source)})
 		}
 	}
-	return keys, nil
+	return keys, err
 }
 
-// mayBePromoted reports whether the method set's Bind can be that of an
-// embedded struct. Reflection can't tell a promoted method from a declared
-// one, so a method that agrees with one of two embedded structs that disagree
-// proves nothing.
-func mayBePromoted(method modelKey, embedded []modelKey) bool {
-	for _, key := range embedded {
-		if key.key == method.key {
-			return true
+// mayBePromoted reports whether the Bind method of t can be that of something
+// it embeds. Reflection can't tell a promoted method from a declared one, but
+// one that says something else is not promoted, nor is one that two embedded
+// types declare, since Go then promotes neither.
+func (r keyReader) mayBePromoted(t reflect.Type, method modelKey) bool {
+	declared, agree := 0, false
+	for _, of := range embeddedBinders(t) {
+		if len(embeddedBinders(of)) == 0 {
+			declared++
+		}
+		agree = agree || r.plugin.methodOf(of).key == method.key
+	}
+	return agree && declared < 2
+}
+
+// embeddedBinders are the types that t embeds, in Go's sense, with a Bind
+// method.
+func embeddedBinders(t reflect.Type) (binders []reflect.Type) {
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	for i := 0; i < t.NumField(); i++ {
+		if field := t.Field(i); field.Anonymous && promotesBind(elem(field.Type)) {
+			binders = append(binders, elem(field.Type))
 		}
 	}
-	return false
+	return binders
 }
 
 func differ(keys []modelKey) bool {
@@ -182,48 +243,89 @@ func differ(keys []modelKey) bool {
 }
 
 func conflict(t reflect.Type, keys []modelKey, way string) error {
-	err := &ConflictError{Subject: "model " + t.String(), Way: way}
+	err := &ConflictError{Subject: "model " + typeName(t), Way: way}
 	for _, key := range keys {
 		err.Claims = append(err.Claims, Claim{Key: key.key, Source: key.source})
 	}
 	return err
 }
 
+// isEmbedded reports whether GORM makes the columns of a field's struct the
+// model's own (schema/field.go), or would if it looked at unexported fields.
 func isEmbedded(field reflect.StructField, settings map[string]string) bool {
-	if _, ok := settings["EMBEDDED"]; ok {
-		return elem(field.Type).Kind() == reflect.Struct
+	t := elem(field.Type)
+	if t.Kind() != reflect.Struct {
+		return false
 	}
-	return field.Anonymous && elem(field.Type).Kind() == reflect.Struct && !isColumn(field.Type)
+	if _, ok := settings["EMBEDDED"]; ok {
+		return true
+	}
+	pointer := reflect.PointerTo(t)
+	if !field.Anonymous || t.ConvertibleTo(timeType) || pointer.Implements(valuerType) {
+		return false
+	}
+	if pointer.Implements(dataType) {
+		switch schema.DataType(reflect.New(t).Interface().(schema.GormDataTypeInterface).GormDataType()) {
+		case schema.Time, schema.Bytes:
+			return false
+		}
+	}
+	return true
 }
 
 // isRelation reports whether GORM makes the field a relation: a struct, or a
 // slice of structs, that is no column and not embedded.
 func isRelation(field reflect.StructField, settings map[string]string) bool {
-	_, ignored := settings["-"]
-	_, serialized := settings["SERIALIZER"]
-	if ignored || serialized || !field.IsExported() || isEmbedded(field, settings) || isColumn(field.Type) {
+	for _, setting := range []string{"SERIALIZER", "JSON", "TYPE"} {
+		if _, ok := settings[setting]; ok {
+			return false
+		}
+	}
+	ignored := strings.ToLower(strings.TrimSpace(settings["-"]))
+	if ignored == "-" || ignored == "all" || !field.IsExported() || isEmbedded(field, settings) || isColumn(field.Type) {
 		return false
 	}
-	t := elem(field.Type)
-	if t.Kind() == reflect.Slice || t.Kind() == reflect.Array {
-		t = elem(t.Elem())
-	}
+	t := related(field.Type)
 	return t.Kind() == reflect.Struct && !isColumn(t)
 }
 
 var (
-	valuerType  = reflect.TypeOf((*driver.Valuer)(nil)).Elem()
-	scannerType = reflect.TypeOf((*sql.Scanner)(nil)).Elem()
-	dataType    = reflect.TypeOf((*schema.GormDataTypeInterface)(nil)).Elem()
-	timeType    = reflect.TypeOf(time.Time{})
+	binderType     = reflect.TypeOf((*Binder)(nil)).Elem()
+	valuerType     = reflect.TypeOf((*driver.Valuer)(nil)).Elem()
+	serializerType = reflect.TypeOf((*schema.SerializerInterface)(nil)).Elem()
+	dataType       = reflect.TypeOf((*schema.GormDataTypeInterface)(nil)).Elem()
+	timeType       = reflect.TypeOf(time.Time{})
 )
 
-// isColumn reports whether GORM stores a struct of this type in one column.
+// isColumn reports whether GORM stores a value of this type in one column.
 func isColumn(t reflect.Type) bool {
 	t = elem(t)
 	pointer := reflect.PointerTo(t)
-	return t.ConvertibleTo(timeType) || pointer.Implements(valuerType) || pointer.Implements(scannerType) || pointer.Implements(dataType)
+	return t.ConvertibleTo(timeType) || pointer.Implements(valuerType) || pointer.Implements(serializerType) || pointer.Implements(dataType)
 }
+
+// related is the type that a relation's field refers to.
+func related(t reflect.Type) reflect.Type {
+	t = elem(t)
+	if t.Kind() == reflect.Slice || t.Kind() == reflect.Array {
+		t = elem(t.Elem())
+	}
+	return t
+}
+
+// typeName is a type's name for error messages: "models.User", without the
+// import paths that reflection puts into the names of generic types.
+func typeName(t reflect.Type) string {
+	if t.Name() == "" && t.Kind() == reflect.Struct {
+		return "struct{…}"
+	}
+	return withoutImportPaths(t.String())
+}
+
+func withoutImportPaths(text string) string { return importPath.ReplaceAllString(text, "$1") }
+
+// importPath is the part of a qualified name that a source file does not show.
+var importPath = regexp.MustCompile(`(?:[\w.~+-]+/)+([\w~+-]+\.\w)`)
 
 // elem is the type behind pointers.
 func elem(t reflect.Type) reflect.Type {

@@ -115,10 +115,10 @@ func (m migrator) changeIn(b *bind, call func(gorm.Migrator) error) error {
 	}
 	defer func() {
 		for _, pool := range b.sources {
-			pool.real.stmts.Close()
+			pool.real.forget()
 		}
 		for _, pool := range b.replicas {
-			pool.real.stmts.Close()
+			pool.real.forget()
 		}
 	}()
 	return call(inner)

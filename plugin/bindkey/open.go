@@ -47,8 +47,10 @@ func (p *Plugin) realPoolOf(conn gorm.ConnPool, opened bool) *realPool {
 			return known
 		}
 	}
-	pool := &realPool{conn: conn, opened: opened,
-		stmts: gorm.NewPreparedStmtDB(conn, p.db.PrepareStmtMaxSize, p.db.PrepareStmtTTL)}
+	maxSize, ttl := p.db.PrepareStmtMaxSize, p.db.PrepareStmtTTL
+	pool := &realPool{conn: conn, opened: opened, store: func() *gorm.PreparedStmtDB {
+		return gorm.NewPreparedStmtDB(conn, maxSize, ttl)
+	}}
 	p.pools = append(p.pools, pool)
 	return pool
 }

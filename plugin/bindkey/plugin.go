@@ -1,6 +1,7 @@
 package bindkey
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"reflect"
@@ -86,10 +87,10 @@ func (p *Plugin) Name() string { return Name }
 //
 // It returns the plugin, so that calls chain. Mistakes (a key registered
 // twice, or empty; a model given to two binds) show when the plugin is
-// installed; so does a call after that, which registers nothing.
+// installed. A call after that registers nothing, and logs an error.
 func (p *Plugin) Register(key string, config dbresolver.Config, data ...any) *Plugin {
 	if p.db != nil {
-		p.db.AddError(installError("bind %q was registered after db.Use; register all binds before", key))
+		p.db.Logger.Error(context.Background(), "%v", installError("bind %q was registered after db.Use; register all binds before", key))
 		return p
 	}
 	b, taken := p.bindNamed(key)

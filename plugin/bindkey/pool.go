@@ -3,6 +3,8 @@ package bindkey
 import (
 	"context"
 	"database/sql"
+	"sync"
+	"sync/atomic"
 
 	"gorm.io/gorm"
 )
@@ -13,7 +15,30 @@ import (
 type realPool struct {
 	conn   gorm.ConnPool
 	opened bool // by the plugin, so that Close closes it
-	stmts  *gorm.PreparedStmtDB
+
+	store   func() *gorm.PreparedStmtDB // makes stmts once: each starts a goroutine (internal/lru)
+	stmts   atomic.Pointer[gorm.PreparedStmtDB]
+	storing sync.Mutex
+}
+
+// prepared is the pool's store of prepared statements.
+func (r *realPool) prepared() *gorm.PreparedStmtDB {
+	if stmts := r.stmts.Load(); stmts != nil {
+		return stmts
+	}
+	r.storing.Lock()
+	defer r.storing.Unlock()
+	if r.stmts.Load() == nil {
+		r.stmts.Store(r.store())
+	}
+	return r.stmts.Load()
+}
+
+// forget closes the prepared statements, which may not fit the tables any more.
+func (r *realPool) forget() {
+	if stmts := r.stmts.Load(); stmts != nil {
+		stmts.Close()
+	}
 }
 
 // sqlDB is the *sql.DB behind the pool.
@@ -245,18 +270,29 @@ type boundPool struct {
 	plugin   *Plugin
 	bind     *bind
 	real     *realPool
-	role     string     // "source", "source-2", "replica", …
-	replica  bool       // a read's pool, where no transaction begins
-	prepared *boundPool // the same with prepared statements
+	role     string // "source", "source-2", "replica", …
+	replica  bool   // a read's pool, where no transaction begins
+	prepares bool   // the statements are prepared
+	prepared atomic.Pointer[boundPool]
 }
 
 func newBoundPool(b *bind, real *realPool, role string, replica bool) *boundPool {
-	pool := boundPool{ConnPool: real.conn, plugin: b.plugin, bind: b, real: real, role: role, replica: replica}
-	prepared := pool
-	prepared.ConnPool = real.stmts
-	pool.prepared = &prepared
-	prepared.prepared = &prepared
-	return &pool
+	return &boundPool{ConnPool: real.conn, plugin: b.plugin, bind: b, real: real, role: role, replica: replica}
+}
+
+// forStatement is the pool as a statement's: the same with prepared
+// statements, which is made once, if it wants them.
+func (b *boundPool) forStatement(prepare bool) *boundPool {
+	if !prepare {
+		return b
+	}
+	if prepared := b.prepared.Load(); prepared != nil {
+		return prepared
+	}
+	prepared := newBoundPool(b.bind, b.real, b.role, b.replica)
+	prepared.ConnPool, prepared.prepares = b.real.prepared(), true
+	b.prepared.CompareAndSwap(nil, prepared)
+	return b.prepared.Load()
 }
 
 func (b *boundPool) owner() *Plugin { return b.plugin }
@@ -272,7 +308,7 @@ func (b *boundPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.Conn
 	if b.replica {
 		return tx, nil // an application's Begin on the result of a query
 	}
-	return tx.branchAt(b).forStatement(b.prepared == b), nil
+	return tx.branchAt(b).forStatement(b.prepares), nil
 }
 
 func (b *boundPool) GetDBConn() (*sql.DB, error) { return b.real.sqlDB() }

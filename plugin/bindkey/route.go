@@ -56,16 +56,16 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 		if pool.(routedPool).owner() != p {
 			return p.foreign(db, kind, b, pool)
 		}
+		if routedBy(db.Config.ConnPool) != p {
+			return errStale // the session shares the handle's statement, but not its Config
+		}
 		var picked *boundPool
 		if db.DryRun {
 			picked = b.sources[0]
 		} else if picked, stmt.Context, err = b.pick(stmt.Context, p.operation(stmt, kind, found)); err != nil {
 			return err
 		}
-		if db.PrepareStmt {
-			picked = picked.prepared
-		}
-		stmt.ConnPool = picked
+		stmt.ConnPool = picked.forStatement(db.PrepareStmt)
 	case *transaction:
 		return p.join(db, kind, pool, b)
 	case *branch:
@@ -82,6 +82,9 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 func (p *Plugin) join(db *gorm.DB, kind statementKind, tx *transaction, b *bind) error {
 	if tx.plugin != p {
 		return p.foreign(db, kind, b, tx)
+	}
+	if routedBy(db.Config.ConnPool) != p {
+		return errStale
 	}
 	if db.DryRun {
 		return nil
@@ -116,6 +119,8 @@ func (p *Plugin) operation(stmt *gorm.Statement, kind statementKind, found desti
 	return reading
 }
 
+var errStale = fmt.Errorf("%w: this *gorm.DB, or the session it comes from, was made before the plugin was installed; make sessions after db.Use(bindkey.New())", ErrForeignPool)
+
 // foreign handles a pool that is not the plugin's: a transaction or connection
 // of the application's own stays where it is, if that is where the statement
 // belongs; anything else is an error.
@@ -138,7 +143,7 @@ func (p *Plugin) foreign(db *gorm.DB, kind statementKind, b *bind, pool gorm.Con
 			stmt.ConnPool = db.Config.ConnPool
 			return p.route(db, kind)
 		}
-		return fmt.Errorf("%w: this *gorm.DB, or the session it comes from, was made before the plugin was installed; make sessions after db.Use(bindkey.New())", ErrForeignPool)
+		return errStale
 	default:
 		return fmt.Errorf("%w: it is a %T, which another plugin or the application put into the statement; install that one before bindkey, or give it to a bind as its Conn", ErrForeignPool, pool)
 	}

@@ -1,0 +1,437 @@
+package bindkey_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+	"gorm.io/plugin/dbresolver"
+
+	"github.com/gormbind/gormbind/plugin/bindkey"
+)
+
+func openPlain(t *testing.T, dialector gorm.Dialector, config *gorm.Config) *gorm.DB {
+	t.Helper()
+	config.Logger = logger.Discard
+	db, err := gorm.Open(dialector, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closeDB(db) })
+	return db
+}
+
+// failingDialector can't be opened, and says why with its DSN, as drivers do.
+type failingDialector struct {
+	gorm.Dialector
+	DSN string
+}
+
+func (d failingDialector) Initialize(*gorm.DB) error {
+	return fmt.Errorf("dial %s with password=hunter2: refused", d.DSN)
+}
+
+func TestInstallErrors(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name string) gorm.Dialector { return sqlite.Open(filepath.Join(dir, name)) }
+	good := dbresolver.Config{Sources: []gorm.Dialector{file("good.db")}}
+	for name, c := range map[string]struct {
+		plugin *bindkey.Plugin
+		is     error
+		says   string
+	}{
+		"no bind":          {bindkey.New(), bindkey.ErrInstall, "Plugin.Register"},
+		"key twice":        {bindkey.New().Register("a", good).Register("a", good), bindkey.ErrConflict, `"a"`},
+		"empty key":        {bindkey.New().Register("", good), bindkey.ErrInvalidKey, "empty"},
+		"empty default":    {bindkey.New(bindkey.Default("")).Register("a", good), bindkey.ErrInvalidKey, "Default"},
+		"empty tag name":   {bindkey.New(bindkey.TagName("")).Register("a", good), bindkey.ErrInvalidKey, "TagName"},
+		"data of no model": {bindkey.New().Register("a", good, 42), bindkey.ErrInvalidKey, "int"},
+		"model in two binds": {bindkey.New().Register("a", good, &Team{}).
+			Register("b", good, Team{}), bindkey.ErrConflict, "Team"},
+		"unknown key of a model": {bindkey.New(bindkey.Models(&LogEntry{})).Register("a", good), bindkey.ErrUnknownBind, "analytics"},
+		"several mistakes": {bindkey.New(bindkey.Models(&LogEntry{}, &Note{})).Register("a", good),
+			bindkey.ErrUnknownBind, "archive"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := openPlain(t, file("main.db"), &gorm.Config{})
+			err := db.Use(c.plugin)
+			if !errors.Is(err, c.is) || !strings.Contains(fmt.Sprint(err), c.says) {
+				t.Errorf("err = %v", err)
+			}
+			if err := db.AutoMigrate(&Team{}); err != nil { // the handle is as it was
+				t.Errorf("the handle is broken: %v", err)
+			}
+			if err := db.First(&Team{}).Error; !errors.Is(err, gorm.ErrRecordNotFound) {
+				t.Errorf("the handle is broken: %v", err)
+			}
+		})
+	}
+	t.Run("a source that can't be opened", func(t *testing.T) {
+		for role, config := range map[string]dbresolver.Config{
+			"source":    {Sources: []gorm.Dialector{failingDialector{file("x.db"), "postgres://u:hunter2@host/db"}}},
+			"source-2":  {Sources: []gorm.Dialector{file("x.db"), failingDialector{file("x.db"), "postgres://u:hunter2@host/db"}}},
+			"replica":   {Replicas: []gorm.Dialector{failingDialector{file("x.db"), "u:hunter2@tcp(host)/db"}}},
+			"replica-2": {Replicas: []gorm.Dialector{file("x.db"), sqlite.Open(filepath.Join(dir, "no", "such", "folder.db"))}},
+		} {
+			var log strings.Builder
+			db := openPlain(t, file("main.db"), &gorm.Config{})
+			db.Config.Logger = logger.New(printer{&log}, logger.Config{LogLevel: logger.Info})
+			err := db.Use(bindkey.New().Register("good", good).Register("broken", config))
+			var opening *bindkey.OpenError
+			if !errors.As(err, &opening) || opening.Key != "broken" || opening.Role != role || opening.Err == nil {
+				t.Errorf("%s: %v", role, err)
+			}
+			for _, secret := range []string{"hunter2", "host", dir} {
+				if strings.Contains(fmt.Sprint(err)+log.String(), secret) {
+					t.Errorf("%s: the error tells %q: %v\n%s", role, secret, err, log.String())
+				}
+			}
+		}
+	})
+	t.Run("another dialect", func(t *testing.T) {
+		db := openPlain(t, file("main.db"), &gorm.Config{})
+		err := db.Use(bindkey.New().Register("other", dbresolver.Config{Sources: []gorm.Dialector{otherDialect{file("x.db")}}}))
+		var opening *bindkey.OpenError
+		if !errors.As(err, &opening) || !strings.Contains(err.Error(), "dialect") {
+			t.Errorf("err = %v", err)
+		}
+	})
+	t.Run("twice", func(t *testing.T) {
+		db := openPlain(t, file("main.db"), &gorm.Config{})
+		plugin := bindkey.New().Register("a", good)
+		if err := db.Use(plugin); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Use(plugin); !errors.Is(err, gorm.ErrRegistered) {
+			t.Errorf("the same handle again: %v", err)
+		}
+		if err := openPlain(t, file("second.db"), &gorm.Config{}).Use(plugin); !errors.Is(err, bindkey.ErrInstall) {
+			t.Errorf("another handle: %v", err)
+		}
+		var log strings.Builder
+		db.Config.Logger = logger.New(printer{&log}, logger.Config{LogLevel: logger.Error})
+		if plugin.Register("late", good); !strings.Contains(log.String(), "after db.Use") || len(plugin.Keys()) != 2 {
+			t.Errorf("Register after Use: %q, keys %v", log.String(), plugin.Keys())
+		}
+	})
+	t.Run("in a transaction", func(t *testing.T) {
+		db := openPlain(t, file("main.db"), &gorm.Config{})
+		tx := db.Begin()
+		defer tx.Rollback()
+		if err := tx.Use(bindkey.New().Register("a", good)); !errors.Is(err, bindkey.ErrInstall) {
+			t.Errorf("err = %v", err)
+		}
+	})
+}
+
+type printer struct{ *strings.Builder }
+
+func (p printer) Printf(format string, args ...any) { fmt.Fprintf(p, format, args...) }
+
+type otherDialect struct{ gorm.Dialector }
+
+func (otherDialect) Name() string { return "other" }
+
+func TestInstallThroughConfig(t *testing.T) {
+	for way, plugins := range map[string]func(w *world) map[string]gorm.Plugin{
+		"the plugin": func(w *world) map[string]gorm.Plugin {
+			w.registerAll()
+			return map[string]gorm.Plugin{"anything": w.plugin}
+		},
+		"the plugin and a dbresolver, in any order": func(w *world) map[string]gorm.Plugin {
+			return map[string]gorm.Plugin{"bindkey": w.plugin, "gorm:db_resolver": dbresolver.
+				Register(dbresolver.Config{Sources: []gorm.Dialector{w.dialector("analytics")}}, "analytics").
+				Register(dbresolver.Config{Sources: []gorm.Dialector{w.dialector("archive")}}, "archive")}
+		},
+	} {
+		for range [8]int{} { // map order is random
+			t.Run(way, func(t *testing.T) {
+				w := &world{T: t, dir: t.TempDir(), plugin: bindkey.New()}
+				for _, name := range worldFiles {
+					w.must(os.WriteFile(w.file(name), seededFiles(t)[name], 0o600))
+				}
+				db := openPlain(t, w.dialector("main"), &gorm.Config{Plugins: plugins(w)})
+				var log LogEntry
+				w.must(db.Clauses(dbresolver.Write).First(&log).Error)
+				if log.Origin != "analytics" {
+					t.Errorf("%s answered", log.Origin)
+				}
+				w.must(w.plugin.Close())
+			})
+		}
+	}
+}
+
+// A dbresolver that is installed after the plugin opens its sources with the
+// handle's plugins, which is an error; where it has none to open, the plugin
+// keeps routing.
+func TestDBResolverAfterThePlugin(t *testing.T) {
+	for _, prepare := range []bool{false, true} {
+		w := newWorld(t, worldConfig{gorm: gorm.Config{PrepareStmt: prepare}})
+		err := w.db.Use(dbresolver.Register(dbresolver.Config{Sources: []gorm.Dialector{w.dialector("archive")}}))
+		if !errors.Is(err, bindkey.ErrInstall) || !strings.Contains(err.Error(), "install dbresolver first") {
+			t.Errorf("err = %v", err)
+		}
+		supplied := w.plain["archive"].ConnPool
+		w.must(w.db.Use(dbresolver.Register(dbresolver.Config{}, &User{}).
+			Register(dbresolver.Config{Sources: []gorm.Dialector{resolverPool{w.dialector("archive"), supplied}}})))
+		for _, c := range readCases() {
+			if c.name == "dbresolver.Use" || c.name == "chained on a Row" {
+				continue
+			}
+			t.Run(fmt.Sprintf("%s, PrepareStmt %v", c.name, prepare), func(t *testing.T) {
+				testRead(t, w, mode{run: func(db *gorm.DB, statement func(*gorm.DB)) { statement(db) }}, c)
+			})
+		}
+		changed := w.changes(func() {
+			w.must(w.db.Create(&User{Name: "u", Logs: []LogEntry{{Event: "e"}}}).Error)
+			w.must(w.db.Exec("DELETE FROM notes WHERE id = 1").Error)
+			w.must(w.db.Create(&Team{}).Error)
+		})
+		if changed != "analytics.logs archive.notes main.teams main.users" {
+			t.Errorf("changed %s", changed)
+		}
+	}
+}
+
+// resolverPool opens with a pool, without plugins.
+type resolverPool struct {
+	gorm.Dialector
+	pool gorm.ConnPool
+}
+
+func (d resolverPool) Initialize(db *gorm.DB) error {
+	db.Config.Plugins = nil
+	db.ConnPool = d.pool
+	return nil
+}
+
+func TestSessionsMadeBefore(t *testing.T) {
+	for _, prepare := range []bool{false, true} {
+		var before []*gorm.DB
+		w := newWorld(t, worldConfig{gorm: gorm.Config{PrepareStmt: prepare}, install: func(w *world) {
+			before = append(before, w.db.Session(&gorm.Session{}), w.db.Debug(), w.db.WithContext(context.Background()))
+			w.registerAll()
+		}})
+		for _, stale := range before {
+			if changed := w.changes(func() {
+				for name, err := range map[string]error{
+					"First":  stale.First(&User{}).Error,
+					"Create": stale.Create(&User{Name: "x"}).Error,
+					"Exec":   stale.Exec("DELETE FROM logs").Error,
+					"Row":    stale.Raw("SELECT 1").Row().Err(),
+				} {
+					if !errors.Is(err, bindkey.ErrForeignPool) || !strings.Contains(err.Error(), "before the plugin") {
+						t.Errorf("%s: %v", name, err)
+					}
+				}
+			}); changed != "" {
+				t.Errorf("changed %s", changed)
+			}
+		}
+	}
+}
+
+func TestTwoHandlesAreIndependent(t *testing.T) {
+	a := newWorld(t, worldConfig{})
+	b := newWorld(t, worldConfig{install: func(w *world) {
+		w.plugin.Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{w.dialector("archive")}})
+		w.plugin.Register("archive", dbresolver.Config{Sources: []gorm.Dialector{w.dialector("analytics")}})
+	}})
+	var log LogEntry
+	a.must(a.db.First(&log).Error)
+	if log.Origin != "analytics-replica" {
+		t.Errorf("%s answered", log.Origin)
+	}
+	log = LogEntry{}
+	b.must(b.db.First(&log).Error)
+	if log.Origin != "archive" {
+		t.Errorf("%s answered", log.Origin)
+	}
+}
+
+type initializedPlugin struct{ times int }
+
+func (*initializedPlugin) Name() string { return "initialized" }
+
+func (p *initializedPlugin) Initialize(*gorm.DB) error { p.times++; return nil }
+
+// Sources are opened with the handle's configuration, but not with its
+// plugins, clause builders and prepared statements.
+func TestSourcesHaveMapsOfTheirOwn(t *testing.T) {
+	earlier := &initializedPlugin{}
+	w := newWorld(t, worldConfig{
+		gorm: gorm.Config{PrepareStmt: true},
+		install: func(w *world) {
+			w.must(w.db.Use(earlier))
+			w.registerAll()
+		},
+	})
+	if earlier.times != 1 {
+		t.Errorf("the earlier plugin was initialised %d times", earlier.times)
+	}
+	var log LogEntry
+	w.must(w.db.Session(&gorm.Session{PrepareStmt: true}).First(&log).Error)
+	if log.Origin != "analytics-replica" {
+		t.Errorf("%s answered", log.Origin)
+	}
+}
+
+func TestModelsWithoutKeyStayInTheApplicationsDBResolver(t *testing.T) {
+	w := newWorld(t, worldConfig{install: func(w *world) {
+		w.must(w.db.Use(dbresolver.
+			Register(dbresolver.Config{Sources: []gorm.Dialector{w.dialector("archive")}}, &Team{}, "archive").
+			Register(dbresolver.Config{Sources: []gorm.Dialector{w.dialector("analytics")}}, "analytics")))
+	}})
+	var team Team
+	w.must(w.db.First(&team).Error)
+	if team.Origin != "archive" {
+		t.Errorf("%s answered", team.Origin)
+	}
+	var origins []string
+	w.must(w.db.Raw("SELECT origin FROM teams").Scan(&origins).Error)
+	if origins[0] != "archive" {
+		t.Errorf("%s answered", origins[0])
+	}
+	type stranger struct{ ID uint }
+	if key, err := w.plugin.KeyOf(&stranger{}); key != "main" || err != nil {
+		t.Errorf("%s, %v", key, err)
+	}
+}
+
+func TestIntrospection(t *testing.T) {
+	w, _ := policyWorld(t, gorm.Config{})
+	if keys := fmt.Sprint(w.plugin.Keys()); keys != "[analytics archive main]" {
+		t.Error(keys)
+	}
+	stats := w.plugin.Stats()
+	var roles []string
+	for _, key := range w.plugin.Keys() {
+		for _, role := range []string{"source", "source-2", "replica", "replica-2"} {
+			if _, ok := stats[key][role]; ok {
+				roles = append(roles, key+" "+role)
+			}
+		}
+	}
+	if got := fmt.Sprint(roles); got != "[analytics source analytics source-2 analytics replica analytics replica-2 archive source main source]" {
+		t.Error(got)
+	}
+	w.must(w.plugin.Ping(context.Background()))
+	w.must(w.plugin.Close())
+	err := w.plugin.Ping(context.Background())
+	for _, name := range []string{`"analytics": its source `, `"analytics": its source-2 `, `"analytics": its replica `, `"analytics": its replica-2 `, `"archive": its source `} {
+		if !strings.Contains(fmt.Sprint(err), name) {
+			t.Errorf("%s is not named: %v", name, err)
+		}
+	}
+	if strings.Contains(fmt.Sprint(err), `"main"`) {
+		t.Errorf("the handle's own connection was closed: %v", err)
+	}
+	if _, err := w.plugin.Resolver("nowhere"); !errors.Is(err, bindkey.ErrUnknownBind) {
+		t.Errorf("Resolver: %v", err)
+	}
+}
+
+func TestCloseLeavesSuppliedPools(t *testing.T) {
+	w := newWorld(t, worldConfig{install: func(w *world) {
+		w.plugin.Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{sqlite.New(sqlite.Config{Conn: w.plain["analytics"].ConnPool})}})
+		w.plugin.Register("archive", dbresolver.Config{Sources: []gorm.Dialector{w.dialector("archive")}})
+	}})
+	w.must(w.plugin.Close())
+	w.must(w.plain["analytics"].First(&LogEntry{}).Error)
+	w.must(w.db.First(&LogEntry{}).Error)
+	if err := w.db.First(&Note{}).Error; err == nil {
+		t.Error("archive is open after Close")
+	}
+}
+
+// The handle of a bind's dbresolver works, and is that bind alone.
+func TestResolver(t *testing.T) {
+	w := newWorld(t, worldConfig{})
+	for key, want := range map[string]string{"main": "main-replica", "analytics": "analytics-replica", "archive": "archive"} {
+		resolver, err := w.plugin.Resolver(key)
+		w.must(err)
+		var user User
+		w.must(resolver.DB.First(&user).Error)
+		if user.Origin != want {
+			t.Errorf("%s answered, want %s", user.Origin, want)
+		}
+		db, err := resolver.DB.DB()
+		w.must(err)
+		if origin := originOf(db); origin != key {
+			t.Errorf("DB is %s, want %s", origin, key)
+		}
+		if changed := w.changes(func() { w.must(resolver.DB.Create(&Team{Name: "x"}).Error) }); changed != key+".teams" {
+			t.Errorf("changed %s", changed)
+		}
+	}
+}
+
+func TestPoolSettings(t *testing.T) {
+	set := func(p *bindkey.Plugin) *bindkey.Plugin {
+		return p.SetMaxOpenConns(7).SetMaxIdleConns(3).SetConnMaxLifetime(time.Hour).SetConnMaxIdleTime(time.Minute)
+	}
+	check := func(t *testing.T, w *world, want int) {
+		t.Helper()
+		for key, roles := range w.plugin.Stats() {
+			for role, stats := range roles {
+				if stats.MaxOpenConnections != want {
+					t.Errorf("%s of %s: %d connections at most, want %d", role, key, stats.MaxOpenConnections, want)
+				}
+			}
+		}
+	}
+	before := newWorld(t, worldConfig{install: func(w *world) {
+		w.registerAll()
+		set(w.plugin)
+	}})
+	check(t, before, 7)
+	after := newWorld(t, worldConfig{})
+	check(t, after, 0)
+	set(after.plugin)
+	check(t, after, 7)
+	resolver, err := after.plugin.Resolver("archive")
+	after.must(err)
+	resolver.SetMaxOpenConns(2)
+	if got := after.plugin.Stats()["archive"]["source"].MaxOpenConnections; got != 2 {
+		t.Errorf("Resolver: %d", got)
+	}
+}
+
+// dbresolver's TraceResolverMode marks the log of the handle.
+func TestTraceResolverMode(t *testing.T) {
+	for _, config := range []dbresolver.Config{{}, {Policy: dbresolver.StrictRoundRobinPolicy()}} {
+		var log strings.Builder
+		w := newWorld(t, worldConfig{
+			gorm: gorm.Config{Logger: logger.New(printer{&log}, logger.Config{LogLevel: logger.Info})},
+			install: func(w *world) {
+				config.TraceResolverMode = true
+				config.Sources, config.Replicas = []gorm.Dialector{w.dialector("analytics")}, []gorm.Dialector{w.dialector("analytics-replica")}
+				if config.Policy != nil {
+					config.Replicas = append(config.Replicas, w.dialector("analytics-replica"))
+				}
+				w.plugin.Register("analytics", config)
+				w.plugin.Register("archive", dbresolver.Config{Sources: []gorm.Dialector{w.dialector("archive")}})
+			},
+		})
+		w.must(w.db.First(&LogEntry{}).Error)
+		w.must(w.db.Create(&LogEntry{}).Error)
+		w.must(w.db.First(&Note{}).Error)
+		for _, want := range []string{"[replica] SELECT * FROM `logs`", "[source] INSERT INTO `logs`", "] SELECT * FROM `notes`"} {
+			if !strings.Contains(log.String(), want) {
+				t.Errorf("no %q in the log:\n%s", want, log.String())
+			}
+		}
+		if strings.Contains(log.String(), "[replica] SELECT * FROM `notes`") {
+			t.Error("the mark stays on other binds' statements")
+		}
+	}
+}

@@ -1,0 +1,249 @@
+package bindkey_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync"
+	"testing"
+
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+	"gorm.io/plugin/dbresolver"
+
+	"github.com/gormbind/gormbind/plugin/bindkey"
+)
+
+// The models of the tests: four binds' worth of relations of every kind, all
+// of them across binds somewhere.
+type (
+	User struct {
+		_       struct{} `bind:"main"`
+		ID      uint
+		Name    string
+		Origin  string
+		TeamID  *uint
+		Team    *Team
+		Logs    []LogEntry
+		Profile *Profile
+		Tags    []Tag  `gorm:"many2many:user_tags"`
+		Notes   []Note `gorm:"polymorphic:Owner"`
+		Orders  []Order
+	}
+	// Team has no key: it lives in the default bind.
+	Team struct {
+		ID     uint
+		Name   string
+		Origin string
+	}
+	LogEntry struct {
+		ID        uint
+		UserID    uint
+		User      *User
+		Event     string
+		Origin    string
+		DeletedAt gorm.DeletedAt
+	}
+	Profile struct {
+		ID     uint
+		UserID uint
+		Bio    string
+		Origin string
+	}
+	Tag struct {
+		ID     uint
+		Name   string
+		Origin string
+		Users  []User `gorm:"many2many:user_tags" bind:"main"`
+	}
+	Note struct {
+		ID        uint
+		OwnerID   uint
+		OwnerType string
+		Text      string
+		Origin    string
+	}
+	// Order lives in main, next to its user.
+	Order struct {
+		_      struct{} `bind:"main"`
+		ID     uint
+		UserID uint
+		Item   string
+		Origin string
+	}
+)
+
+func (LogEntry) Bind() string      { return "analytics" }
+func (LogEntry) TableName() string { return "logs" }
+func (*Profile) Bind() string      { return "analytics" }
+func (Tag) Bind() string           { return "analytics" }
+func (Note) Bind() string          { return "archive" }
+
+var worldModels = []any{&User{}, &Team{}, &LogEntry{}, &Profile{}, &Tag{}, &Note{}, &Order{}}
+
+// A world is one handle over three binds. Every database file has every table,
+// with rows that hold the file's name in their column origin, so that a read
+// proves who answered, and a statement in the wrong database shows as a row
+// there instead of as an error.
+type world struct {
+	*testing.T
+	db     *gorm.DB
+	plugin *bindkey.Plugin
+	plain  map[string]*gorm.DB // file name → a handle of its own
+	dir    string
+}
+
+// The files of a world: a source for each bind, and replicas.
+var worldFiles = []string{"main", "main-replica", "analytics", "analytics-replica", "archive"}
+
+type worldConfig struct {
+	gorm    gorm.Config
+	options []bindkey.Option
+	install func(*world) // nil: registers the binds with the plugin
+}
+
+func newWorld(t *testing.T, config worldConfig) *world {
+	t.Helper()
+	w := &world{T: t, plain: map[string]*gorm.DB{}, dir: t.TempDir()}
+	for _, name := range worldFiles {
+		w.must(os.WriteFile(w.file(name), seededFiles(t)[name], 0o600))
+		plain, err := gorm.Open(sqlite.Open(w.file(name)+"?_synchronous=OFF"), &gorm.Config{Logger: logger.Discard})
+		w.must(err)
+		w.plain[name] = plain
+		t.Cleanup(func() { closeDB(plain) })
+	}
+	if config.gorm.Logger == nil {
+		config.gorm.Logger = logger.Discard
+	}
+	db, err := gorm.Open(w.dialector("main"), &config.gorm)
+	w.must(err)
+	w.db = db
+	t.Cleanup(func() { closeDB(w.db) })
+	w.plugin = bindkey.New(append([]bindkey.Option{bindkey.Models(worldModels...)}, config.options...)...)
+	if config.install != nil {
+		config.install(w)
+	} else {
+		w.registerAll()
+	}
+	w.must(db.Use(w.plugin))
+	t.Cleanup(func() { _ = w.plugin.Close() })
+	return w
+}
+
+func (w *world) registerAll() {
+	w.plugin.Register("main", dbresolver.Config{Replicas: []gorm.Dialector{w.dialector("main-replica")}})
+	w.plugin.Register("analytics", dbresolver.Config{
+		Sources:  []gorm.Dialector{w.dialector("analytics")},
+		Replicas: []gorm.Dialector{w.dialector("analytics-replica")},
+	})
+	w.plugin.Register("archive", dbresolver.Config{Sources: []gorm.Dialector{w.dialector("archive")}})
+}
+
+// seededFiles are the contents of the files, made once.
+func seededFiles(t *testing.T) map[string][]byte {
+	seeding.Do(func() {
+		w := &world{T: t, dir: t.TempDir()}
+		files := map[string][]byte{}
+		for _, name := range worldFiles {
+			plain, err := gorm.Open(sqlite.Open(w.file(name)+"?_synchronous=OFF"), &gorm.Config{
+				Logger: logger.Discard, DisableForeignKeyConstraintWhenMigrating: true})
+			w.must(err)
+			w.must(plain.AutoMigrate(worldModels...))
+			w.seed(plain, name)
+			closeDB(plain)
+			files[name], err = os.ReadFile(w.file(name))
+			w.must(err)
+		}
+		seeded = files
+	})
+	if seeded == nil {
+		t.Fatal("the databases could not be seeded")
+	}
+	return seeded
+}
+
+var (
+	seeding sync.Once
+	seeded  map[string][]byte
+)
+
+func (w *world) seed(plain *gorm.DB, name string) {
+	for i := uint(1); i <= 3; i++ {
+		team := i
+		for _, row := range []any{
+			&User{ID: i, Name: fmt.Sprint("user", i), Origin: name, TeamID: &team},
+			&Team{ID: i, Name: fmt.Sprint("team", i), Origin: name},
+			&LogEntry{ID: i, UserID: 1, Event: fmt.Sprint("event", i), Origin: name},
+			&Profile{ID: i, UserID: i, Bio: fmt.Sprint("bio", i), Origin: name},
+			&Tag{ID: i, Name: fmt.Sprint("tag", i), Origin: name},
+			&Note{ID: i, OwnerID: i, OwnerType: "users", Text: fmt.Sprint("note", i), Origin: name},
+			&Order{ID: i, UserID: i, Item: fmt.Sprint("item", i), Origin: name},
+		} {
+			w.must(plain.Create(row).Error)
+		}
+	}
+	// The join table has no origin: its rows differ instead.
+	tags := map[string][]uint{"main": {1, 2}, "main-replica": {1, 2}}[name]
+	if tags == nil {
+		tags = []uint{3}
+	}
+	for _, tag := range tags {
+		w.must(plain.Exec("INSERT INTO user_tags (user_id, tag_id) VALUES (1, ?)", tag).Error)
+	}
+}
+
+func (w *world) file(name string) string { return filepath.Join(w.dir, name+".db") }
+
+func (w *world) dialector(name string) gorm.Dialector {
+	return sqlite.Open(w.file(name) + "?_busy_timeout=5000&_synchronous=OFF")
+}
+
+func (w *world) must(err error) {
+	w.Helper()
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// changes runs something and tells which tables of which files changed:
+// "analytics.logs", "main.users", sorted.
+func (w *world) changes(run func()) string {
+	w.Helper()
+	before := w.snapshot()
+	run()
+	var changed []string
+	for table, content := range w.snapshot() {
+		if before[table] != content {
+			changed = append(changed, table)
+		}
+	}
+	sort.Strings(changed)
+	return strings.Join(changed, " ")
+}
+
+func (w *world) snapshot() map[string]string {
+	w.Helper()
+	contents := map[string]string{}
+	for name, plain := range w.plain {
+		tables, err := plain.Migrator().GetTables()
+		w.must(err)
+		for _, table := range tables {
+			if strings.HasPrefix(table, "sqlite_") {
+				continue
+			}
+			var rows []map[string]any
+			w.must(plain.Table(table).Order("1").Find(&rows).Error)
+			contents[name+"."+table] = fmt.Sprint(rows)
+		}
+	}
+	return contents
+}
+
+func closeDB(db *gorm.DB) {
+	if sqlDB, err := db.DB(); err == nil {
+		_ = sqlDB.Close()
+	}
+}

@@ -3,6 +3,7 @@ package bindkey
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -87,8 +88,11 @@ func (b *branch) begin() (*begunBranch, error) {
 	if b.tx.done {
 		return nil, sql.ErrTxDone
 	}
-	tx, err := b.pool.real.begin(b.tx.ctx, b.tx.opts)
+	tx, err := b.pool.real.begin(b.tx.branchCtx, b.tx.opts)
 	if err != nil {
+		if ended := b.tx.ctx.Err(); ended != nil && errors.Is(err, context.Canceled) {
+			err = ended // branchCtx is only ever cancelled, even where ctx had a deadline
+		}
 		return nil, &BranchError{Key: b.pool.bind.key, Operation: "BEGIN", Err: err}
 	}
 	begun := &begunBranch{tx: tx}

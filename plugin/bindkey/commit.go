@@ -22,10 +22,17 @@ func (t *transaction) Commit() error {
 	}
 	branches := t.commitOrder(joined)
 	if err := t.check(branches); err != nil {
-		return errors.Join(err, rollback(branches))
+		return errors.Join(err, rollback(branches), t.rolledBack())
 	}
 	committed, err := commitInOrder(branches)
-	return report(branches, committed, err)
+	if err == nil {
+		return t.committed()
+	}
+	err = report(branches, committed, err)
+	if !errors.Is(err, ErrPartialCommit) {
+		err = errors.Join(err, t.rolledBack())
+	}
+	return err
 }
 
 // commitOrder is the order of the COMMITs: the binds of the option
@@ -54,26 +61,33 @@ func (t *transaction) commitOrder(joined []*branch) []*branch {
 // check asks every branch for a sign of life, so that a connection already
 // lost, a cancelled context or an aborted PostgreSQL transaction is found
 // while everything can still be rolled back. One branch alone needs none: its
-// COMMIT tells.
+// COMMIT tells. After the check, the end of the context changes nothing more.
 func (t *transaction) check(branches []*branch) error {
-	if err := t.ctx.Err(); err != nil {
-		return err
+	if t.doomed != nil {
+		return t.doomed
 	}
-	if len(branches) < 2 {
-		return nil
-	}
-	for _, b := range branches {
-		rows, err := b.begun.Load().tx.QueryContext(t.ctx, "SELECT 1")
-		if err == nil {
-			for rows.Next() { // to the end: some drivers tell only there
+	if len(branches) > 1 {
+		for _, b := range branches {
+			if err := b.alive(t.ctx); err != nil {
+				return &BranchError{Key: b.pool.bind.key, Operation: "check before COMMIT", Err: err}
 			}
-			err = errors.Join(rows.Err(), rows.Close())
 		}
-		if err != nil {
-			return &BranchError{Key: b.pool.bind.key, Operation: "check before COMMIT", Err: err}
-		}
+	}
+	if t.settled != nil && !t.settled() || t.ctx.Err() != nil {
+		return t.ctx.Err()
 	}
 	return nil
+}
+
+// alive makes the database answer, in the branch.
+func (b *branch) alive(ctx context.Context) error {
+	rows, err := b.begun.Load().tx.QueryContext(ctx, "SELECT 1")
+	if err != nil {
+		return err
+	}
+	for rows.Next() { // to the end: some drivers tell only there
+	}
+	return errors.Join(rows.Err(), rows.Close())
 }
 
 // commitInOrder commits until one fails, and tells how many did not.
@@ -89,9 +103,6 @@ func commitInOrder(branches []*branch) (committed int, err error) {
 // report rolls back what is left after a failed COMMIT, and says which rows
 // are where.
 func report(branches []*branch, committed int, err error) error {
-	if err == nil {
-		return nil
-	}
 	failed, rest := branches[committed], branches[committed+1:]
 	unknown := lostConnection(err)
 	cause := error(&BranchError{Key: failed.pool.bind.key, Operation: "COMMIT", Err: err})

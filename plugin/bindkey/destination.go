@@ -186,9 +186,9 @@ func (e *evidence) destination(stmt *gorm.Statement) error {
 	if key == "" {
 		return nil
 	}
-	b, err := e.plugin.lookup(key, t.String())
+	b, err := e.plugin.lookup(key, typeName(t))
 	if err == nil {
-		e.add(b, why, "model "+t.String())
+		e.add(b, why, "model "+typeName(t))
 	}
 	return err
 }

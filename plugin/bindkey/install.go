@@ -89,7 +89,7 @@ func (p *Plugin) uninstall() {
 // hook puts the plugin into the handle's three seams: the callbacks, the
 // connection pool and the dialector.
 func (p *Plugin) hook(db *gorm.DB) error {
-	if err := p.registerCallbacks(db); err != nil {
+	if err := errors.Join(p.registerCallbacks(db), p.guardCallbacks(db)); err != nil {
 		return err
 	}
 	root := newRootPool(p)

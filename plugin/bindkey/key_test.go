@@ -693,8 +693,8 @@ func TestKeyOfNoModel(t *testing.T) {
 				if key != "" {
 					t.Errorf("key %q", key)
 				}
-				keyWantError(t, err, schema.ErrUnsupportedDataType, "is not a model")
-				keyWantError(t, plugin.Check(value), schema.ErrUnsupportedDataType, "is not a model")
+				keyWantError(t, err, schema.ErrUnsupportedDataType, "does not accept")
+				keyWantError(t, plugin.Check(value), schema.ErrUnsupportedDataType, "does not accept")
 			})
 		}
 	}
@@ -1028,7 +1028,7 @@ func TestKeyOfUse(t *testing.T) {
 func TestCheckModels(t *testing.T) {
 	models := []any{&KeyUnknown{}, KeyByValue{}, []KeyMethodAndTag{}, KeyEmptyTag{}, &KeyPanics{}, KeyManyMistakes{}, 42}
 	texts := []string{"bindkey_test.KeyUnknown has", "model bindkey_test.KeyMethodAndTag has", "model bindkey_test.KeyEmptyTag:",
-		"model bindkey_test.KeyPanics:", "tag on field _ is empty", "field Plain has a bind tag", "int is not a model"}
+		"model bindkey_test.KeyPanics:", "tag on field _ is empty", "field Plain has a bind tag", "GORM does not accept int as a model"}
 	want := func(t *testing.T, err error) {
 		t.Helper()
 		for _, sentinel := range []error{bindkey.ErrUnknownBind, bindkey.ErrConflict, bindkey.ErrInvalidKey, schema.ErrUnsupportedDataType} {

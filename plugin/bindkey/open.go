@@ -153,8 +153,7 @@ func plainHandle(like *gorm.DB, conn gorm.ConnPool) *gorm.DB {
 	return plain
 }
 
-// copyCallbacks copies the callbacks that GORM and its dialectors register, by
-// name (callbacks/callbacks.go), in the order they run in.
+// copyCallbacks copies GORM's and the dialect's callbacks by name.
 func copyCallbacks(from, to *gorm.DB) {
 	source, target := from.Callback(), to.Callback()
 	create, query, update := target.Create(), target.Query(), target.Update()
@@ -164,19 +163,16 @@ func copyCallbacks(from, to *gorm.DB) {
 		register func(string, func(*gorm.DB)) error
 		names    []string
 	}{
-		{source.Create().Get, create.Register, []string{"gorm:begin_transaction", "gorm:before_create", "gorm:save_before_associations",
-			"gorm:create", "gorm:save_after_associations", "gorm:after_create", "gorm:commit_or_rollback_transaction"}},
-		{source.Query().Get, query.Register, []string{"gorm:query", "gorm:preload", "gorm:after_query"}},
-		{source.Update().Get, update.Register, []string{"gorm:begin_transaction", "gorm:setup_reflect_value", "gorm:before_update",
-			"gorm:save_before_associations", "gorm:update", "gorm:save_after_associations", "gorm:after_update", "gorm:commit_or_rollback_transaction"}},
-		{source.Delete().Get, remove.Register, []string{"gorm:begin_transaction", "gorm:before_delete", "gorm:delete_before_associations",
-			"gorm:delete", "gorm:after_delete", "gorm:commit_or_rollback_transaction"}},
-		{source.Row().Get, row.Register, []string{"gorm:row"}},
-		{source.Raw().Get, raw.Register, []string{"gorm:raw"}},
+		{source.Create().Get, create.Register, createCallbacks},
+		{source.Query().Get, query.Register, queryCallbacks},
+		{source.Update().Get, update.Register, updateCallbacks},
+		{source.Delete().Get, remove.Register, deleteCallbacks},
+		{source.Row().Get, row.Register, rowCallbacks},
+		{source.Raw().Get, raw.Register, rawCallbacks},
 	} {
 		for _, name := range processor.names {
-			if handler := processor.get(name); handler != nil {
-				_ = processor.register(name, handler) // in order, so that no conflict can arise
+			if callback := processor.get(name); callback != nil {
+				_ = processor.register(name, callback) // in order, so that no conflict can arise
 			}
 		}
 	}

@@ -46,7 +46,7 @@ type Plugin struct {
 	lexicon lexicon  // of the handle's dialect, in which raw SQL is written
 
 	binds  sync.Map // key → *bind
-	types  sync.Map // reflect.Type → modelKey
+	types  sync.Map // reflect.Type → *typeKey
 	homes  sync.Map // *schema.Schema → *home
 	parsed sync.Map // schemas parsed before the plugin is installed
 	tables knownTables
@@ -93,12 +93,12 @@ func (p *Plugin) Register(key string, config dbresolver.Config, data ...any) *Pl
 		p.db.Logger.Error(context.Background(), "%v", installError("bind %q was registered after db.Use; register all binds before", key))
 		return p
 	}
-	b, taken := p.bindNamed(key)
-	switch {
-	case key == "":
+	if key == "" {
 		p.mistake(&InvalidKeyError{Subject: "Plugin.Register", Reason: "the bind key is empty"})
 		return p
-	case taken && b.asked:
+	}
+	b, taken := p.bindNamed(key)
+	if taken && b.asked {
 		p.mistake(&ConflictError{Subject: "bind key " + quoted(key), Way: "register each key once, with all its sources and replicas",
 			Claims: []Claim{{Key: key, Source: "one Register"}, {Key: key, Source: "another Register"}}})
 		return p
@@ -119,11 +119,11 @@ func (p *Plugin) registerData(key string, item any) {
 	t := modelType(item)
 	if t == nil {
 		p.mistake(&InvalidKeyError{Subject: fmt.Sprintf("Plugin.Register(%q)", key),
-			Reason: fmt.Sprintf("data is a %T, but only models and table names live in a bind", item)})
+			Reason: withoutImportPaths(fmt.Sprintf("data is a %T, but only models and table names live in a bind", item))})
 		return
 	}
 	if other, ok := p.data[t]; ok && other != key {
-		p.mistake(&ConflictError{Subject: "model " + t.String(), Way: "register it in one bind",
+		p.mistake(&ConflictError{Subject: "model " + typeName(t), Way: "register it in one bind",
 			Claims: []Claim{{Key: other, Source: "its Register"}, {Key: key, Source: "another Register"}}})
 		return
 	}
@@ -183,7 +183,7 @@ func (p *Plugin) known() []string {
 func (p *Plugin) KeyOf(model any) (string, error) {
 	s, err := p.parse(model)
 	if err != nil {
-		return "", fmt.Errorf("bindkey: %T is not a model: %w", model, err)
+		return "", noModel(model, err)
 	}
 	b, err := p.strictly(s)
 	if err != nil {
@@ -193,33 +193,41 @@ func (p *Plugin) KeyOf(model any) (string, error) {
 }
 
 // Check finds the mistakes of all models at once, joined in one error, for a
-// program's start or its tests, and makes their tables known to raw SQL and
-// Table. The option [Models] does so when the plugin is installed.
+// program's start or its tests. Once the plugin is installed, it also makes
+// their tables known to raw SQL and Table, as the option [Models] does.
 func (p *Plugin) Check(models ...any) error {
 	var mistakes []error
+	told := map[string]bool{} // a model and its join tables may have one mistake
+	mistake := func(err error) {
+		if !told[err.Error()] {
+			told[err.Error()] = true
+			mistakes = append(mistakes, err)
+		}
+	}
 	for _, model := range models {
 		s, err := p.parse(model)
 		if err != nil {
-			mistakes = append(mistakes, fmt.Errorf("bindkey: %T is not a model: %w", model, err))
+			mistake(noModel(model, err))
 			continue
 		}
-		mistakes = append(mistakes, p.check(s)...)
+		for _, s := range append(joinTables(s), s) {
+			if b, err := p.strictly(s); err != nil {
+				mistake(err)
+			} else if p.db != nil { // else the table's name is not yet that of the handle's NamingStrategy
+				p.tables.add(s.Table, b)
+			}
+		}
 	}
 	return errors.Join(mistakes...)
 }
 
-// check makes a schema's table known, and those of its join tables.
-func (p *Plugin) check(s *schema.Schema) (mistakes []error) {
-	schemas := []*schema.Schema{s}
+func joinTables(s *schema.Schema) (tables []*schema.Schema) {
 	for _, rel := range s.Relationships.Many2Many {
-		schemas = append(schemas, rel.JoinTable)
+		tables = append(tables, rel.JoinTable)
 	}
-	for _, s := range schemas {
-		if b, err := p.strictly(s); err != nil {
-			mistakes = append(mistakes, err)
-		} else {
-			p.tables.add(s.Table, b)
-		}
-	}
-	return mistakes
+	return tables
+}
+
+func noModel(model any, err error) error {
+	return fmt.Errorf("bindkey: GORM does not accept %s as a model: %w", withoutImportPaths(fmt.Sprintf("%T", model)), err)
 }

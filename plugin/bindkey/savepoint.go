@@ -8,6 +8,12 @@ import (
 	"gorm.io/gorm"
 )
 
+// A savepoint is a point that a transaction can roll back to, in all branches.
+type savepoint struct {
+	name       string
+	afterwards outcomeFuncs // that were registered when it was set
+}
+
 // savePoint sets a savepoint in every branch that has begun. One that begins
 // later is undone whole when the transaction rolls back to it.
 func (t *transaction) savePoint(db *gorm.DB, name string) error {
@@ -18,7 +24,7 @@ func (t *transaction) savePoint(db *gorm.DB, name string) error {
 			return err
 		}
 	}
-	t.savepoints = append(t.savepoints, name)
+	t.savepoints = append(t.savepoints, savepoint{name, t.afterwards})
 	return nil
 }
 
@@ -29,7 +35,7 @@ func (t *transaction) rollbackTo(db *gorm.DB, name string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	at := len(t.savepoints) - 1
-	for at >= 0 && !strings.EqualFold(t.savepoints[at], name) { // SQL's names know no case
+	for at >= 0 && !strings.EqualFold(t.savepoints[at].name, name) { // SQL's names know no case
 		at--
 	}
 	if at < 0 {
@@ -50,8 +56,14 @@ func (t *transaction) rollbackTo(db *gorm.DB, name string) error {
 		}
 		b.begun.Store(nil)
 	}
-	t.joined, t.savepoints = stay, t.savepoints[:at+1]
-	return errors.Join(failures...)
+	t.joined, t.savepoints, t.afterwards = stay, t.savepoints[:at+1], t.savepoints[at].afterwards
+	err := errors.Join(failures...)
+	if err != nil && t.doomed == nil {
+		// GORM's nested Transaction drops this error, and a COMMIT would keep
+		// rows that were to be undone.
+		t.doomed = fmt.Errorf("bindkey: the transaction can only be rolled back, since rolling back to a savepoint failed: %w", err)
+	}
+	return err
 }
 
 type savePointFunc func(gorm.SavePointerDialectorInterface, *gorm.DB, string) error

@@ -15,20 +15,32 @@ import (
 type transaction struct {
 	onDemand // past GORM's callbacks: the default bind's branch
 	plugin   *Plugin
-	ctx      context.Context // of Begin: it reaches every BEGIN
+	ctx      context.Context // of Begin
 	opts     *sql.TxOptions
 	opened   *use // the Use that opened it, which no longer counts inside
 
+	// branchCtx is the context of every BEGIN. It ends with ctx until settled
+	// is called: database/sql rolls a branch back when its context ends, and
+	// between two COMMITs that must not happen.
+	branchCtx context.Context
+	settled   func() bool
+
 	mu         sync.Mutex
 	done       bool
-	branches   []*branch // handed out, begun or not
-	joined     []*branch // begun, in the order of their BEGIN
-	savepoints []string  // set and not rolled back, in order
+	doomed     error       // why it can only be rolled back
+	branches   []*branch   // handed out, begun or not
+	joined     []*branch   // begun, in the order of their BEGIN
+	savepoints []savepoint // set and not rolled back, in order
+	afterwards outcomeFuncs
 }
 
 func newTransaction(p *Plugin, ctx context.Context, opts *sql.TxOptions) *transaction {
-	tx := &transaction{plugin: p, ctx: ctx}
+	tx := &transaction{plugin: p, ctx: ctx, branchCtx: ctx}
 	tx.finder = tx
+	if ctx.Done() != nil {
+		branchCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		tx.branchCtx, tx.settled = branchCtx, context.AfterFunc(ctx, cancel)
+	}
 	if opts != nil {
 		kept := *opts // BEGIN comes later
 		tx.opts = &kept
@@ -117,7 +129,7 @@ func (t *transaction) Rollback() error {
 	if err != nil {
 		return err
 	}
-	return rollback(joined)
+	return errors.Join(rollback(joined), t.rolledBack())
 }
 
 // end closes the transaction for statements, and tells its begun branches.

@@ -1,0 +1,117 @@
+package bindkey
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"gorm.io/gorm"
+)
+
+// AfterCommit has fn called once the outermost transaction that tx is in is
+// committed in every database: for mails, messages and caches that must not
+// tell of rows that are then rolled back. Outside a transaction it calls fn at
+// once, as Rails' after_all_transactions_commit does; in a hook, the
+// transaction is the default one around the statement. Functions are called in
+// the order of registration, on the goroutine that commits, with the
+// transaction's context, which no longer ends. tx itself is over by then.
+//
+// fn is not called if the transaction, or a savepoint before the
+// registration, is rolled back, nor after a [*PartialCommitError]. An error
+// that it returns comes back from Commit or Transaction as an
+// [*AfterCommitError]: the rows are committed.
+//
+// AfterCommit returns fn's error where it called it, [gorm.ErrInvalidTransaction]
+// where tx is in a transaction that is not the plugin's, and
+// [database/sql.ErrTxDone] where the transaction is over.
+func AfterCommit(tx *gorm.DB, fn func(context.Context) error) error {
+	t, err := outcomeOf(tx)
+	if err != nil {
+		return err
+	}
+	if t == nil {
+		return fn(context.WithoutCancel(tx.Statement.Context))
+	}
+	return t.register(func(funcs *outcomeFuncs) {
+		funcs.commit = append(funcs.commit[:len(funcs.commit):len(funcs.commit)], fn)
+	})
+}
+
+// AfterRollback has fn called once the outermost transaction that tx is in is
+// rolled back in every database. It is not called if the transaction is
+// committed, nor after a [*PartialCommitError]; one that was registered since
+// a savepoint is forgotten when the transaction rolls back to that. Outside a
+// transaction it does nothing. An error that fn returns is joined to that of
+// the rollback. AfterRollback itself returns what [AfterCommit] does.
+func AfterRollback(tx *gorm.DB, fn func(context.Context) error) error {
+	t, err := outcomeOf(tx)
+	if err != nil || t == nil {
+		return err
+	}
+	return t.register(func(funcs *outcomeFuncs) {
+		funcs.rollback = append(funcs.rollback[:len(funcs.rollback):len(funcs.rollback)], fn)
+	})
+}
+
+// An AfterCommitError says that a transaction is committed, and that functions
+// registered with [AfterCommit] failed afterwards.
+type AfterCommitError struct {
+	Err error // what the functions returned, joined
+}
+
+func (e *AfterCommitError) Error() string {
+	return fmt.Sprintf("bindkey: the transaction is committed, but an AfterCommit function failed: %v", e.Err)
+}
+
+// Unwrap returns what the functions returned.
+func (e *AfterCommitError) Unwrap() error { return e.Err }
+
+// outcomeFuncs wait for a transaction's outcome.
+type outcomeFuncs struct {
+	commit, rollback []func(context.Context) error
+}
+
+// outcomeOf is the transaction whose outcome decides, or nil outside one.
+func outcomeOf(tx *gorm.DB) (*transaction, error) {
+	if t := transactionOf(tx); t != nil {
+		return t, nil
+	}
+	if _, ok := unwrap(tx.Statement.ConnPool).(gorm.TxCommitter); ok {
+		return nil, gorm.ErrInvalidTransaction
+	}
+	return nil, nil
+}
+
+func (t *transaction) register(add func(*outcomeFuncs)) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.done {
+		return sql.ErrTxDone
+	}
+	add(&t.afterwards)
+	return nil
+}
+
+// committed calls the functions that wait for the commit.
+func (t *transaction) committed() error {
+	if err := t.call(t.afterwards.commit); err != nil {
+		return &AfterCommitError{Err: err}
+	}
+	return nil
+}
+
+// rolledBack calls the functions that wait for the rollback.
+func (t *transaction) rolledBack() error { return t.call(t.afterwards.rollback) }
+
+func (t *transaction) call(funcs []func(context.Context) error) error {
+	if len(funcs) == 0 {
+		return nil
+	}
+	ctx := context.WithoutCancel(t.ctx)
+	failures := make([]error, len(funcs))
+	for i, fn := range funcs {
+		failures[i] = fn(ctx)
+	}
+	return errors.Join(failures...)
+}

@@ -83,11 +83,11 @@ func TestDir(t *testing.T) {
 	const logs = "SELECT id || ' ' || user_id || ' ' || event FROM logs ORDER BY id"
 	for _, want := range []struct{ file, query, rows string }{
 		{"main.db", tables, "[users]"},
-		{"main.db", users, "[1 ada 2 grace]"},
+		{"main.db", users, "[1 ada 2 grace 3 mary]"},
 		{"analytics.db", tables, "[logs]"},
-		{"analytics.db", logs, "[1 1 joined 2 1 signed in 3 2 joined 4 2 left]"},
+		{"analytics.db", logs, "[1 1 joined 2 1 signed in 3 2 joined 4 3 joined 5 2 left]"},
 		{"replica.db", tables, "[logs]"},
-		{"replica.db", logs, "[1 1 joined 2 1 signed in 3 2 joined]"},
+		{"replica.db", logs, "[1 1 joined 2 1 signed in 3 2 joined 4 3 joined]"},
 	} {
 		if got := fmt.Sprint(rows(t, filepath.Join(dir, want.file), want.query)); got != want.rows {
 			t.Errorf("%s: %s, want %s", want.file, got, want.rows)
@@ -168,8 +168,21 @@ id  name          id  user_id  event        id  user_id  event
 ──  ─────         ──  ───────  ─────────    ──  ───────  ─────────
  1  ada            1        1  joined        1        1  joined
  2  grace          2        1  signed in     2        1  signed in
-                   3        2  joined        3        2  joined
-                   4        2  left
+ 3  mary           3        2  joined        3        2  joined
+                   4        3  joined        4        3  joined
+                   5        2  left
+`,
+		"transaction": `
+nested: on second thought, no
+committed: welcome, mary
+
+main.db: users    analytics.db: logs
+id  name          id  user_id  event
+──  ─────         ──  ───────  ─────────
+ 1  ada            1        1  joined
+ 2  grace          2        1  signed in
+ 3  mary           3        2  joined
+                   4        3  joined
 `,
 	} {
 		if got := "\n" + outputs[step]; got != want {

@@ -45,6 +45,7 @@ func Steps() []Step {
 		{"write", "Users and their log entries in one Create", func(s *story) error { return write(s.db) }},
 		{"read", "Read across", func(s *story) error { return read(s.db, s.out) }},
 		{"raw", "Raw SQL goes by its tables", func(s *story) error { return raw(s.db, s.out) }},
+		{"transaction", "One transaction over both", func(s *story) error { return transaction(s.db, s.out) }},
 		{"replica", "Read from a replica", func(s *story) error { return s.replica() }},
 		{"rollback", "One fails, both are rolled back", func(s *story) error { return rollback(s.db, s.out) }},
 		{"explain", "Ask where a statement would go", func(s *story) error { return explain(s.db, s.plugin, s.out) }},

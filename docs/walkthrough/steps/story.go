@@ -1,6 +1,7 @@
 package steps
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -65,6 +66,31 @@ func raw(db *gorm.DB, out io.Writer) error {
 	}
 	fmt.Fprintf(out, "%d log entries\n", entries)
 	return nil
+}
+
+// endregion
+
+// region transaction
+func transaction(db *gorm.DB, out io.Writer) error {
+	return db.Transaction(func(tx *gorm.DB) error {
+		mary := models.User{Name: "mary"}
+		if err := tx.Create(&mary).Error; err != nil { // begins in main
+			return err
+		}
+		if err := tx.Create(&models.LogEntry{UserID: mary.ID, Event: "joined"}).Error; err != nil { // begins in analytics
+			return err
+		}
+		nested := tx.Transaction(func(tx *gorm.DB) error { // a savepoint in both
+			tx.Model(&models.User{}).Where("id = ?", mary.ID).Update("name", "maria")
+			tx.Model(&models.LogEntry{}).Where("user_id = ?", mary.ID).Update("event", "renamed")
+			return errors.New("on second thought, no")
+		})
+		fmt.Fprintln(out, "nested:", nested)
+		return bindkey.AfterCommit(tx, func(context.Context) error { // once both are committed
+			_, err := fmt.Fprintln(out, "committed: welcome,", mary.Name)
+			return err
+		})
+	})
 }
 
 // endregion

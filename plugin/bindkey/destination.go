@@ -30,7 +30,7 @@ func (p *Plugin) destination(stmt *gorm.Statement) (destination, error) {
 		d.raw = true
 		d.facts = readSQL(stmt.SQL.String(), p.lexicon)
 	}
-	if p.used.Load() {
+	if p.claused.Load() {
 		if u := p.effectiveUse(stmt); u != nil {
 			b, err := p.lookup(u.key, "")
 			d.bind, d.why = b, ReasonUse
@@ -38,7 +38,7 @@ func (p *Plugin) destination(stmt *gorm.Statement) (destination, error) {
 		}
 	}
 	err := p.weigh(stmt, &d)
-	if err == nil && p.used.Load() {
+	if err == nil && p.claused.Load() {
 		if b, derived := p.derived(stmt, d.bind); derived {
 			d.bind, d.why = b, ReasonUse
 		}

@@ -44,6 +44,8 @@ func (p *Plugin) Explain(tx *gorm.DB) (Route, error) {
 	case stmt.SQL.Len() > 0:
 		run = session.Callback().Raw()
 	}
+	p.explaining.Add(1)
+	defer p.explaining.Add(-1)
 	if err := run.Execute(session).Error; !errors.Is(err, errExplained) {
 		return Route{}, err
 	}

@@ -50,7 +50,11 @@ type Plugin struct {
 	homes  sync.Map // *schema.Schema → *home
 	parsed sync.Map // schemas parsed before the plugin is installed
 	tables knownTables
-	used   atomic.Bool // some statement had a Use: the others need not look for one
+
+	// Looking into a statement's Settings allocates, since they are a sync.Map,
+	// so it is only done once it can be worth it.
+	claused    atomic.Bool  // some statement had a Use, Read or Write
+	explaining atomic.Int32 // calls of Explain under way
 
 	installing sync.Mutex
 	severing   sync.Mutex // of relations across binds, in schemas that all sessions share

@@ -47,7 +47,7 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 		return err
 	}
 	b := found.bind
-	if db.DryRun && p.explained(db, kind, found) {
+	if db.DryRun && p.explaining.Load() > 0 && p.explained(db, kind, found) {
 		return errExplained
 	}
 
@@ -104,12 +104,20 @@ func (p *Plugin) operation(stmt *gorm.Statement, kind statementKind, found desti
 	if kind == writeStatement {
 		return writing
 	}
-	if _, ok := stmt.Settings.Load(writeSetting); ok {
-		return writing
+	claused := p.claused.Load()
+	if claused {
+		if _, ok := stmt.Settings.Load(writeSetting); ok {
+			return writing
+		}
 	}
 	if found.raw || kind == rawStatement {
-		if _, ok := stmt.Settings.Load(readSetting); ok || found.facts.reads {
+		if found.facts.reads {
 			return reading
+		}
+		if claused {
+			if _, ok := stmt.Settings.Load(readSetting); ok {
+				return reading
+			}
 		}
 		return writing
 	}
@@ -140,6 +148,7 @@ func (p *Plugin) foreign(db *gorm.DB, kind statementKind, b *bind, pool gorm.Con
 		if p.adopted == nil && routedBy(db.Config.ConnPool) == p && db.Plugins[resolverCallback] != nil {
 			// A dbresolver that was installed after the plugin has put its own
 			// pool here.
+			p.claused.Store(true) // its clauses call its callback, not the plugin's
 			stmt.ConnPool = db.Config.ConnPool
 			return p.route(db, kind)
 		}

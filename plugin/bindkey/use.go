@@ -73,11 +73,11 @@ func (p *Plugin) chain(db *gorm.DB) {
 	if len(stmt.BuildClauses) > 0 {
 		return
 	}
+	p.claused.Store(true)
 	u := useOf(stmt)
 	if u == nil {
 		return
 	}
-	p.used.Store(true)
 	switch pool := unwrap(stmt.ConnPool).(type) {
 	case *rootPool, *boundPool:
 		stmt.ConnPool = newUsedPool(p, u)
@@ -156,7 +156,7 @@ func (p *Plugin) derived(stmt *gorm.Statement, own *bind) (*bind, bool) {
 // beginDerived and endDerived are the callbacks around the part of a
 // statement in which GORM derives others.
 func (p *Plugin) beginDerived(db *gorm.DB) {
-	if !p.used.Load() || db.Error != nil || db.Statement.Schema == nil {
+	if !p.claused.Load() || db.Error != nil || db.Statement.Schema == nil {
 		return
 	}
 	stmt := db.Statement
@@ -177,7 +177,7 @@ func (p *Plugin) beginDerived(db *gorm.DB) {
 }
 
 func (p *Plugin) endDerived(db *gorm.DB) {
-	if !p.used.Load() {
+	if !p.claused.Load() {
 		return
 	}
 	if d := derivationOf(db.Statement); d != nil && d.active && d.owner == db.Statement {

@@ -1,51 +1,456 @@
+// Package gormbind_test tests the library from outside: the tutorial's
+// program, what dbresolver does without the plugin, and what README.md says.
 package gormbind_test
 
 import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/config"
 	"github.com/gormbind/gormbind/models"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
+// TestTutorial is the tutorial's program: two URLs in the environment, users
+// in one database by tag, log entries in the other by method, one handle.
 func TestTutorial(t *testing.T) {
-	dir := t.TempDir()
-	mainFile, logFile := filepath.Join(dir, "main.db"), filepath.Join(dir, "analytics.db")
-	db, err := gorm.Open(sqlite.Open(mainFile), &gorm.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = db.Use(bindkey.New().Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open(logFile)}}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := db.AutoMigrate(&models.User{}, &models.LogEntry{}); err != nil {
-		t.Fatal(err)
-	}
-	user := models.User{Name: "ada", Logs: []models.LogEntry{{Event: "joined"}}}
-	if err := db.Create(&user).Error; err != nil {
-		t.Fatal(err)
-	}
-	var back models.User
-	if err := db.Preload("Logs").First(&back).Error; err != nil {
-		t.Fatal(err)
-	}
-	if len(back.Logs) != 1 || back.Logs[0].Event != "joined" {
-		t.Fatalf("%+v", back)
-	}
-	for file, want := range map[string]map[string]bool{mainFile: {"users": true, "logs": false}, logFile: {"users": false, "logs": true}} {
-		plain, err := gorm.Open(sqlite.Open(file), &gorm.Config{})
-		if err != nil {
-			t.Fatal(err)
+	files := tempFiles(t, "main", "analytics")
+	t.Setenv("MAIN_DB_URL", "sqlite:///"+files["main"])
+	t.Setenv("ANALYTICS_DB_URL", "sqlite:///"+files["analytics"])
+
+	cfg, err := config.Load()
+	must(t, err)
+	plugin := bindkey.New(bindkey.Models(&models.User{}, &models.LogEntry{}))
+	db, err := cfg.Open(plugin, &gorm.Config{Logger: logger.Discard})
+	must(t, err)
+	t.Cleanup(func() { _ = plugin.Close(); closeHandle(db) })
+
+	for model, want := range map[any]string{&models.User{}: "main", &models.LogEntry{}: "analytics"} {
+		if key, err := plugin.KeyOf(model); key != want || err != nil {
+			t.Errorf("KeyOf(%T) = %q, %v; want %q", model, key, err, want)
 		}
-		for table, has := range want {
-			if plain.Migrator().HasTable(table) != has {
-				t.Errorf("%s has %s: %v", filepath.Base(file), table, !has)
+	}
+
+	must(t, db.AutoMigrate(&models.User{}, &models.LogEntry{}))
+	holds(t, files, "main", "users")
+	holds(t, files, "analytics", "logs")
+
+	user := models.User{Name: "ada", Logs: []models.LogEntry{{Event: "joined"}}}
+	must(t, db.Create(&user).Error)
+	must(t, db.Create(&models.LogEntry{UserID: user.ID, Event: "first login"}).Error)
+	must(t, db.Model(&user).Update("name", "Ada").Error)
+	must(t, db.Where("event = ?", "first login").Delete(&models.LogEntry{}).Error)
+	must(t, db.Transaction(func(tx *gorm.DB) error {
+		if err := tx.Create(&models.User{Name: "grace"}).Error; err != nil {
+			return err
+		}
+		return tx.Create(&models.LogEntry{UserID: 2, Event: "joined"}).Error
+	}))
+	if got := rows(t, files["main"], "SELECT id, name FROM users ORDER BY id"); got != "1 Ada, 2 grace" {
+		t.Errorf("main has users %s", got)
+	}
+	if got := rows(t, files["analytics"], "SELECT id, user_id, event FROM logs ORDER BY id"); got != "1 1 joined, 3 2 joined" {
+		t.Errorf("analytics has logs %s", got)
+	}
+
+	var users []models.User
+	must(t, db.Preload("Logs").Order("id").Find(&users).Error)
+	if len(users) != 2 || len(users[0].Logs) != 1 || users[0].Logs[0].Event != "joined" {
+		t.Errorf("read back: %+v", users)
+	}
+	holds(t, files, "main", "users") // still
+	holds(t, files, "analytics", "logs")
+}
+
+// login writes a log entry from a hook.
+type login struct {
+	ID   uint
+	Name string
+}
+
+func (login) AfterCreate(tx *gorm.DB) error {
+	return tx.Create(&models.LogEntry{Event: "hook"}).Error
+}
+
+// logWrites each write one row to the table logs, or several, of a model that
+// belongs to analytics.
+var logWrites = []struct {
+	name string
+	run  func(db *gorm.DB) error
+	rows int
+}{
+	{"in a transaction", func(db *gorm.DB) error {
+		return db.Transaction(func(tx *gorm.DB) error { return tx.Create(&models.LogEntry{Event: "x"}).Error })
+	}, 1},
+	{"in batches", func(db *gorm.DB) error {
+		return db.CreateInBatches([]models.LogEntry{{Event: "a"}, {Event: "b"}, {Event: "c"}}, 2).Error
+	}, 3},
+	{"as an association", func(db *gorm.DB) error {
+		return db.Create(&models.User{Name: "ada", Logs: []models.LogEntry{{Event: "joined"}}}).Error
+	}, 1},
+	{"in a hook", func(db *gorm.DB) error { return db.Create(&login{Name: "ada"}).Error }, 1},
+}
+
+// TestWithoutPlugin shows what README.md says of dbresolver alone: it knows
+// that log entries belong to analytics, and writes them to main all the same,
+// without an error.
+func TestWithoutPlugin(t *testing.T) {
+	open := func(t *testing.T) (*gorm.DB, map[string]string) {
+		files := tempFiles(t, "main", "analytics")
+		db := openPlain(t, files["main"])
+		must(t, db.Use(dbresolver.Register(
+			dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open(files["analytics"])}}, &models.LogEntry{})))
+		must(t, openPlain(t, files["analytics"]).AutoMigrate(&models.LogEntry{}))
+		return db, files
+	}
+	t.Run("alone, a Create goes to analytics", func(t *testing.T) {
+		db, files := open(t)
+		must(t, db.Create(&models.LogEntry{Event: "x"}).Error)
+		if got := rows(t, files["analytics"], "SELECT count(*) FROM logs"); got != "1" {
+			t.Errorf("%s rows in analytics, want 1", got)
+		}
+	})
+	t.Run("AutoMigrate creates the table in main", func(t *testing.T) {
+		db, files := open(t)
+		must(t, db.AutoMigrate(&models.LogEntry{}))
+		holds(t, files, "main", "logs")
+	})
+	for _, write := range logWrites {
+		t.Run(write.name, func(t *testing.T) {
+			db, files := open(t)
+			must(t, db.AutoMigrate(&models.User{}, &models.LogEntry{}, &login{}))
+			must(t, write.run(db)) // no error
+			got := rows(t, files["main"], "SELECT count(*) FROM logs") + " in main, " +
+				rows(t, files["analytics"], "SELECT count(*) FROM logs") + " in analytics"
+			if want := fmt.Sprintf("%d in main, 0 in analytics", write.rows); got != want {
+				t.Errorf("%s; want %s, or correct README.md", got, want)
+			}
+		})
+	}
+}
+
+// TestWithPlugin makes the writes of TestWithoutPlugin with the plugin. A
+// table logs in main waits for rows that go astray.
+func TestWithPlugin(t *testing.T) {
+	for _, write := range logWrites {
+		t.Run(write.name, func(t *testing.T) {
+			files := tempFiles(t, "main", "analytics")
+			db := openPlain(t, files["main"])
+			must(t, db.AutoMigrate(&models.LogEntry{}))
+			plugin := bindkey.New().Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open(files["analytics"])}})
+			must(t, db.Use(plugin))
+			t.Cleanup(func() { _ = plugin.Close() })
+			must(t, db.AutoMigrate(&models.User{}, &models.LogEntry{}, &login{}))
+			must(t, write.run(db))
+			got := rows(t, files["main"], "SELECT count(*) FROM logs") + " in main, " +
+				rows(t, files["analytics"], "SELECT count(*) FROM logs") + " in analytics"
+			if want := fmt.Sprintf("0 in main, %d in analytics", write.rows); got != want {
+				t.Errorf("%s; want %s", got, want)
+			}
+		})
+	}
+}
+
+// TestQuickStart runs the quick start of README.md, word for word, over a
+// replica with a row of its own that shows when it answers.
+func TestQuickStart(t *testing.T) {
+	source, err := os.ReadFile("plugin_test.go")
+	must(t, err)
+	readme, err := os.ReadFile("README.md")
+	must(t, err)
+	shown, err := os.ReadFile("models/models.go")
+	must(t, err)
+	blocks := goBlocks(string(readme))
+	if len(blocks) < 2 || !strings.Contains(string(shown), blocks[0]) {
+		t.Error("the first Go block of README.md is not in models/models.go")
+	}
+	if len(blocks) < 2 || blocks[1] != region(string(source), "quick start") {
+		t.Error("the second Go block of README.md is not the region \"quick start\" of plugin_test.go")
+	}
+
+	dir := t.TempDir()
+	before, err := os.Getwd()
+	must(t, err)
+	must(t, os.Chdir(dir))
+	t.Cleanup(func() { _ = os.Chdir(before) })
+	replica := openPlain(t, "replica.db")
+	must(t, replica.AutoMigrate(&models.LogEntry{}))
+	must(t, replica.Create(&[]models.LogEntry{{UserID: 1, Event: "seen by the replica"}, {UserID: 1}}).Error)
+
+	var user models.User
+	var logs []models.LogEntry
+	var replicaCount, count int64
+
+	// region: quick start
+	db, err := gorm.Open(sqlite.Open("main.db"), &gorm.Config{})
+	if err != nil {
+		panic(err)
+	}
+	plugin := bindkey.New(bindkey.Models(&models.User{}, &models.LogEntry{})).
+		Register("analytics", dbresolver.Config{
+			Sources:  []gorm.Dialector{sqlite.Open("analytics.db")},
+			Replicas: []gorm.Dialector{sqlite.Open("replica.db")},
+		})
+	if err := db.Use(plugin); err != nil {
+		panic(err)
+	}
+
+	db.AutoMigrate(&models.User{}, &models.LogEntry{}) // users in main, logs in analytics
+
+	db.Create(&models.User{Name: "ada", Logs: []models.LogEntry{{Event: "joined"}}}) // main and source of analytics, in one transaction
+	db.Preload("Logs").First(&user)                                                  // main, then replica of analytics
+	db.Raw("SELECT count(*) FROM logs").Scan(&replicaCount)                          // replica of analytics
+	db.Exec("UPDATE logs SET event = ? WHERE id = ?", "signed up", 1)                // source of analytics
+	db.Clauses(dbresolver.Write).Find(&logs)                                         // source of analytics
+	db.Clauses(bindkey.Use("analytics")).Raw("SELECT 1").Scan(&count)                // replica of analytics, says Use
+
+	err = db.Transaction(func(tx *gorm.DB) error {
+		grace := models.User{Name: "grace"}
+		if err := tx.Create(&grace).Error; err != nil { // main
+			return err
+		}
+		if err := tx.Create(&models.LogEntry{UserID: grace.ID}).Error; err != nil { // source of analytics
+			return err
+		}
+		return tx.Model(&models.LogEntry{}).Count(&count).Error // source of analytics, as all in a transaction
+	})
+	// end
+	must(t, err)
+	t.Cleanup(func() { _ = plugin.Close(); closeHandle(db) })
+	if len(user.Logs) != 2 || user.Logs[0].Event != "seen by the replica" || replicaCount != 2 {
+		t.Errorf("the replica did not answer: %+v, %d", user, replicaCount)
+	}
+	if len(logs) != 1 || logs[0].Event != "signed up" || count != 2 {
+		t.Errorf("the source did not answer: %+v, %d", logs, count)
+	}
+	files := map[string]string{"main": "main.db", "analytics": "analytics.db"}
+	holds(t, files, "main", "users")
+	holds(t, files, "analytics", "logs")
+	if got := rows(t, "main.db", "SELECT name FROM users ORDER BY id"); got != "ada, grace" {
+		t.Errorf("main has %s", got)
+	}
+	if got := rows(t, "analytics.db", "SELECT event FROM logs ORDER BY id"); got != "signed up, " {
+		t.Errorf("analytics has %s", got)
+	}
+	if got := rows(t, "replica.db", "SELECT count(*) FROM logs"); got != "2" {
+		t.Errorf("the replica has %s rows", got)
+	}
+}
+
+type (
+	member struct {
+		_      struct{} `bind:"main"`
+		ID     uint
+		ClubID uint
+		Club   club
+		Skills []skill `gorm:"many2many:member_skills"`
+	}
+	club struct {
+		_    struct{} `bind:"analytics"`
+		ID   uint
+		Name string
+	}
+	skill struct {
+		_    struct{} `bind:"analytics"`
+		ID   uint
+		Name string
+	}
+)
+
+// TestLimitations holds what bindkey's documentation says under Limitations
+// against the library. What no longer fails here is to be taken out there.
+func TestLimitations(t *testing.T) {
+	files := tempFiles(t, "main", "analytics")
+	db := openPlain(t, files["main"])
+	before := db.Session(&gorm.Session{})
+	plugin := bindkey.New(bindkey.Models(&member{}, &club{}, &skill{})).
+		Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open(files["analytics"])}})
+	must(t, db.Use(plugin))
+	t.Cleanup(func() { _ = plugin.Close() })
+	must(t, db.AutoMigrate(&member{}, &club{}, &skill{}))
+	must(t, db.Create(&member{Club: club{Name: "c"}, Skills: []skill{{Name: "s"}}}).Error)
+
+	var found member
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	late := db.WithContext(over).Begin()
+	defer late.Rollback()
+	for name, c := range map[string]struct {
+		err  error
+		want string
+	}{
+		"a join of a relation":    {db.Joins("Club").First(&found).Error, "no such table: clubs"},
+		"a subquery in Where":     {db.Where("club_id IN (?)", db.Model(&club{}).Select("id")).First(&found).Error, "no such table: clubs"},
+		"a subquery in Select":    {db.Model(&member{}).Select("(SELECT name FROM clubs)").Scan(new(string)).Error, "no such table: clubs"},
+		"a join's argument":       {db.Joins("JOIN (?) AS c ON c.id = members.club_id", db.Model(&club{})).First(&found).Error, "no such table: clubs"},
+		"many2many Find":          {db.Model(&member{ID: 1}).Association("Skills").Find(&[]skill{}), "no such table: member_skills"},
+		"a view":                  {db.Raw("SELECT * FROM clubs_view").Scan(&[]club{}).Error, "no such table: clubs_view"},
+		"a session of before":     {before.First(&found).Error, "made before the plugin"},
+		"Connection":              {db.Connection(func(tx *gorm.DB) error { return tx.First(&club{}).Error }), "crosses binds"},
+		"Begin":                   {late.Error, ""},
+		"the late error of BEGIN": {late.First(&found).Error, "context canceled"},
+	} {
+		if c.err == nil && c.want != "" || c.err != nil && (c.want == "" || !strings.Contains(c.err.Error(), c.want)) {
+			t.Errorf("%s: error %v, want %q", name, c.err, c.want)
+		}
+	}
+
+	explain := func(tx *gorm.DB) string {
+		route, err := plugin.Explain(tx)
+		return fmt.Sprint(route.Key, " ", route.Operation, " ", err)
+	}
+	if got := explain(db.Raw("SELECT close_club(1)")); got != "main read <nil>" {
+		t.Errorf("a function counts as %s", got)
+	}
+	if got := explain(db.Table("CLUBS")); got != "analytics read <nil>" {
+		t.Errorf("a name in capitals goes to %s", got)
+	}
+	if err := db.Raw("SELECT 1 AS id").Find(&[]club{}).Error; err != nil {
+		t.Error(err)
+	}
+	if sql := db.ToSQL(func(tx *gorm.DB) *gorm.DB { return tx.Joins("JOIN clubs ON true").Find(&[]member{}) }); sql != "" {
+		t.Errorf("ToSQL of a refused statement: %q", sql)
+	}
+	if db.Clauses(bindkey.Use("nowhere")).Migrator().HasTable(&member{}) {
+		t.Error("HasTable is true where routing fails")
+	}
+	tables, err := db.Migrator().GetTables()
+	if err != nil || strings.Contains(strings.Join(tables, " "), "clubs") {
+		t.Errorf("GetTables: %v, %v", tables, err)
+	}
+	must(t, db.Preload("Club").Preload("Skills").First(&found).Error) // the way out
+	if found.Club.Name != "c" || len(found.Skills) != 1 {
+		t.Errorf("%+v", found)
+	}
+}
+
+// TestDocumentsNameTests holds the tests and files that README.md and
+// docs/design.md name against the repository.
+func TestDocumentsNameTests(t *testing.T) {
+	tests := map[string]bool{}
+	declared := regexp.MustCompile(`(?m)^func ((?:Test|Example)\w*)\(`)
+	must(t, filepath.Walk(".", func(path string, info os.FileInfo, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		source, err := os.ReadFile(path)
+		for _, name := range declared.FindAllStringSubmatch(string(source), -1) {
+			tests[name[1]] = true
+		}
+		return err
+	}))
+	for _, document := range []string{"README.md", "docs/design.md"} {
+		text, err := os.ReadFile(document)
+		must(t, err)
+		for _, name := range regexp.MustCompile(`\b(?:Test|Example)[A-Z_]\w*`).FindAllString(string(text), -1) {
+			if !tests[name] {
+				t.Errorf("%s names %s, which is no test", document, name)
 			}
 		}
+		for _, link := range regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`).FindAllStringSubmatch(string(text), -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(document), link[1])); err != nil {
+				t.Errorf("%s links to %s: %v", document, link[1], err)
+			}
+		}
+		for _, file := range regexp.MustCompile("`((?:plugin/bindkey/)?[a-z_]+\\.go)`").FindAllStringSubmatch(string(text), -1) {
+			if _, err := os.Stat(filepath.Join("plugin/bindkey", filepath.Base(file[1]))); err != nil {
+				t.Errorf("%s names %s: %v", document, file[1], err)
+			}
+		}
+	}
+}
+
+// goBlocks are the Go code blocks of a Markdown text.
+func goBlocks(markdown string) (blocks []string) {
+	for _, block := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(markdown, -1) {
+		blocks = append(blocks, block[1])
+	}
+	return blocks
+}
+
+// region is the text between "// region: name" and "// end", one tab less
+// indented.
+func region(source, name string) string {
+	_, text, _ := strings.Cut(source, "\t// region: "+name+"\n")
+	text, _, _ = strings.Cut(text, "\t// end\n")
+	return strings.TrimPrefix(strings.ReplaceAll("\n"+text, "\n\t", "\n"), "\n")
+}
+
+func tempFiles(t *testing.T, names ...string) map[string]string {
+	t.Helper()
+	dir, files := t.TempDir(), map[string]string{}
+	for _, name := range names {
+		files[name] = filepath.Join(dir, name+".db")
+	}
+	return files
+}
+
+// openPlain is a handle without the plugin.
+func openPlain(t *testing.T, file string) *gorm.DB {
+	t.Helper()
+	db, err := gorm.Open(sqlite.Open(file), &gorm.Config{Logger: logger.Discard})
+	must(t, err)
+	t.Cleanup(func() { closeHandle(db) })
+	return db
+}
+
+func closeHandle(db *gorm.DB) {
+	if conn, err := db.DB(); err == nil {
+		_ = conn.Close()
+	}
+}
+
+// holds tells a file's tables, read through a plain connection, from one
+// table's name.
+func holds(t *testing.T, files map[string]string, name, table string) {
+	t.Helper()
+	got := rows(t, files[name], "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+	if got != table {
+		t.Errorf("%s has the tables %q, want %q", name, got, table)
+	}
+}
+
+// rows reads a file through a plain connection: "1 ada, 2 grace".
+func rows(t *testing.T, file, query string) string {
+	t.Helper()
+	db, err := sql.Open("sqlite3", file)
+	must(t, err)
+	defer db.Close()
+	found, err := db.Query(query)
+	must(t, err)
+	defer found.Close()
+	columns, err := found.Columns()
+	must(t, err)
+	var lines []string
+	for found.Next() {
+		values := make([]any, len(columns))
+		for i := range values {
+			values[i] = new(string)
+		}
+		must(t, found.Scan(values...))
+		for i := range values {
+			values[i] = *values[i].(*string)
+		}
+		lines = append(lines, strings.TrimSuffix(fmt.Sprintln(values...), "\n"))
+	}
+	must(t, found.Err())
+	return strings.Join(lines, ", ")
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

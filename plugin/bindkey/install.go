@@ -2,6 +2,7 @@ package bindkey
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 
 	"gorm.io/gorm"
@@ -36,7 +37,7 @@ func (p *Plugin) Initialize(db *gorm.DB) error {
 	}
 
 	p.db, p.adopted = db, adopted
-	for _, step := range []func(*gorm.DB) error{p.open, p.checkModels, p.hook} {
+	for _, step := range []func(*gorm.DB) error{p.open, p.checkNames, p.hook} {
 		if err := step(db); err != nil {
 			_ = p.closeOpened() // what failed is the better error
 			p.uninstall()
@@ -46,7 +47,22 @@ func (p *Plugin) Initialize(db *gorm.DB) error {
 	return nil
 }
 
-func (p *Plugin) checkModels(*gorm.DB) error { return p.Check(p.models...) }
+// checkNames finds the mistakes that show only once all binds are known.
+func (p *Plugin) checkNames(*gorm.DB) error {
+	var mistakes []error
+	for _, key := range p.order {
+		if _, err := p.lookup(key, ""); err != nil {
+			mistakes = append(mistakes, fmt.Errorf("bindkey: option CommitOrder: %w", err))
+		}
+	}
+	if err := p.Check(p.models...); err != nil {
+		mistakes = append(mistakes, err)
+	}
+	if len(mistakes) == 1 {
+		return mistakes[0] // joined already
+	}
+	return errors.Join(mistakes...)
+}
 
 // openedByResolver reports whether the handle is a source that a dbresolver is
 // opening at the moment, with the plugins of its own handle: those of

@@ -56,7 +56,8 @@ func TestInstallErrors(t *testing.T) {
 		"data of no model": {bindkey.New().Register("a", good, 42), bindkey.ErrInvalidKey, "int"},
 		"model in two binds": {bindkey.New().Register("a", good, &Team{}).
 			Register("b", good, Team{}), bindkey.ErrConflict, "Team"},
-		"unknown key of a model": {bindkey.New(bindkey.Models(&LogEntry{})).Register("a", good), bindkey.ErrUnknownBind, "analytics"},
+		"unknown key of a model":     {bindkey.New(bindkey.Models(&LogEntry{})).Register("a", good), bindkey.ErrUnknownBind, "analytics"},
+		"unknown key in CommitOrder": {bindkey.New(bindkey.CommitOrder("a", "b")).Register("a", good), bindkey.ErrUnknownBind, "CommitOrder"},
 		"several mistakes": {bindkey.New(bindkey.Models(&LogEntry{}, &Note{})).Register("a", good),
 			bindkey.ErrUnknownBind, "archive"},
 	} {
@@ -199,6 +200,30 @@ func TestDBResolverAfterThePlugin(t *testing.T) {
 		if changed != "analytics.logs archive.notes main.teams main.users" {
 			t.Errorf("changed %s", changed)
 		}
+	}
+}
+
+// Its clauses work, though they no longer call the plugin's callback.
+func TestClausesOfDBResolverAfterThePlugin(t *testing.T) {
+	for name, c := range map[string]struct {
+		run  func(*gorm.DB) *gorm.DB
+		want string
+	}{
+		"Write":                {func(db *gorm.DB) *gorm.DB { return db.Clauses(dbresolver.Write) }, "analytics"},
+		"Use":                  {func(db *gorm.DB) *gorm.DB { return db.Clauses(dbresolver.Use("archive")) }, "archive"},
+		"Use in a transaction": {func(db *gorm.DB) *gorm.DB { return db.Begin().Clauses(dbresolver.Use("archive")) }, "archive"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, worldConfig{})
+			w.must(w.db.Use(dbresolver.Register(dbresolver.Config{})))
+			var log LogEntry
+			tx := c.run(w.db).First(&log)
+			w.must(tx.Error)
+			if log.Origin != c.want {
+				t.Errorf("%s answered, want %s", log.Origin, c.want)
+			}
+			tx.Rollback()
+		})
 	}
 }
 

@@ -36,7 +36,8 @@ type (
 		ID uint `gorm:"primaryKey" bind:"analytics"`
 	}
 	KeyTagOnUnexported struct {
-		ID     uint
+		ID uint
+		//lint:ignore U1000 it is read by reflection
 		secret KeyPlain `bind:"analytics"`
 	}
 	KeyTagOnIgnored struct {
@@ -110,7 +111,8 @@ type (
 		Other string
 	}
 	KeyOtherMethod struct{ Other string }
-	keyHiddenBase  struct {
+	//lint:ignore U1000 it is read by reflection
+	keyHiddenBase struct {
 		_ struct{} `bind:"analytics"`
 	}
 	KeyKind string // no struct, but Go promotes its method
@@ -157,6 +159,7 @@ type (
 		More string
 	}
 	KeyEmbedsUnexported struct {
+		//lint:ignore U1000 it is read by reflection
 		keyHiddenBase
 		ID uint
 	}
@@ -193,6 +196,7 @@ type (
 		KeyStamp
 	}
 	keyRecursive struct {
+		//lint:ignore U1000 it is read by reflection
 		*keyRecursive
 		ID uint
 	}

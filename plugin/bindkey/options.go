@@ -54,7 +54,8 @@ func TagName(name string) Option {
 
 // CommitOrder names the binds whose branches a transaction commits first, in
 // this order. The others follow in the order in which they joined the
-// transaction, and the default bind comes last, unless it is named here.
+// transaction, and the default bind comes last, unless it is named here. A key
+// that no bind has is an [*UnknownBindError] when the plugin is installed.
 func CommitOrder(keys ...string) Option {
 	return func(p *Plugin) error {
 		p.order = append(p.order, keys...)

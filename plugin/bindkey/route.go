@@ -42,6 +42,9 @@ func (p *Plugin) routeCallback(kind statementKind) func(*gorm.DB) {
 // policy is asked and no branch begun.
 func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 	stmt := db.Statement
+	if len(db.Plugins) > 1 && p.overtaken(db) {
+		p.claused.Store(true) // dbresolver's clauses call its callback, and not the plugin's
+	}
 	found, err := p.destination(stmt)
 	if err != nil {
 		return err
@@ -76,6 +79,12 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 		return p.foreign(db, kind, b, pool)
 	}
 	return nil
+}
+
+// overtaken reports whether a dbresolver was installed after the plugin. It has
+// taken its callback's name back, and may put a pool of its own into statements.
+func (p *Plugin) overtaken(db *gorm.DB) bool {
+	return p.adopted == nil && db.Plugins[resolverCallback] != nil
 }
 
 // join moves a statement to its bind's branch of the transaction.
@@ -145,10 +154,7 @@ func (p *Plugin) foreign(db *gorm.DB, kind statementKind, b *bind, pool gorm.Con
 			Way:    "let the plugin begin the transaction (db.Transaction, SQLTx), or take the connection from the statement's own bind",
 		}
 	case *sql.DB:
-		if p.adopted == nil && routedBy(db.Config.ConnPool) == p && db.Plugins[resolverCallback] != nil {
-			// A dbresolver that was installed after the plugin has put its own
-			// pool here.
-			p.claused.Store(true) // its clauses call its callback, not the plugin's
+		if p.overtaken(db) && routedBy(db.Config.ConnPool) == p {
 			stmt.ConnPool = db.Config.ConnPool
 			return p.route(db, kind)
 		}

@@ -1,0 +1,226 @@
+// Package bindkey is a GORM plugin that routes each statement to the database
+// of its model. A model names its bind with a tag or a method, as with
+// Flask-SQLAlchemy's __bind_key__; every statement that GORM makes for it goes
+// there, in associations, hooks, batches, transactions and migrations too, or
+// fails with an error that says why. One *gorm.DB serves all databases.
+//
+//	type User struct {
+//		_    struct{} `bind:"main"`
+//		ID   uint
+//		Logs []LogEntry
+//	}
+//	func (LogEntry) Bind() string { return "analytics" }
+//
+//	db, err := gorm.Open(sqlite.Open("main.db"), &gorm.Config{})
+//	…
+//	err = db.Use(bindkey.New(bindkey.Models(&User{}, &LogEntry{})).
+//		Register("analytics", dbresolver.Config{
+//			Sources:  []gorm.Dialector{sqlite.Open("analytics.db")},
+//			Replicas: []gorm.Dialector{sqlite.Open("replica.db")},
+//		}))
+//
+// A bind is what a key names: sources and replicas, and the policy that picks
+// among them, which are those of [gorm.io/plugin/dbresolver]. The default bind
+// is where models without a key live. Its key is "main" unless [Default] names
+// another; if that key is not registered, it is the connection that the handle
+// was opened with.
+//
+// # Keys
+//
+// A model has its key from the first of these that says something:
+//
+//  1. the model, given to [Plugin.Register] as data
+//  2. its Bind method ([Binder]), with a value or pointer receiver
+//  3. a bind tag on one of its own fields: a blank field, a column, or an
+//     embedded struct, in Go's sense or in GORM's
+//  4. the key of a struct that it embeds
+//  5. the name of its table, given to [Plugin.Register] as data
+//  6. the default bind, or an [*UnboundError] with [Strict]
+//
+// A method and a tag of one type must agree, and so must two tags; and two
+// embedded structs, unless the model has a key of its own. All else is a
+// [*ConflictError]. Reflection can't tell a promoted Bind method from a
+// declared one, so a tag does not override an embedded struct's method: declare
+// a method. An empty key, a Bind method that panics, and a tag on a relation
+// are an [*InvalidKeyError]; a key that nobody registered is an
+// [*UnknownBindError]. Bind is asked once per type, on a zero value.
+//
+// A join table that GORM makes lives with the model that declares the many2many
+// relation. A tag on the many2many field, a key of the model given to
+// [gorm.DB.SetupJoinTable], or data given to Register says otherwise. Two sides
+// that declare one join table must agree.
+//
+// Keys belong to models, not to names of tables: two binds may each have a
+// table of one name.
+//
+// [Plugin.KeyOf] tells a model's key, and [Plugin.Check] and the option
+// [Models] the mistakes of all models at once.
+//
+// # Which bind a statement goes to
+//
+// A statement goes where the first of these says:
+//
+//  1. [Use], or dbresolver.Use
+//  2. SQL that was given, with Raw, Exec or a join in SQL: its known tables
+//  3. Table("…"): the known table, or the tables of the subquery in
+//     Table("(?) AS x", subquery)
+//  4. the model, if it has a key; else what the rows are scanned into, if that
+//     has one
+//  5. the default bind
+//
+// What 2, 3 and 4 say must agree: otherwise the statement is refused with a
+// [*CrossBindError], and no database is asked. Use silences it. A model or
+// destination without a key says nothing, so a struct for a few columns does
+// not pull the statement to the default bind. A name in Table that is not known
+// (logs_2026) says nothing either: the model decides.
+//
+// A table is known in a bind if its name was given to Register as data, its
+// model was given to [Models] or Check or was migrated, or its model has a key
+// and a statement has used it. So pass all models to Models: until then, raw
+// SQL that names only a table the plugin has not heard of goes to the default
+// bind. A name that is known in several binds, with nothing to tell which, is
+// an [*AmbiguousTableError].
+//
+// Statements that GORM derives from another (associations, preloads) and those
+// of hooks have a model or SQL of their own, and go by that. Use holds for
+// derived statements of the same bind as the statement's model, not for hooks,
+// nor for the callbacks of FindInBatches.
+//
+// # Reads and writes
+//
+// Create, Update and Delete go to a source. Queries go to a replica, if the
+// bind has any; to a source with a locking clause, or with dbresolver.Write.
+// SQL that was given goes to a replica if it changes and locks nothing: its
+// text decides, and dbresolver.Write and dbresolver.Read overrule the text. In
+// a transaction all statements of a bind go to one source, or to one replica if
+// the transaction is read-only ([database/sql.TxOptions]).
+//
+// Of several sources or replicas the bind's policy picks one, asked once per
+// statement, or once per bind in a transaction. The default policy is
+// dbresolver's, a random one.
+//
+// A statement in DryRun, a subquery and [Plugin.Explain] ask no policy and no
+// database.
+//
+// # Transactions
+//
+// A transaction spans binds. Its part in one database is a branch, which begins
+// with the first statement there; Begin and Transaction themselves ask no
+// database. The default transaction that GORM puts around each write is of the
+// same kind, so a row and its associations in other binds are written together
+// or not at all. Clauses(Use("analytics")).Begin() begins that bind's branch at
+// once; inside, every model goes by its own key. Two binds on the same
+// connection pool share a branch.
+//
+// Commit first makes every branch answer, if there are several, and rolls all
+// of them back if one does not. Then it commits one after the other: those that
+// [CommitOrder] names, the others in the order in which they began, the default
+// bind last. If the first COMMIT fails, the others are rolled back. If a later
+// one fails, what is committed stays, and the error is a [*PartialCommitError]
+// that names the binds; so it is if the connection is lost during a COMMIT, whose
+// outcome is then unknown. A context that ends before the first COMMIT rolls
+// everything back, and afterwards changes nothing.
+//
+// A savepoint, or a nested Transaction, is set in every branch. A branch that
+// began after it is rolled back whole.
+//
+// [AfterCommit] and [AfterRollback] register functions that wait for the
+// outcome in all databases. [SQLTx] is a branch's *sql.Tx.
+//
+// A *sql.Tx or *sql.Conn that the program itself puts into a statement stays
+// there if it belongs to the statement's bind, and is a [*CrossBindError]
+// otherwise. One of a database that no bind has serves the default bind, or
+// that of Use.
+//
+// # Migrations
+//
+// AutoMigrate and the other methods of [gorm.Migrator] go to the bind of the
+// model, or of the known table: on its source, or on the transaction's branch.
+// Related models and join tables that GORM adds on its own go to theirs.
+// Foreign keys that would cross databases are left out, and logged at level
+// Info.
+//
+// # With a dbresolver of your own
+//
+// A handle that uses a dbresolver already needs no Register:
+//
+//	err = db.Use(resolver)
+//	…
+//	err = db.Use(bindkey.New())
+//
+// A key is then a name given to the resolver's Register. The default bind is
+// its global resolver, or the handle's own connection without one. Models
+// without a key, but registered there by type or table name, stay there.
+// Binds registered with the plugin may stand beside it. The plugins are
+// installed in this order: a dbresolver that opens sources after the plugin is
+// an error. In [gorm.Config].Plugins the order does not matter.
+//
+// # Introspection
+//
+// [Plugin.Explain] tells where a statement would go, and why. [Plugin.Keys],
+// [Plugin.Ping] and [Plugin.Stats] see all binds and pools, [Plugin.Resolver]
+// is a bind's dbresolver, for pool settings, and [Plugin.Close] closes the pools
+// that the plugin opened.
+//
+// # Limitations
+//
+// Statements across binds:
+//
+//   - A join of a relation by name, Joins("Team"), is not checked, nor is a
+//     subquery in Where, Select, Having or a join's arguments. Across binds, the
+//     database says that it has no such table; or, if it has one of that name,
+//     reads that. Use Preload, or two statements.
+//   - Association(…).Find and Count of a many2many relation ask the bind of the
+//     related model alone, which must have the join table, too. Preload works,
+//     and so do Append, Replace, Delete and Clear.
+//   - There is no isolation across databases, and no foreign key. What one
+//     branch reads may be newer than what another does.
+//   - Databases commit one after the other: see [*PartialCommitError].
+//
+// Raw SQL:
+//
+//   - The plugin reads the SQL's text, not what is behind it: a view, a function
+//     or a trigger counts as no table. A SELECT that calls a function counts as
+//     a read, but for a few that all know (nextval, advisory locks): send one
+//     that changes something to a source with dbresolver.Write.
+//   - Raw(…).Scan(&rows) does not show GORM's callbacks what is scanned into;
+//     Raw(…).Find(&rows) does.
+//   - Names of tables are compared without regard to case.
+//
+// The handle:
+//
+//   - One plugin speaks one dialect: a source or replica of another one is an
+//     [*OpenError].
+//   - One plugin serves one handle. Register after db.Use registers nothing, and
+//     logs an error. A session made before db.Use is not routed: its statements
+//     are refused with [ErrForeignPool].
+//   - A pool of another plugin in a statement is an [ErrForeignPool].
+//   - db.ConnPool.(*sql.DB), db.Dialector.(*sqlite.Dialector),
+//     db.Migrator().(sqlite.Migrator) and tx.Statement.ConnPool.(*sql.Tx) do not
+//     hold on a routed handle. The ways are DB(), the handle of
+//     [Plugin.Resolver], and [SQLTx].
+//   - GORM reads NamingStrategy, CreateBatchSize and DefaultContextTimeout before
+//     its callbacks: they are the handle's, for all binds.
+//   - db.Connection takes a connection of the default bind, or that of Use,
+//     outside any transaction. Models of other binds are a [*CrossBindError]
+//     there.
+//   - Methods of [gorm.Migrator] that return a bool, HasTable and its like, log a
+//     routing error and answer false. GetTables and CurrentDatabase ask the
+//     default bind, or that of Use.
+//   - db.ToSQL has no error to return where a statement is refused.
+//
+// Transactions:
+//
+//   - A branch begins late, so an error of BEGIN is that of the first statement,
+//     not of Begin.
+//   - A panic in a hook or in a callback of GORM's own rolls the default
+//     transaction back. One in a callback that another plugin registered, inside
+//     the default transaction, leaves its connections in use, as in plain GORM.
+//
+// Replicas:
+//
+//   - A read after a write may find a replica that is behind: use
+//     dbresolver.Write, or a transaction.
+//   - dbresolver.RoundRobinPolicy is not safe for concurrent use;
+//     dbresolver.StrictRoundRobinPolicy is.
+package bindkey

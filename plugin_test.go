@@ -290,11 +290,9 @@ func TestLimitations(t *testing.T) {
 		err  error
 		want string
 	}{
-		"a join of a relation":    {db.Joins("Club").First(&found).Error, "no such table: clubs"},
 		"a subquery in Where":     {db.Where("club_id IN (?)", db.Model(&club{}).Select("id")).First(&found).Error, "no such table: clubs"},
 		"a subquery in Select":    {db.Model(&member{}).Select("(SELECT name FROM clubs)").Scan(new(string)).Error, "no such table: clubs"},
-		"a join's argument":       {db.Joins("JOIN (?) AS c ON c.id = members.club_id", db.Model(&club{})).First(&found).Error, "no such table: clubs"},
-		"many2many Find":          {db.Model(&member{ID: 1}).Association("Skills").Find(&[]skill{}), "no such table: member_skills"},
+		"many2many Find":          {db.Model(&member{ID: 1}).Association("Skills").Find(&[]skill{}), "crosses binds"},
 		"a view":                  {db.Raw("SELECT * FROM clubs_view").Scan(&[]club{}).Error, "no such table: clubs_view"},
 		"a session of before":     {before.First(&found).Error, "made before the plugin"},
 		"Connection":              {db.Connection(func(tx *gorm.DB) error { return tx.First(&club{}).Error }), "crosses binds"},
@@ -319,7 +317,7 @@ func TestLimitations(t *testing.T) {
 	if err := db.Raw("SELECT 1 AS id").Find(&[]club{}).Error; err != nil {
 		t.Error(err)
 	}
-	if sql := db.ToSQL(func(tx *gorm.DB) *gorm.DB { return tx.Joins("JOIN clubs ON true").Find(&[]member{}) }); sql != "" {
+	if sql := db.ToSQL(func(tx *gorm.DB) *gorm.DB { return tx.Joins("JOIN clubs ON true").Find(&[]member{}) }); strings.Contains(sql, "clubs") {
 		t.Errorf("ToSQL of a refused statement: %q", sql)
 	}
 	if db.Clauses(bindkey.Use("nowhere")).Migrator().HasTable(&member{}) {

@@ -10,8 +10,8 @@ import (
 )
 
 // adopted is a dbresolver that the application made and installed before the
-// plugin. Its named resolvers are binds, and its global resolver is the
-// default bind; it still picks the pools. A nil *adopted knows nothing.
+// plugin. Its resolvers are binds, and its global resolver is the default
+// bind; it still picks the pools. A nil *adopted knows nothing.
 type adopted struct {
 	resolver *dbresolver.DBResolver
 	ask      resolverCallbacks
@@ -46,7 +46,7 @@ func adopt(db *gorm.DB) (*adopted, error) {
 		return nil, installError("dbresolver has no callback in this *gorm.DB")
 	}
 	if state := reflect.ValueOf(resolver).Elem(); state.FieldByName("resolvers").Kind() != reflect.Map ||
-		state.FieldByName("global").Kind() != reflect.Pointer {
+		state.FieldByName("global").Kind() != reflect.Pointer || state.FieldByName("configs").Kind() != reflect.Slice {
 		return nil, installError("this version of dbresolver is unknown; register the binds with Plugin.Register")
 	}
 	return a, nil
@@ -74,7 +74,8 @@ func (a *adopted) names() []string {
 	return names
 }
 
-// bind makes a named resolver a bind, when it is first asked for.
+// bind makes a named resolver a bind, when it is first asked for. One resolver
+// may have several names, those of its Register call, which are one bind.
 func (a *adopted) bind(p *Plugin, name string) (*bind, error) {
 	if !a.knows(name) {
 		return nil, nil
@@ -84,12 +85,39 @@ func (a *adopted) bind(p *Plugin, name string) (*bind, error) {
 	if b, ok := p.binds.Load(name); ok {
 		return b.(*bind), nil
 	}
-	b := &bind{plugin: p, key: name}
-	if err := a.open(b); err != nil {
-		return nil, err
+	key := a.keyOf(name)
+	made, ok := p.binds.Load(key)
+	if !ok {
+		b := &bind{plugin: p, key: key}
+		if err := a.open(b); err != nil {
+			return nil, err
+		}
+		made, _ = p.binds.LoadOrStore(key, b)
 	}
-	p.binds.Store(name, b)
-	return b, nil
+	p.binds.Store(name, made)
+	return made.(*bind), nil
+}
+
+// keyOf is the name by which a resolver is known best: the first that was
+// given to its Register, or else the first of its tables.
+func (a *adopted) keyOf(name string) string {
+	resolver := a.named(name).Pointer()
+	same := map[string]bool{}
+	for _, other := range a.names() {
+		if a.named(other).Pointer() == resolver {
+			same[other] = true
+		}
+	}
+	configs := reflect.ValueOf(a.resolver).Elem().FieldByName("configs")
+	for i := 0; i < configs.Len(); i++ {
+		datas := configs.Index(i).FieldByName("datas")
+		for j := 0; j < datas.Len(); j++ {
+			if given := datas.Index(j).Elem(); given.Kind() == reflect.String && same[given.String()] {
+				return given.String()
+			}
+		}
+	}
+	return sortedKeys(same)[0]
 }
 
 // open takes a bind's pools from the resolver of its key, or from the global

@@ -3,7 +3,6 @@ package bindkey
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 
 	"gorm.io/gorm"
@@ -113,5 +112,5 @@ func (t *transaction) call(funcs []func(context.Context) error) error {
 	for i, fn := range funcs {
 		failures[i] = fn(ctx)
 	}
-	return errors.Join(failures...)
+	return joinErrors(failures...)
 }

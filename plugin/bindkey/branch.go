@@ -15,17 +15,25 @@ import (
 // of the statements routed there, and begins with the first of them.
 type branch struct {
 	onDemand
-	tx   *transaction
-	pool *boundPool
+	tx    *transaction
+	pool  *boundPool
+	binds []*bind // that share it, since they share the real pool; the pool's own first
 
-	begun    atomic.Pointer[begunBranch] // nil until BEGIN, and after a savepoint before it is rolled back to
-	joinedAt int                         // how many savepoints the transaction had at BEGIN
-	prepared preparedBranch
+	beginning sync.Mutex
+	begun     atomic.Pointer[begunBranch] // nil until BEGIN, and after a savepoint before it is rolled back to
+	joinedAt  int                         // how many savepoints the transaction had at BEGIN
+	prepared  preparedBranch
 }
 
 // A begunBranch is a branch's transaction in its database.
 type begunBranch struct {
 	tx gorm.Tx
+
+	// release keeps the end of the transaction's context from rolling back. It
+	// is false where that has begun already.
+	release    func() bool
+	ending     sync.Once
+	rolledBack error // what ROLLBACK answered
 
 	preparing sync.Once
 	prepared  gorm.PreparedStmtTX // the same, with the pool's prepared statements
@@ -38,7 +46,7 @@ type preparedBranch struct {
 }
 
 func newBranch(t *transaction, pool *boundPool) *branch {
-	b := &branch{tx: t, pool: pool}
+	b := &branch{tx: t, pool: pool, binds: []*bind{pool.bind}}
 	b.finder = b
 	b.prepared.branch = b
 	b.prepared.onDemand.finder = &b.prepared
@@ -75,31 +83,71 @@ func (p *preparedBranch) conn(context.Context) (gorm.ConnPool, error) {
 }
 
 // begin begins the branch unless it has begun. The context is the
-// transaction's, not the statement's: database/sql rolls back when it ends.
+// transaction's, not the statement's. Other branches don't wait for BEGIN, and
+// neither does Rollback, since a pool may have no connection for a while.
 func (b *branch) begin() (*begunBranch, error) {
+	if err := b.tx.ctx.Err(); err != nil {
+		return nil, err // else database/sql says that the transaction is done
+	}
 	if begun := b.begun.Load(); begun != nil {
 		return begun, nil
 	}
-	b.tx.mu.Lock()
-	defer b.tx.mu.Unlock()
+	b.beginning.Lock()
+	defer b.beginning.Unlock()
 	if begun := b.begun.Load(); begun != nil {
 		return begun, nil
 	}
-	if b.tx.done {
+	if b.tx.over() {
 		return nil, sql.ErrTxDone
 	}
-	tx, err := b.pool.real.begin(b.tx.branchCtx, b.tx.opts)
+	begun, err := b.pool.real.branch(b.tx.ctx, b.tx.opts)
 	if err != nil {
-		if ended := b.tx.ctx.Err(); ended != nil && errors.Is(err, context.Canceled) {
-			err = ended // branchCtx is only ever cancelled, even where ctx had a deadline
+		return nil, b.failed("BEGIN", err)
+	}
+	if err := b.tx.join(b, begun); err != nil {
+		return nil, joinErrors(err, begun.rollback())
+	}
+	return begun, nil
+}
+
+// branch begins a transaction that is rolled back when ctx ends, until it is
+// released. BEGIN itself has a context that ends with ctx only meanwhile:
+// database/sql and drivers keep it for COMMIT and ROLLBACK. If it ended later,
+// a branch could be rolled back between the COMMITs of others, database/sql
+// would roll back on a goroutine of its own that nobody can wait for, and pgx
+// would close the connection in the place of ROLLBACK.
+func (r *realPool) branch(ctx context.Context, opts *sql.TxOptions) (*begunBranch, error) {
+	always := func() bool { return true }
+	if ctx.Done() == nil {
+		tx, err := r.begin(ctx, opts)
+		return &begunBranch{tx: tx, release: always}, err
+	}
+	beginCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	detach := context.AfterFunc(ctx, cancel)
+	tx, err := r.begin(beginCtx, opts)
+	if !detach() {
+		if err == nil {
+			_ = tx.Rollback() // or database/sql does it at this moment
 		}
-		return nil, &BranchError{Key: b.pool.bind.key, Operation: "BEGIN", Err: err}
+		return nil, ctx.Err()
+	}
+	if err != nil {
+		return nil, err
 	}
 	begun := &begunBranch{tx: tx}
-	b.begun.Store(begun)
-	b.joinedAt = len(b.tx.savepoints)
-	b.tx.joined = append(b.tx.joined, b)
+	begun.release = context.AfterFunc(ctx, begun.end)
 	return begun, nil
+}
+
+// end rolls back once; who comes second waits.
+func (b *begunBranch) end() {
+	b.ending.Do(func() { b.rolledBack = b.tx.Rollback() })
+}
+
+func (b *begunBranch) rollback() error {
+	b.release()
+	b.end()
+	return b.rolledBack
 }
 
 func (b *branch) rollback() error {
@@ -107,7 +155,23 @@ func (b *branch) rollback() error {
 	if begun == nil {
 		return nil
 	}
-	return begun.tx.Rollback()
+	return begun.rollback()
+}
+
+// failed names the bind in a driver's error. It is translated first, where the
+// handle wants that, since dialectors look at the error's own type. Where the
+// transaction's context has ended, that is the reason, and not that the branch
+// is therefore done.
+func (b *branch) failed(operation string, err error) *BranchError {
+	if ended := b.tx.ctx.Err(); ended != nil && (errors.Is(err, sql.ErrTxDone) || errors.Is(err, context.Canceled)) {
+		err = ended
+	}
+	if plain := b.pool.bind.plain; plain.TranslateError {
+		if translator, ok := plain.Dialector.(gorm.ErrorTranslator); ok {
+			err = translator.Translate(err)
+		}
+	}
+	return &BranchError{Key: b.pool.bind.key, Operation: operation, Err: err}
 }
 
 // Commit and Rollback are the transaction's: GORM calls them on whichever pool

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"sort"
+	"strings"
 	"syscall"
 )
 
@@ -22,7 +23,7 @@ func (t *transaction) Commit() error {
 	}
 	branches := t.commitOrder(joined)
 	if err := t.check(branches); err != nil {
-		return errors.Join(err, rollback(branches), t.rolledBack())
+		return joinErrors(err, rollback(branches), t.rolledBack())
 	}
 	committed, err := commitInOrder(branches)
 	if err == nil {
@@ -30,7 +31,7 @@ func (t *transaction) Commit() error {
 	}
 	err = report(branches, committed, err)
 	if !errors.Is(err, ErrPartialCommit) {
-		err = errors.Join(err, t.rolledBack())
+		err = joinErrors(err, t.rolledBack())
 	}
 	return err
 }
@@ -44,11 +45,13 @@ func (t *transaction) commitOrder(joined []*branch) []*branch {
 	}
 	place := func(b *branch) int {
 		for i, key := range t.plugin.order {
-			if key == b.pool.bind.key {
-				return i
+			for _, bind := range b.binds {
+				if key == bind.key {
+					return i
+				}
 			}
 		}
-		if b.pool.bind == t.plugin.defaultBind() {
+		if hasBind(b.binds, t.plugin.defaultBind()) {
 			return len(t.plugin.order) + 1
 		}
 		return len(t.plugin.order)
@@ -63,20 +66,25 @@ func (t *transaction) commitOrder(joined []*branch) []*branch {
 // while everything can still be rolled back. One branch alone needs none: its
 // COMMIT tells. After the check, the end of the context changes nothing more.
 func (t *transaction) check(branches []*branch) error {
+	if err := t.ctx.Err(); err != nil {
+		return err
+	}
 	if t.doomed != nil {
 		return t.doomed
 	}
 	if len(branches) > 1 {
 		for _, b := range branches {
 			if err := b.alive(t.ctx); err != nil {
-				return &BranchError{Key: b.pool.bind.key, Operation: "check before COMMIT", Err: err}
+				return b.failed("check before COMMIT", err)
 			}
 		}
 	}
-	if t.settled != nil && !t.settled() || t.ctx.Err() != nil {
-		return t.ctx.Err()
+	for _, b := range branches {
+		if !b.begun.Load().release() {
+			return t.ctx.Err()
+		}
 	}
-	return nil
+	return t.ctx.Err()
 }
 
 // alive makes the database answer, in the branch.
@@ -105,14 +113,12 @@ func commitInOrder(branches []*branch) (committed int, err error) {
 func report(branches []*branch, committed int, err error) error {
 	failed, rest := branches[committed], branches[committed+1:]
 	unknown := lostConnection(err)
-	cause := error(&BranchError{Key: failed.pool.bind.key, Operation: "COMMIT", Err: err})
+	cause := error(failed.failed("COMMIT", err))
 	if err := failed.rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) {
-		// database/sql is done with it but where the context ended before COMMIT was sent
-		cause = errors.Join(cause, &BranchError{Key: failed.pool.bind.key, Operation: "ROLLBACK", Err: err})
+		// database/sql is done with it after COMMIT; a pool of another kind may not be
+		cause = joinErrors(cause, failed.failed("ROLLBACK", err))
 	}
-	if err := rollback(rest); err != nil {
-		cause = errors.Join(cause, err)
-	}
+	cause = joinErrors(cause, rollback(rest))
 	if committed == 0 && !unknown {
 		return cause
 	}
@@ -126,9 +132,11 @@ func report(branches []*branch, committed int, err error) error {
 }
 
 func keysOf(branches []*branch) []string {
-	keys := make([]string, len(branches))
-	for i, b := range branches {
-		keys[i] = b.pool.bind.key
+	keys := make([]string, 0, len(branches))
+	for _, b := range branches {
+		for _, bind := range b.binds {
+			keys = append(keys, bind.key)
+		}
 	}
 	return keys
 }
@@ -150,7 +158,10 @@ func lostConnection(err error) bool {
 		}
 	}
 	for ; err != nil; err = errors.Unwrap(err) {
-		if err.Error() == "invalid connection" { // go-sql-driver/mysql.ErrInvalidConn, without importing it
+		// go-sql-driver/mysql's, without importing it: ErrInvalidConn, and the
+		// server's last words when it shuts down or an administrator kills the connection
+		switch text := err.Error(); {
+		case text == "invalid connection", strings.HasPrefix(text, "Error 1053 "), strings.HasPrefix(text, "Error 1927 "):
 			return true
 		}
 	}

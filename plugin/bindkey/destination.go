@@ -4,7 +4,9 @@ import (
 	"strings"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
+	"gorm.io/gorm/schema"
 )
 
 // A destination is where a statement goes, and why.
@@ -19,8 +21,9 @@ type destination struct {
 //
 //  1. Use, in the statement or in the one that GORM derived it from.
 //  2. SQL that was given (Raw, Exec, a raw join): its known tables decide.
-//  3. Table(…): the known table, or the tables of the subquery in it.
-//  4. The model, if it has a key; then the destination, if it has one.
+//  3. Table(…) and clause.From: the known tables, the subqueries' binds.
+//  4. The model, if it has a key, or if its own table is in the statement; then
+//     the destination, if it has a key.
 //  5. The default bind.
 //
 // Evidence of different binds is a [*CrossBindError].
@@ -30,14 +33,20 @@ func (p *Plugin) destination(stmt *gorm.Statement) (destination, error) {
 		d.raw = true
 		d.facts = readSQL(stmt.SQL.String(), p.lexicon)
 	}
-	if p.claused.Load() {
-		if u := p.effectiveUse(stmt); u != nil {
-			b, err := p.lookup(u.key, "")
-			d.bind, d.why = b, ReasonUse
-			return d, err
-		}
-	}
 	err := p.weigh(stmt, &d)
+	if u := p.effectiveUse(stmt); u != nil {
+		if u.ran == stmt && u.from != nil && err == nil && d.bind != u.from {
+			return d, nil // chained on the result, and of another bind
+		}
+		ran := &use{key: u.key, applied: u.applied, ran: stmt}
+		if err == nil {
+			ran.from = d.bind
+		}
+		stmt.Clauses[usingClause] = clause.Clause{Expression: ran}
+		d.bind, err = p.lookup(u.key, "")
+		d.why = ReasonUse
+		return d, err
+	}
 	if err == nil && p.claused.Load() {
 		if b, derived := p.derived(stmt, d.bind); derived {
 			d.bind, d.why = b, ReasonUse
@@ -50,33 +59,38 @@ func (p *Plugin) destination(stmt *gorm.Statement) (destination, error) {
 func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 	var model *home
 	if stmt.Schema != nil {
-		model = p.homeOf(stmt.Schema)
+		if model = p.homeOf(stmt.Schema); model.err != nil {
+			return model.err
+		}
 	}
 	own := ownTable(stmt)
-	if own && model != nil && !d.raw && len(stmt.Joins) == 0 && model.keyed() {
+	if own && model != nil && !d.raw && model.keyed() && len(stmt.Joins) == 0 && !has(stmt, "FROM") {
 		// The statement of most programs: a model with a key, and no other evidence.
 		d.bind, d.why = model.bind, model.why
-		return model.err
+		return nil
 	}
 
 	e := evidence{plugin: p}
 	switch {
 	case d.raw:
 		e.names(d.facts.tables, ReasonRawSQL)
-	case !own && stmt.TableExpr != nil:
-		e.names(p.tablesIn(stmt), ReasonTable)
-	case !own && stmt.Table != "":
-		e.names([]string{foldTable(stmt.Table)}, ReasonTable)
+	case stmt.TableExpr != nil && !own:
+		e.expression(stmt, "SELECT * FROM ", *stmt.TableExpr, ReasonTable)
 	}
 	if !d.raw {
-		e.joins(stmt, p.lexicon)
+		e.from(stmt)
+		e.joins(stmt)
 	}
-	if model != nil && model.keyed() {
-		if model.err != nil {
-			return model.err
+	switch {
+	case model != nil && model.keyed():
+		e.add(model.bind, model.why, model.claim.Source)
+	case model != nil && own && !d.raw:
+		// Its own table is in the statement, so the default bind is; a DTO's is not.
+		if p.strict {
+			return &UnboundError{Model: schemaName(stmt.Schema), Table: stmt.Table, Known: p.known()}
 		}
 		e.add(model.bind, model.why, model.claim.Source)
-	} else if !e.decided() {
+	case !e.decided():
 		if err := e.destination(stmt); err != nil {
 			return err
 		}
@@ -90,39 +104,25 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 		return nil
 	}
 	if p.strict && !d.raw {
-		unbound := &UnboundError{Table: stmt.Table, Known: p.known()}
-		if model != nil && own {
-			unbound.Model = schemaName(stmt.Schema)
-		}
-		return unbound
+		return &UnboundError{Table: stmt.Table, Known: p.known()}
 	}
 	d.bind, d.why = p.defaultBind(), ReasonDefault
 	return nil
 }
 
 // ownTable reports whether the statement's table is its model's own, and not
-// one that was given to Table.
+// one that was given to Table or From.
 func ownTable(stmt *gorm.Statement) bool {
-	if stmt.Schema == nil {
-		return stmt.Table == "" && stmt.TableExpr == nil
+	if from, ok := stmt.Clauses["FROM"].Expression.(clause.From); ok && len(from.Tables) > 0 {
+		return false
 	}
-	if stmt.Table == stmt.Schema.Table {
+	if stmt.TableExpr == nil {
 		return true
 	}
-	// GORM keeps the second part of "schema.table" (statement.go).
-	return strings.HasSuffix(stmt.Schema.Table, "."+stmt.Table) && strings.Count(stmt.Schema.Table, ".") == 1
-}
-
-// tablesIn finds the tables that Table(…) names: its text, with what GORM puts
-// in for its arguments. A subquery is rendered by GORM's query callbacks in
-// DryRun, where it is routed too, so that its models are known afterwards.
-func (p *Plugin) tablesIn(stmt *gorm.Statement) []string {
-	session := stmt.DB.Session(&gorm.Session{NewDB: true, DryRun: true, Logger: logger.Discard, Initialized: true})
-	scratch := session.Statement
-	scratch.Schema, scratch.Table = stmt.Schema, stmt.Table
-	scratch.WriteString("SELECT * FROM ")
-	stmt.TableExpr.Build(scratch)
-	return readSQL(scratch.SQL.String(), p.lexicon).tables
+	// GORM makes an expression of a model's "schema.table", and keeps the second
+	// part as the table (statement.go).
+	return stmt.Schema != nil && len(stmt.TableExpr.Vars) == 0 && strings.Count(stmt.Schema.Table, ".") == 1 &&
+		strings.HasSuffix(stmt.Schema.Table, "."+stmt.Table)
 }
 
 // An evidence collects what a statement says of its bind.
@@ -159,14 +159,88 @@ func (e *evidence) names(tables []string, why Reason) {
 	}
 }
 
-// joins adds the tables of joins that were given as SQL.
-func (e *evidence) joins(stmt *gorm.Statement, dialect lexicon) {
-	for i := range stmt.Joins {
-		name := stmt.Joins[i].Name
-		if strings.ContainsAny(name, " \t\n(") { // else the name of a relation
-			e.names(readSQL("SELECT * FROM x "+name, dialect).tables, ReasonRawSQL)
+// expression adds the tables of SQL that was given with arguments. GORM
+// renders it, and the subqueries in it by its query callbacks in DryRun, where
+// they are routed, too: each is evidence of its own bind.
+func (e *evidence) expression(stmt *gorm.Statement, prefix string, expr clause.Expr, why Reason) {
+	if len(expr.Vars) == 0 {
+		e.names(readSQL(prefix+expr.SQL, e.plugin.lexicon).tables, why)
+		return
+	}
+	vars := make([]any, len(expr.Vars))
+	for i, value := range expr.Vars {
+		vars[i] = value
+		subquery, ok := value.(*gorm.DB)
+		if !ok {
+			continue
+		}
+		if route, err := e.plugin.Explain(subquery); err == nil {
+			b, _ := e.plugin.lookup(route.Key, "")
+			e.add(b, why, "a subquery")
+			vars[i] = clause.Expr{SQL: "SELECT 1"} // it may say Use, which its text does not show
 		}
 	}
+	session := stmt.DB.Session(&gorm.Session{NewDB: true, DryRun: true, Logger: logger.Discard, Initialized: true})
+	scratch := session.Statement
+	scratch.Schema, scratch.Table = stmt.Schema, stmt.Table
+	scratch.WriteString(prefix)
+	clause.NamedExpr{SQL: expr.SQL, Vars: vars}.Build(scratch)
+	e.names(readSQL(scratch.SQL.String(), e.plugin.lexicon).tables, why)
+}
+
+// from adds the tables of a FROM clause that was given.
+func (e *evidence) from(stmt *gorm.Statement) {
+	from, ok := stmt.Clauses["FROM"].Expression.(clause.From)
+	if !ok {
+		return
+	}
+	for _, table := range from.Tables {
+		if table.Name != clause.CurrentTable {
+			e.names([]string{foldTable(table.Name)}, ReasonTable)
+		}
+	}
+	for _, join := range from.Joins {
+		if join.Expression != nil {
+			e.expression(stmt, "SELECT * FROM x ", clause.Expr{SQL: "?", Vars: []any{join.Expression}}, ReasonRawSQL)
+		} else if join.Table.Name != clause.CurrentTable {
+			e.names([]string{foldTable(join.Table.Name)}, ReasonTable)
+		}
+	}
+}
+
+// joins adds what is joined: the models of relations, the tables of SQL.
+func (e *evidence) joins(stmt *gorm.Statement) {
+	for i := range stmt.Joins {
+		join := &stmt.Joins[i]
+		switch relations := relationsNamed(stmt.Schema, join.Name); {
+		case join.Expression != nil:
+			e.expression(stmt, "SELECT * FROM x ", clause.Expr{SQL: "?", Vars: []any{join.Expression}}, ReasonRawSQL)
+		case len(relations) > 0:
+			for _, rel := range relations {
+				if h := e.plugin.homeOf(rel.FieldSchema); h.err == nil {
+					e.add(h.bind, h.why, h.claim.Source)
+				}
+			}
+		default:
+			e.expression(stmt, "SELECT * FROM x ", clause.Expr{SQL: join.Name, Vars: join.Conds}, ReasonRawSQL)
+		}
+	}
+}
+
+// relationsNamed are the relations that a join names, "Team" or "Team.Owner";
+// nil where it is SQL. GORM decides in the same way (callbacks/query.go).
+func relationsNamed(s *schema.Schema, name string) (relations []*schema.Relationship) {
+	for _, part := range strings.Split(name, ".") {
+		if s == nil {
+			return nil
+		}
+		rel, ok := s.Relationships.Relations[part]
+		if !ok {
+			return nil
+		}
+		relations, s = append(relations, rel), rel.FieldSchema
+	}
+	return relations
 }
 
 // destination adds the key of what a query scans into, if that is not its model.

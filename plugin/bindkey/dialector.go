@@ -35,6 +35,9 @@ func (d *dialector) Migrator(db *gorm.DB) gorm.Migrator {
 // SavePoint sets a savepoint in every branch of the transaction.
 func (d *dialector) SavePoint(db *gorm.DB, name string) error {
 	if t := transactionOf(db); t != nil {
+		if err := t.spend(db); err != nil {
+			return err
+		}
 		return t.savePoint(db, name)
 	}
 	return d.onOwnConnection(db, name, gorm.SavePointerDialectorInterface.SavePoint)

@@ -62,17 +62,19 @@
 //
 //  1. [Use], or dbresolver.Use
 //  2. SQL that was given, with Raw, Exec or a join in SQL: its known tables
-//  3. Table("…"): the known table, or the tables of the subquery in
-//     Table("(?) AS x", subquery)
-//  4. the model, if it has a key; else what the rows are scanned into, if that
-//     has one
+//  3. Table("…") and clause.From: the known tables, and the binds of the
+//     subqueries in Table("(?) AS x", subquery)
+//  4. the model, if it has a key, or if its own table is in the statement; else
+//     what the rows are scanned into, if that has a key
 //  5. the default bind
 //
-// What 2, 3 and 4 say must agree: otherwise the statement is refused with a
-// [*CrossBindError], and no database is asked. Use silences it. A model or
-// destination without a key says nothing, so a struct for a few columns does
-// not pull the statement to the default bind. A name in Table that is not known
-// (logs_2026) says nothing either: the model decides.
+// What 2, 3 and 4 say must agree, and so must the models of relations that are
+// joined (Joins("Team")): otherwise the statement is refused with a
+// [*CrossBindError], and no database is asked. Use silences it. A model without
+// a key says nothing where Table or SQL names the table, so a struct for a few
+// columns does not pull the statement to the default bind. A name in Table that
+// is not known (logs_2026) says nothing either: the model decides. A subquery
+// that is refused takes the statement around it with it.
 //
 // A table is known in a bind if its name was given to Register as data, its
 // model was given to [Models] or Check or was migrated, or its model has a key
@@ -84,7 +86,8 @@
 // Statements that GORM derives from another (associations, preloads) and those
 // of hooks have a model or SQL of their own, and go by that. Use holds for
 // derived statements of the same bind as the statement's model, not for hooks,
-// nor for the callbacks of FindInBatches.
+// nor for the callbacks of FindInBatches, nor for models of other binds that are
+// chained on the result.
 //
 // # Reads and writes
 //
@@ -166,23 +169,31 @@
 //
 // Statements across binds:
 //
-//   - A join of a relation by name, Joins("Team"), is not checked, nor is a
-//     subquery in Where, Select, Having or a join's arguments. Across binds, the
-//     database says that it has no such table; or, if it has one of that name,
-//     reads that. Use Preload, or two statements.
-//   - Association(…).Find and Count of a many2many relation ask the bind of the
-//     related model alone, which must have the join table, too. Preload works,
-//     and so do Append, Replace, Delete and Clear.
+//   - A subquery in Where, Select, Having, or in an update's values, is not
+//     checked. Across binds, the database says that it has no such table; or, if
+//     it has one of that name, reads that. Use two statements.
+//   - Association(…).Find and Count of a many2many relation across binds are
+//     refused. Preload works, and so do Append, Replace, Delete and Clear.
+//   - The association operations of generics, gorm.G[T](db, Use(key)).Set(…), hand
+//     no Use on to their statements: GORM starts those from the handle.
+//   - Two keys on one database are two binds, though they share a connection pool:
+//     a statement with tables of both needs Use.
 //   - There is no isolation across databases, and no foreign key. What one
 //     branch reads may be newer than what another does.
 //   - Databases commit one after the other: see [*PartialCommitError].
 //
 // Raw SQL:
 //
-//   - The plugin reads the SQL's text, not what is behind it: a view, a function
-//     or a trigger counts as no table. A SELECT that calls a function counts as
-//     a read, but for a few that all know (nextval, advisory locks): send one
-//     that changes something to a source with dbresolver.Write.
+//   - The plugin reads the SQL's text, not what is behind it: a view that the
+//     migrator did not make, a function or a trigger is unknown, and so is code
+//     in a string (DO, EXEC, PREPARE … FROM). A SELECT that calls a function
+//     counts as a read, but for a few that all know (nextval, advisory locks):
+//     send one that changes something to a source with dbresolver.Write.
+//   - It reads the dialect as its server does by default: NO_BACKSLASH_ESCAPES of
+//     MySQL, or standard_conforming_strings = off of PostgreSQL, is not seen. A
+//     few statements that no program has in its hot path name their table where
+//     it is not looked for: PRAGMA main.table_info(t), pragma_table_info('t'),
+//     HANDLER, FLUSH TABLES, BULK INSERT, OWNED BY.
 //   - Raw(…).Scan(&rows) does not show GORM's callbacks what is scanned into;
 //     Raw(…).Find(&rows) does.
 //   - Names of tables are compared without regard to case.
@@ -211,6 +222,9 @@
 //
 // Transactions:
 //
+//   - With DisableNestedTransaction, GORM asks for no savepoint, so a Use before a
+//     nested Transaction holds for everything inside.
+//   - The check before COMMIT is SELECT 1, in every dialect.
 //   - A branch begins late, so an error of BEGIN is that of the first statement,
 //     not of Begin.
 //   - A panic in a hook or in a callback of GORM's own rolls the default

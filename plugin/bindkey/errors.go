@@ -26,6 +26,10 @@ var (
 	ErrAmbiguousTable = errors.New("bindkey: table known in several binds")
 	// ErrPartialCommit is in the chain of every [*PartialCommitError].
 	ErrPartialCommit = errors.New("bindkey: transaction committed in part")
+	// ErrReadOnly says that a read-only transaction, which is at a replica, was
+	// given a write, or DDL through the migrator. Databases refuse raw SQL that
+	// writes there, but for SQLite, which knows no read-only transactions.
+	ErrReadOnly = errors.New("bindkey: transaction is read-only")
 	// ErrInstall says that the plugin can't be installed on this handle, or is
 	// installed already: [gorm.DB.Use] returns it, wrapped in the reason.
 	ErrInstall = errors.New("bindkey: cannot install")

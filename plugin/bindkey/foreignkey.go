@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"sort"
 
+	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
 )
 
@@ -45,6 +46,9 @@ func (s *severing) values(values []any) error {
 		if _, ok := value.(string); ok {
 			continue
 		}
+		if _, err := s.migrator.bindOf(value); err != nil {
+			return err
+		}
 		parsed, err := s.migrator.plugin.parse(value)
 		if err != nil {
 			return err
@@ -52,8 +56,27 @@ func (s *severing) values(values []any) error {
 		if err := s.walk(parsed); err != nil {
 			return err
 		}
+		if table := s.migrator.db.Statement.Table; table != "" {
+			// Table(…) gives the model a schema of its own, with relations of its own.
+			stmt := gorm.Statement{DB: s.migrator.plugin.db}
+			if err := stmt.ParseWithSpecialTableName(value, table); err != nil {
+				return err
+			}
+			if err := s.walk(stmt.Schema); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
+}
+
+// bindOf is the bind of a schema; with Use, all are that one's.
+func (s *severing) bindOf(parsed *schema.Schema) (*bind, error) {
+	p := s.migrator.plugin
+	if u := p.effectiveUse(s.migrator.db.Statement); u != nil {
+		return p.lookup(u.key, "")
+	}
+	return p.strictly(parsed)
 }
 
 func (s *severing) walk(parsed *schema.Schema) error {
@@ -62,7 +85,7 @@ func (s *severing) walk(parsed *schema.Schema) error {
 	}
 	s.seen[parsed] = true
 	p := s.migrator.plugin
-	home, err := p.strictly(parsed)
+	home, err := s.bindOf(parsed)
 	if err != nil {
 		return err
 	}
@@ -85,11 +108,11 @@ func (s *severing) walk(parsed *schema.Schema) error {
 
 // relation severs a has-one, has-many or belongs-to relation.
 func (s *severing) relation(rel *schema.Relationship) error {
-	other, err := s.migrator.plugin.strictly(rel.FieldSchema)
+	other, err := s.bindOf(rel.FieldSchema)
 	if err != nil {
 		return err
 	}
-	own, err := s.migrator.plugin.strictly(rel.Schema)
+	own, err := s.bindOf(rel.Schema)
 	if err != nil {
 		return err
 	}
@@ -109,22 +132,21 @@ func (s *severing) relation(rel *schema.Relationship) error {
 // the field that declares it, so each gets a copy of its own, and the join
 // table is added here instead of by GORM.
 func (s *severing) joinTable(rel *schema.Relationship) error {
-	p := s.migrator.plugin
-	owner, err := p.strictly(rel.Schema)
+	owner, err := s.bindOf(rel.Schema)
 	if err != nil {
 		return err
 	}
-	other, err := p.strictly(rel.FieldSchema)
+	other, err := s.bindOf(rel.FieldSchema)
 	if err != nil {
 		return err
 	}
-	join, err := p.strictly(rel.JoinTable)
+	join, err := s.bindOf(rel.JoinTable)
 	if err != nil {
 		return err
 	}
 	if owner != join || other != join {
 		for _, joinRel := range relationsOf(rel.JoinTable) {
-			to, err := p.strictly(joinRel.FieldSchema)
+			to, err := s.bindOf(joinRel.FieldSchema)
 			if err != nil {
 				return err
 			}
@@ -137,7 +159,9 @@ func (s *severing) joinTable(rel *schema.Relationship) error {
 				}
 			}
 		}
-		rel.Field.IgnoreMigration = true
+		if !rel.Field.IgnoreMigration {
+			rel.Field.IgnoreMigration = true
+		}
 		s.add(rel.FieldSchema)
 		s.add(rel.JoinTable)
 	}

@@ -77,6 +77,7 @@ func openedByResolver(db *gorm.DB) bool {
 // installable finds what forbids an installation.
 func (p *Plugin) installable(db *gorm.DB) error {
 	if p.db != nil {
+		p.claused.Store(true) // if it is a dbresolver, its clauses call its callback from now on
 		return installError("this plugin serves another *gorm.DB, or a dbresolver was installed after it (dbresolver initialises plugins again on each source it opens); make one plugin for each handle, and install dbresolver first")
 	}
 	if routedBy(db.ConnPool) != nil {

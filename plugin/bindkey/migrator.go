@@ -38,7 +38,16 @@ func (m migrator) bindOf(value any) (*bind, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.plugin.strictly(s)
+	b, err := m.plugin.strictly(s)
+	if table := m.db.Statement.Table; err == nil && table != "" && table != s.Table {
+		e := evidence{plugin: m.plugin}
+		e.add(b, ReasonDefault, "model "+schemaName(s))
+		e.names([]string{foldTable(table)}, ReasonTable)
+		if b, _, err = e.verdict(); err == nil {
+			m.plugin.tables.add(table, b)
+		}
+	}
+	return b, err
 }
 
 func (m migrator) bindOfTable(table string) (*bind, error) {
@@ -109,6 +118,9 @@ func (m migrator) change(value any, call func(gorm.Migrator) error) error {
 }
 
 func (m migrator) changeIn(b *bind, call func(gorm.Migrator) error) error {
+	if t := transactionOf(m.db); t != nil && t.readOnly() {
+		return fmt.Errorf("%w: migrate in one without sql.TxOptions.ReadOnly", ErrReadOnly)
+	}
 	inner, err := m.in(b)
 	if err != nil {
 		return err

@@ -42,6 +42,8 @@ func (p *Plugin) open(db *gorm.DB) error {
 
 // realPoolOf is the one realPool of a connection pool.
 func (p *Plugin) realPoolOf(conn gorm.ConnPool, opened bool) *realPool {
+	p.pooling.Lock()
+	defer p.pooling.Unlock()
 	for _, known := range p.pools {
 		if known.conn == conn {
 			return known
@@ -211,9 +213,15 @@ func dialectorField(d gorm.Dialector, name string) (field reflect.Value) {
 	return value.FieldByName(name)
 }
 
+func (p *Plugin) realPools() []*realPool {
+	p.pooling.Lock()
+	defer p.pooling.Unlock()
+	return p.pools[:len(p.pools):len(p.pools)]
+}
+
 func (p *Plugin) closeOpened() error {
 	var failures []error
-	for _, pool := range p.pools {
+	for _, pool := range p.realPools() {
 		if pool.opened {
 			if db, ok := pool.conn.(interface{ Close() error }); ok {
 				failures = append(failures, db.Close())
@@ -238,9 +246,16 @@ var (
 func withoutSecrets(text string, d gorm.Dialector) string {
 	if dsn := dialectorField(d, "DSN"); dsn.IsValid() && dsn.Kind() == reflect.String && dsn.String() != "" {
 		text = strings.ReplaceAll(text, dsn.String(), "…")
-		if u, err := url.Parse(dsn.String()); err == nil && u.User != nil {
+		if u, err := url.Parse(dsn.String()); err == nil {
 			if password, ok := u.User.Password(); ok && password != "" {
 				text = strings.ReplaceAll(text, password, "…")
+			}
+			for _, values := range u.Query() {
+				for _, value := range values {
+					if len(value) > 2 { // drivers quote a parameter that they refuse
+						text = strings.ReplaceAll(text, value, "…")
+					}
+				}
 			}
 		}
 	}

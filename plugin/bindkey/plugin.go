@@ -42,8 +42,9 @@ type Plugin struct {
 	db      *gorm.DB // the handle; nil until installed
 	own     *realPool
 	pools   []*realPool
-	adopted *adopted // the application's own dbresolver, or nil
-	lexicon lexicon  // of the handle's dialect, in which raw SQL is written
+	pooling sync.Mutex // guards pools: a resolver of the application may become a bind at any time
+	adopted *adopted   // the application's own dbresolver, or nil
+	lexicon lexicon    // of the handle's dialect, in which raw SQL is written
 
 	binds  sync.Map // key → *bind
 	types  sync.Map // reflect.Type → *typeKey

@@ -241,9 +241,6 @@ func (u *usedPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnP
 		return nil, err
 	}
 	tx := newTransaction(u.plugin, ctx, opts)
-	if !begunByGORM() {
-		tx.opened = u.use
-	}
 	br, err := tx.branchOf(b)
 	if err == nil {
 		_, err = br.conn(ctx)

@@ -2,10 +2,12 @@ package bindkey
 
 import (
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
 	"reflect"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 )
 
@@ -29,6 +31,9 @@ func (p *Plugin) routeCallback(kind statementKind) func(*gorm.DB) {
 				_ = db.AddError(err)
 			}
 		}
+		if db.Error != nil && db.DryRun {
+			refuse(db)
+		}
 		if db.Error != nil && kind == rowStatement {
 			if rows, _ := db.Get("rows"); rows == false {
 				db.Statement.Dest = errorRow(db.Error)
@@ -36,6 +41,23 @@ func (p *Plugin) routeCallback(kind statementKind) func(*gorm.DB) {
 		}
 	}
 }
+
+// refuse makes the statement that a refused subquery stands in fail, with the
+// subquery's error. GORM renders a subquery in DryRun, with a logger that
+// discards (statement.go, AddVar), and drops its error: "id NOT IN ()" would be
+// left, which is true of every row. A variable whose value is an error fails
+// where database/sql or the driver asks for it, before anything is sent.
+func refuse(db *gorm.DB) {
+	if stmt := db.Statement; stmt.SQL.Len() == 0 && db.Config.Logger == logger.Discard {
+		stmt.WriteString("SELECT ")
+		stmt.AddVar(stmt, refusal{db.Error})
+	}
+}
+
+type refusal struct{ err error }
+
+// Value is of driver.Valuer.
+func (r refusal) Value() (driver.Value, error) { return nil, r.err }
 
 // route finds the statement's bind and gives it that bind's pool: a branch in
 // a transaction, else a source or replica that dbresolver picks. In DryRun no
@@ -101,6 +123,9 @@ func (p *Plugin) join(db *gorm.DB, kind statementKind, tx *transaction, b *bind)
 	branch, err := tx.branchOf(b)
 	if err != nil {
 		return err
+	}
+	if branch.pool.replica && kind == writeStatement {
+		return fmt.Errorf("%w: the transaction is at a replica of bind %q; write in a transaction without sql.TxOptions.ReadOnly", ErrReadOnly, b.key)
 	}
 	db.Statement.ConnPool = branch.forStatement(db.PrepareStmt)
 	return nil
@@ -184,7 +209,7 @@ func (p *Plugin) ownerOf(conn gorm.ConnPool) *realPool {
 	if !field.IsValid() || field.Kind() != reflect.Pointer {
 		return nil
 	}
-	for _, pool := range p.pools {
+	for _, pool := range p.realPools() {
 		if db, err := pool.sqlDB(); err == nil && reflect.ValueOf(db).Pointer() == field.Pointer() {
 			return pool
 		}

@@ -1,6 +1,8 @@
 package bindkey
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -19,8 +21,19 @@ type savepoint struct {
 func (t *transaction) savePoint(db *gorm.DB, name string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.done {
+		return sql.ErrTxDone
+	}
+	if err := db.Statement.Context.Err(); err != nil {
+		return err // nothing is sent, and the transaction's own context may go on
+	}
 	for _, b := range t.joined {
-		if err := b.onSavePoint(db, "SAVEPOINT", name, gorm.SavePointerDialectorInterface.SavePoint); err != nil {
+		if err := b.onSavePoint(db.Statement.Context, db, "SAVEPOINT", name, gorm.SavePointerDialectorInterface.SavePoint); err != nil {
+			if !errors.Is(err, gorm.ErrUnsupportedDriver) {
+				// GORM keeps the error in the handle: no statement runs there any
+				// more, and Commit reports it, which must not commit then.
+				t.doom("setting a savepoint", err)
+			}
 			return err
 		}
 	}
@@ -34,50 +47,70 @@ func (t *transaction) savePoint(db *gorm.DB, name string) error {
 func (t *transaction) rollbackTo(db *gorm.DB, name string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.done {
+		return sql.ErrTxDone
+	}
 	at := len(t.savepoints) - 1
 	for at >= 0 && !strings.EqualFold(t.savepoints[at].name, name) { // SQL's names know no case
 		at--
 	}
 	if at < 0 {
-		return fmt.Errorf("bindkey: the transaction has no savepoint %q", name)
+		err := fmt.Errorf("bindkey: the transaction has no savepoint %q", name)
+		t.doom("rolling back to a savepoint", err)
+		return err
 	}
+	if err := t.ctx.Err(); err != nil {
+		return err // and everything is rolled back
+	}
+	// A session's own deadline must not keep it from undoing its work.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(db.Statement.Context))
+	defer cancel()
+	defer context.AfterFunc(t.ctx, cancel)()
 	var (
 		failures []error
 		stay     []*branch
 	)
 	for _, b := range t.joined {
 		if b.joinedAt <= at {
-			failures = append(failures, b.onSavePoint(db, "ROLLBACK TO SAVEPOINT", name, gorm.SavePointerDialectorInterface.RollbackTo))
+			failures = append(failures, b.onSavePoint(ctx, db, "ROLLBACK TO SAVEPOINT", name, gorm.SavePointerDialectorInterface.RollbackTo))
 			stay = append(stay, b)
 			continue
 		}
 		if err := b.rollback(); err != nil {
-			failures = append(failures, &BranchError{Key: b.pool.bind.key, Operation: "ROLLBACK", Err: err})
+			failures = append(failures, b.failed("ROLLBACK", err))
 		}
 		b.begun.Store(nil)
 	}
 	t.joined, t.savepoints, t.afterwards = stay, t.savepoints[:at+1], t.savepoints[at].afterwards
-	err := errors.Join(failures...)
-	if err != nil && t.doomed == nil {
+	err := joinErrors(failures...)
+	if err != nil {
 		// GORM's nested Transaction drops this error, and a COMMIT would keep
 		// rows that were to be undone.
-		t.doomed = fmt.Errorf("bindkey: the transaction can only be rolled back, since rolling back to a savepoint failed: %w", err)
+		t.doom("rolling back to a savepoint", err)
 	}
 	return err
+}
+
+// doom makes every later Commit a rollback that returns the reason.
+func (t *transaction) doom(failed string, err error) {
+	if t.doomed == nil {
+		t.doomed = fmt.Errorf("bindkey: the transaction can only be rolled back, since %s failed: %w", failed, err)
+	}
 }
 
 type savePointFunc func(gorm.SavePointerDialectorInterface, *gorm.DB, string) error
 
 // onSavePoint lets the branch's own dialector speak, on a plain handle of the
 // bind. Dialectors run Exec and may drop its error, which the handle keeps.
-func (b *branch) onSavePoint(db *gorm.DB, operation, name string, run savePointFunc) error {
+func (b *branch) onSavePoint(ctx context.Context, db *gorm.DB, operation, name string, run savePointFunc) error {
 	plain := b.pool.bind.plainSession(db, b.begun.Load().tx)
+	plain.Statement.Context = ctx
 	dialect, ok := plain.Dialector.(gorm.SavePointerDialectorInterface)
 	if !ok {
 		return gorm.ErrUnsupportedDriver
 	}
-	if err := errors.Join(run(dialect, plain, name), plain.Error); err != nil {
-		return &BranchError{Key: b.pool.bind.key, Operation: operation, Err: err}
+	if err := joinErrors(run(dialect, plain, name), plain.Error); err != nil {
+		return b.failed(operation, err)
 	}
 	return nil
 }

@@ -17,13 +17,7 @@ type transaction struct {
 	plugin   *Plugin
 	ctx      context.Context // of Begin
 	opts     *sql.TxOptions
-	opened   *use // the Use that opened it, which no longer counts inside
-
-	// branchCtx is the context of every BEGIN. It ends with ctx until settled
-	// is called: database/sql rolls a branch back when its context ends, and
-	// between two COMMITs that must not happen.
-	branchCtx context.Context
-	settled   func() bool
+	uses     useScope
 
 	mu         sync.Mutex
 	done       bool
@@ -35,12 +29,8 @@ type transaction struct {
 }
 
 func newTransaction(p *Plugin, ctx context.Context, opts *sql.TxOptions) *transaction {
-	tx := &transaction{plugin: p, ctx: ctx, branchCtx: ctx}
+	tx := &transaction{plugin: p, ctx: ctx, uses: p.newUseScope()}
 	tx.finder = tx
-	if ctx.Done() != nil {
-		branchCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-		tx.branchCtx, tx.settled = branchCtx, context.AfterFunc(ctx, cancel)
-	}
 	if opts != nil {
 		kept := *opts // BEGIN comes later
 		tx.opts = &kept
@@ -84,7 +74,7 @@ func (t *transaction) branchOf(b *bind) (*branch, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, branch := range t.branches {
-		if branch.pool.bind == b {
+		if hasBind(branch.binds, b) {
 			return branch, nil
 		}
 	}
@@ -92,6 +82,7 @@ func (t *transaction) branchOf(b *bind) (*branch, error) {
 	for _, branch := range t.branches {
 		for _, pool := range pools {
 			if branch.pool.real == pool.real {
+				branch.binds = append(branch.binds, b)
 				return branch, nil
 			}
 		}
@@ -129,7 +120,27 @@ func (t *transaction) Rollback() error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(rollback(joined), t.rolledBack())
+	return joinErrors(rollback(joined), t.rolledBack())
+}
+
+// join makes a branch that has begun one of the transaction's, unless the
+// transaction is over by now.
+func (t *transaction) join(b *branch, begun *begunBranch) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.done {
+		return sql.ErrTxDone
+	}
+	b.joinedAt = len(t.savepoints)
+	b.begun.Store(begun)
+	t.joined = append(t.joined, b)
+	return nil
+}
+
+func (t *transaction) over() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.done
 }
 
 // end closes the transaction for statements, and tells its begun branches.
@@ -147,10 +158,25 @@ func rollback(branches []*branch) error {
 	var failures []error
 	for _, b := range branches {
 		if err := b.rollback(); err != nil {
-			failures = append(failures, &BranchError{Key: b.pool.bind.key, Operation: "ROLLBACK", Err: err})
+			failures = append(failures, b.failed("ROLLBACK", err))
 		}
 	}
-	return errors.Join(failures...)
+	return joinErrors(failures...)
+}
+
+// joinErrors is errors.Join, but an error alone stays what it is.
+func joinErrors(errs ...error) error {
+	var only error
+	for _, err := range errs {
+		switch {
+		case err == nil:
+		case only == nil:
+			only = err
+		default:
+			return errors.Join(errs...)
+		}
+	}
+	return only
 }
 
 // SQLTx is the *sql.Tx of the transaction's branch in a bind, for libraries

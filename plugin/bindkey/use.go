@@ -3,8 +3,7 @@ package bindkey
 import (
 	"context"
 	"reflect"
-	"runtime"
-	"strings"
+	"sync/atomic"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -37,16 +36,28 @@ func (using) Build(clause.Builder) {}
 
 // ModifyStatement is called while the chain is built.
 func (u using) ModifyStatement(stmt *gorm.Statement) {
-	stmt.Clauses[usingClause] = clause.Clause{Expression: &use{key: string(u)}}
+	stmt.Clauses[usingClause] = clause.Clause{Expression: newUse(string(u))}
 	if p := routedBy(stmt.ConnPool); p != nil {
 		p.chain(stmt.DB)
 	}
 }
 
-// A use is a Use in a statement. Its identity tells the one that opened a
-// transaction, which survives in the statement that Begin returns, from a new
-// one inside.
-type use struct{ key string }
+// A use is a Use in a statement.
+type use struct {
+	key string
+	// applied numbers all Uses: a transaction that began later has inherited
+	// this one with the statement of its Begin.
+	applied uint64
+	// ran is the statement that it has gone with, and from is where that would
+	// have gone without it. What is chained on the result has the same Use
+	// still: it holds there for models of the same bind.
+	ran  *gorm.Statement
+	from *bind
+}
+
+var usesApplied atomic.Uint64
+
+func newUse(key string) *use { return &use{key: key, applied: usesApplied.Add(1)} }
 
 func (*use) Build(clause.Builder) {}
 
@@ -59,8 +70,24 @@ func useOf(stmt *gorm.Statement) *use {
 	if u, ok := c.Expression.(*use); ok {
 		return u
 	}
-	u := &use{key: reflect.ValueOf(c.Expression).FieldByName("Use").String()}
+	u := newUse(reflect.ValueOf(c.Expression).FieldByName("Use").String())
 	stmt.Clauses[usingClause] = clause.Clause{Expression: u}
+	return u
+}
+
+// effectiveUse is the statement's Use, unless it is one that a transaction
+// around it was begun with.
+func (p *Plugin) effectiveUse(stmt *gorm.Statement) *use {
+	u := useOf(stmt)
+	if u == nil {
+		return nil
+	}
+	if !p.claused.Load() {
+		p.claused.Store(true)
+	}
+	if tx := transactionOf(stmt.DB); tx != nil && tx.inherited(u) {
+		return nil
+	}
 	return u
 }
 
@@ -79,41 +106,19 @@ func (p *Plugin) chain(db *gorm.DB) {
 		return
 	}
 	switch pool := unwrap(stmt.ConnPool).(type) {
-	case *rootPool, *boundPool:
-		stmt.ConnPool = newUsedPool(p, u)
 	case *usedPool:
-		if pool.use != u {
-			stmt.ConnPool = newUsedPool(p, u)
+		if pool.use == u {
+			return
 		}
+	case *rootPool, *boundPool:
+	default:
+		return // a transaction or connection is begun already
 	}
+	stmt.ConnPool = newUsedPool(p, u)
+	config := *db.Config // Session with PrepareStmt takes the pool from there
+	config.ConnPool = stmt.ConnPool
+	db.Config = &config
 }
-
-// begunByGORM reports whether a transaction is begun by GORM on its own
-// account, around a finisher of several statements (CreateInBatches, and some
-// of the generics API): the finisher's Use then holds for what it runs inside.
-// Nothing that reaches BeginTx tells, but the stack.
-func begunByGORM() bool {
-	var callers [16]uintptr
-	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers[:])])
-	for {
-		frame, more := frames.Next()
-		switch frame.Function {
-		case gormPackage + "(*DB).Begin", gormPackage + "(*DB).Transaction", gormPackage + "(*PreparedStmtDB).BeginTx":
-		default:
-			if !strings.HasPrefix(frame.Function, ownPackage) {
-				return strings.HasPrefix(frame.Function, gormPackage)
-			}
-		}
-		if !more {
-			return false
-		}
-	}
-}
-
-var (
-	ownPackage  = reflect.TypeOf(usedPool{}).PkgPath() + ".(*usedPool)."
-	gormPackage = reflect.TypeOf(gorm.DB{}).PkgPath() + "."
-)
 
 // A derivation carries a Use from a statement to those that GORM derives from
 // it, in their context: clauses and settings do not reach all of them. It is
@@ -183,17 +188,4 @@ func (p *Plugin) endDerived(db *gorm.DB) {
 	if d := derivationOf(db.Statement); d != nil && d.active && d.owner == db.Statement {
 		db.Statement.Context = d.outer
 	}
-}
-
-// effectiveUse is the statement's Use, unless it is the one that opened the
-// transaction around it.
-func (p *Plugin) effectiveUse(stmt *gorm.Statement) *use {
-	u := useOf(stmt)
-	if u == nil {
-		return nil
-	}
-	if tx := transactionOf(stmt.DB); tx != nil && tx.opened == u {
-		return nil
-	}
-	return u
 }

@@ -133,13 +133,25 @@ func newWorld(t *testing.T, config worldConfig) *world {
 	return w
 }
 
-func (w *world) registerAll() {
-	w.plugin.Register("main", dbresolver.Config{Replicas: []gorm.Dialector{w.dialector("main-replica")}})
-	w.plugin.Register("analytics", dbresolver.Config{
-		Sources:  []gorm.Dialector{w.dialector("analytics")},
-		Replicas: []gorm.Dialector{w.dialector("analytics-replica")},
-	})
-	w.plugin.Register("archive", dbresolver.Config{Sources: []gorm.Dialector{w.dialector("archive")}})
+func (w *world) registerAll() { w.registerBut("") }
+
+// registerBut registers the binds but one.
+func (w *world) registerBut(key string) {
+	for _, bind := range []struct {
+		key    string
+		config dbresolver.Config
+	}{
+		{"main", dbresolver.Config{Replicas: []gorm.Dialector{w.dialector("main-replica")}}},
+		{"analytics", dbresolver.Config{
+			Sources:  []gorm.Dialector{w.dialector("analytics")},
+			Replicas: []gorm.Dialector{w.dialector("analytics-replica")},
+		}},
+		{"archive", dbresolver.Config{Sources: []gorm.Dialector{w.dialector("archive")}}},
+	} {
+		if bind.key != key {
+			w.plugin.Register(bind.key, bind.config)
+		}
+	}
 }
 
 // seededFiles are the contents of the files, made once.

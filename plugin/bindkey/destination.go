@@ -63,9 +63,12 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 			return model.err
 		}
 	}
-	own := ownTable(stmt)
-	if own && model != nil && !d.raw && model.keyed() && len(stmt.Joins) == 0 && !has(stmt, "FROM") {
-		// The statement of most programs: a model with a key, and no other evidence.
+	own := ownTable(stmt) && model != nil && !d.raw
+	if own && p.strict && !model.keyed() {
+		return &UnboundError{Model: schemaName(stmt.Schema), Table: stmt.Table, Known: p.known()}
+	}
+	if own && len(stmt.Joins) == 0 && !has(stmt, "FROM") {
+		// The statement of most programs: a model's own table, and no other evidence.
 		d.bind, d.why = model.bind, model.why
 		return nil
 	}
@@ -82,13 +85,9 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 		e.joins(stmt)
 	}
 	switch {
-	case model != nil && model.keyed():
-		e.add(model.bind, model.why, model.claim.Source)
-	case model != nil && own && !d.raw:
-		// Its own table is in the statement, so the default bind is; a DTO's is not.
-		if p.strict {
-			return &UnboundError{Model: schemaName(stmt.Schema), Table: stmt.Table, Known: p.known()}
-		}
+	case own, model != nil && model.keyed():
+		// A model without a key counts, too, where its own table is in the
+		// statement; a DTO's is not.
 		e.add(model.bind, model.why, model.claim.Source)
 	case !e.decided():
 		if err := e.destination(stmt); err != nil {

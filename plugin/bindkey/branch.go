@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -23,6 +24,7 @@ type branch struct {
 	begun     atomic.Pointer[begunBranch] // nil until BEGIN, and after a savepoint before it is rolled back to
 	joinedAt  int                         // how many savepoints the transaction had at BEGIN
 	prepared  preparedBranch
+	turns     chan struct{} // of the goroutines that share the branch: full while one has it
 }
 
 // A begunBranch is a branch's transaction in its database.
@@ -46,7 +48,7 @@ type preparedBranch struct {
 }
 
 func newBranch(t *transaction, pool *boundPool) *branch {
-	b := &branch{tx: t, pool: pool, binds: []*bind{pool.bind}}
+	b := &branch{tx: t, pool: pool, binds: []*bind{pool.bind}, turns: make(chan struct{}, 1)}
 	b.finder = b
 	b.prepared.branch = b
 	b.prepared.onDemand.finder = &b.prepared
@@ -127,7 +129,7 @@ func (r *realPool) branch(ctx context.Context, opts *sql.TxOptions) (*begunBranc
 	tx, err := r.begin(beginCtx, opts)
 	if !detach() {
 		if err == nil {
-			_ = tx.Rollback() // or database/sql does it at this moment
+			_ = tx.Rollback() // or database/sql does it at this moment; nothing was written
 		}
 		return nil, ctx.Err()
 	}
@@ -172,6 +174,18 @@ func (b *branch) failed(operation string, err error) *BranchError {
 		}
 	}
 	return &BranchError{Key: b.pool.bind.key, Operation: operation, Err: err}
+}
+
+// answered dooms the transaction where the database answered a statement by
+// rolling the branch back. MySQL and MariaDB do so at a deadlock (1213), and
+// then run what follows without a transaction; COMMIT would not say a word.
+func (b *branch) answered(err error) {
+	if !strings.HasPrefix(err.Error(), "Error 1213 ") {
+		return
+	}
+	b.tx.mu.Lock()
+	defer b.tx.mu.Unlock()
+	b.tx.doom(fmt.Sprintf("a statement in bind %q", b.pool.bind.key), err)
 }
 
 // Commit and Rollback are the transaction's: GORM calls them on whichever pool

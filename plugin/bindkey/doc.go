@@ -225,6 +225,10 @@
 //   - With DisableNestedTransaction, GORM asks for no savepoint, so a Use before a
 //     nested Transaction holds for everything inside.
 //   - The check before COMMIT is SELECT 1, in every dialect.
+//   - Goroutines that share a transaction take turns in each bind, statement by
+//     statement. The rows of Rows, Row and Scan are read after their turn: while
+//     they are, other goroutines must keep off that bind, as in plain GORM.
+//   - BEGIN that fails may be tried again by the next statement of its bind.
 //   - A branch begins late, so an error of BEGIN is that of the first statement,
 //     not of Begin.
 //   - A panic in a hook or in a callback of GORM's own rolls the default

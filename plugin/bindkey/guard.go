@@ -7,14 +7,17 @@ import (
 	"gorm.io/gorm/logger"
 )
 
-// guardCallbacks makes a statement whose callbacks panic, or end the
-// goroutine, roll its default transaction back on the way: GORM runs
-// callbacks without a defer (callbacks.go), and the transaction's connections
-// would never come back to their pools. It can only be done around each
-// callback between BEGIN and COMMIT, those that GORM registers by name.
+// guardCallbacks wraps the callbacks that GORM registers by name.
+//
+// A statement whose callbacks panic, or end the goroutine, rolls its default
+// transaction back on the way: GORM runs callbacks without a defer
+// (callbacks.go), and the transaction's connections would never come back to
+// their pools. It can only be done around each callback between BEGIN and
+// COMMIT. And the callbacks that send a statement do so in turn.
 func (p *Plugin) guardCallbacks(db *gorm.DB) error {
 	callbacks := db.Callback()
-	create, update, remove := callbacks.Create(), callbacks.Update(), callbacks.Delete()
+	create, query, update := callbacks.Create(), callbacks.Query(), callbacks.Update()
+	remove, row, raw := callbacks.Delete(), callbacks.Row(), callbacks.Raw()
 
 	// Replace announces itself in the log; there is nothing for a user in it.
 	defer func(kept logger.Interface) { db.Config.Logger = kept }(db.Config.Logger)
@@ -25,14 +28,30 @@ func (p *Plugin) guardCallbacks(db *gorm.DB) error {
 		get     func(string) func(*gorm.DB)
 		replace func(string, func(*gorm.DB)) error
 		names   []string
+		sends   string
+		writes  bool
 	}{
-		{create.Get, create.Replace, createCallbacks},
-		{update.Get, update.Replace, updateCallbacks},
-		{remove.Get, remove.Replace, deleteCallbacks},
+		{create.Get, create.Replace, createCallbacks, "gorm:create", true},
+		{query.Get, query.Replace, queryCallbacks, "gorm:query", false},
+		{update.Get, update.Replace, updateCallbacks, "gorm:update", true},
+		{remove.Get, remove.Replace, deleteCallbacks, "gorm:delete", true},
+		{row.Get, row.Replace, rowCallbacks, "gorm:row", false},
+		{raw.Get, raw.Replace, rawCallbacks, "gorm:raw", false},
 	} {
 		for _, name := range processor.names {
-			if callback := processor.get(name); callback != nil && name != beginCallback && name != endCallback {
-				failures = append(failures, processor.replace(name, guarded(callback)))
+			callback := processor.get(name)
+			if callback == nil || name == beginCallback || name == endCallback {
+				continue
+			}
+			wrapped := callback
+			if name == processor.sends {
+				wrapped = inTurn(wrapped)
+			}
+			if processor.writes {
+				wrapped = guarded(wrapped)
+			}
+			if name == processor.sends || processor.writes {
+				failures = append(failures, processor.replace(name, wrapped))
 			}
 		}
 	}

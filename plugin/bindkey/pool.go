@@ -124,6 +124,8 @@ func unwrap(pool gorm.ConnPool) gorm.ConnPool {
 			pool = wrapped.ConnPool
 		case *gorm.PreparedStmtTX:
 			pool = wrapped.Tx
+		case *turn:
+			pool = wrapped.Tx
 		default:
 			return pool
 		}
@@ -144,6 +146,8 @@ type onDemand struct{ finder connFinder }
 
 type connFinder interface {
 	conn(context.Context) (gorm.ConnPool, error)
+	// answered is told what a database answered, if that was an error.
+	answered(error)
 }
 
 func (o onDemand) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
@@ -151,7 +155,11 @@ func (o onDemand) PrepareContext(ctx context.Context, query string) (*sql.Stmt, 
 	if err != nil {
 		return nil, err
 	}
-	return conn.PrepareContext(ctx, query)
+	stmt, err := conn.PrepareContext(ctx, query)
+	if err != nil {
+		o.finder.answered(err)
+	}
+	return stmt, err
 }
 
 func (o onDemand) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
@@ -159,7 +167,11 @@ func (o onDemand) ExecContext(ctx context.Context, query string, args ...any) (s
 	if err != nil {
 		return nil, err
 	}
-	return conn.ExecContext(ctx, query, args...)
+	result, err := conn.ExecContext(ctx, query, args...)
+	if err != nil {
+		o.finder.answered(err)
+	}
+	return result, err
 }
 
 func (o onDemand) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
@@ -167,7 +179,11 @@ func (o onDemand) QueryContext(ctx context.Context, query string, args ...any) (
 	if err != nil {
 		return nil, err
 	}
-	return conn.QueryContext(ctx, query, args...)
+	rows, err := conn.QueryContext(ctx, query, args...)
+	if err != nil {
+		o.finder.answered(err)
+	}
+	return rows, err
 }
 
 func (o onDemand) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
@@ -175,7 +191,11 @@ func (o onDemand) QueryRowContext(ctx context.Context, query string, args ...any
 	if err != nil {
 		return errorRow(err)
 	}
-	return conn.QueryRowContext(ctx, query, args...)
+	row := conn.QueryRowContext(ctx, query, args...)
+	if err := row.Err(); err != nil {
+		o.finder.answered(err)
+	}
+	return row
 }
 
 // A rootPool stands in the handle's Config and Statement. What is asked of it
@@ -192,6 +212,8 @@ func newRootPool(p *Plugin) *rootPool {
 }
 
 func (r *rootPool) owner() *Plugin { return r.plugin }
+
+func (r *rootPool) answered(error) {}
 
 func (r *rootPool) conn(ctx context.Context) (gorm.ConnPool, error) {
 	return r.plugin.defaultBind().source(ctx)
@@ -225,6 +247,8 @@ func newUsedPool(p *Plugin, u *use) *usedPool {
 }
 
 func (u *usedPool) owner() *Plugin { return u.plugin }
+
+func (u *usedPool) answered(error) {}
 
 func (u *usedPool) conn(ctx context.Context) (gorm.ConnPool, error) {
 	b, err := u.plugin.lookup(u.use.key, "")

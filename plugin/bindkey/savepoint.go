@@ -109,7 +109,11 @@ func (b *branch) onSavePoint(ctx context.Context, db *gorm.DB, operation, name s
 	if !ok {
 		return gorm.ErrUnsupportedDriver
 	}
-	if err := joinErrors(run(dialect, plain, name), plain.Error); err != nil {
+	err := run(dialect, plain, name)
+	if err == nil {
+		err = plain.Error
+	}
+	if err != nil {
 		return b.failed(operation, err)
 	}
 	return nil

@@ -40,6 +40,8 @@ func newTransaction(p *Plugin, ctx context.Context, opts *sql.TxOptions) *transa
 
 func (t *transaction) owner() *Plugin { return t.plugin }
 
+func (t *transaction) answered(error) {} // the branch was told
+
 func (t *transaction) conn(ctx context.Context) (gorm.ConnPool, error) {
 	b, err := t.branchOf(t.plugin.defaultBind())
 	if err != nil {

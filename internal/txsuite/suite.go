@@ -1,0 +1,470 @@
+package txsuite
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+	"gorm.io/plugin/dbresolver"
+
+	"github.com/gormbind/gormbind/plugin/bindkey"
+)
+
+// A Target is the kind of database that the suite runs against.
+type Target struct {
+	// Connector opens connections of a database by the real driver. The suite
+	// asks for three: "alpha", "beta" and "gamma". They may be one database,
+	// since the tables are alphas, betas and gammas.
+	Connector func(t testing.TB, database string) driver.Connector
+	// Dialector speaks the dialect on a pool that is open.
+	Dialector func(pool gorm.ConnPool) gorm.Dialector
+	// Cut really cuts a connection, as an administrator does
+	// (pg_terminate_backend, KILL), and returns once it is gone. conn is the
+	// real driver's, to learn its number from. Without Cut, connections are
+	// only lost in the suite's driver.
+	Cut func(ctx context.Context, database string, conn driver.Conn) error
+	// Short leaves out faults that another run proves: of the calls of a
+	// prepared statement, only the last is made to fail.
+	Short bool
+}
+
+// patience is how long anything may take: who waits longer waits for itself.
+const patience = 20 * time.Second
+
+// Run runs every program with every fault at every call.
+func Run(t *testing.T, target Target) {
+	for _, prepare := range []bool{false, true} {
+		prepare := prepare
+		t.Run(fmt.Sprintf("PrepareStmt=%v", prepare), func(t *testing.T) {
+			for _, p := range programs {
+				p := p
+				t.Run(p.name, func(t *testing.T) {
+					r := newRunner(t, target, prepare)
+					r.table(p)
+				})
+			}
+		})
+	}
+	noGoroutines(t)
+}
+
+// A runner runs one program over and over on its three pools, which have one
+// connection each.
+type runner struct {
+	*testing.T
+	target   Target
+	prepare  bool
+	recorder *Recorder
+	pools    map[string]*sql.DB // through the recorder
+	plain    map[string]*sql.DB // past it
+}
+
+func newRunner(t *testing.T, target Target, prepare bool) *runner {
+	r := &runner{T: t, target: target, prepare: prepare, recorder: &Recorder{cut: target.Cut},
+		pools: map[string]*sql.DB{}, plain: map[string]*sql.DB{}}
+	for _, bind := range binds {
+		connector := target.Connector(t, bind)
+		r.pools[bind] = sql.OpenDB(r.recorder.Wrap(bind, connector))
+		r.pools[bind].SetMaxOpenConns(1)
+		r.plain[bind] = sql.OpenDB(connector)
+		pool, plain := r.pools[bind], r.plain[bind]
+		t.Cleanup(func() {
+			_ = pool.Close()
+			_ = plain.Close()
+		})
+	}
+	if err := r.handle(t).Migrator().DropTable(&Alpha{}, &Beta{}, &Gamma{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.handle(t).AutoMigrate(&Alpha{}, &Beta{}, &Gamma{}); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// handle is a fresh handle on the pools, with no statement prepared yet.
+func (r *runner) handle(t testing.TB) *gorm.DB {
+	db, err := gorm.Open(r.target.Dialector(r.pools[alpha]), &gorm.Config{Logger: logger.Discard, PrepareStmt: r.prepare})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plugin := bindkey.New(bindkey.Default(alpha), bindkey.Models(&Alpha{}, &Beta{}, &Gamma{}))
+	for _, bind := range binds {
+		plugin.Register(bind, dbresolver.Config{Sources: []gorm.Dialector{r.target.Dialector(r.pools[bind])}})
+	}
+	if err := db.Use(plugin); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+// table runs a program without faults, to learn its calls, and then once for
+// each call and fault.
+func (r *runner) table(p program) {
+	calls := r.check(r.T, p, nil, nil)
+	if r.Failed() {
+		return
+	}
+	for i, c := range calls {
+		for _, f := range r.faults(c) {
+			i, f := i, f
+			r.Run(fmt.Sprintf("%02d %s %s", i, c, f), func(t *testing.T) {
+				after := r.check(t, p, plan{i: f}, calls)
+				if !p.twice || f != answersError || t.Failed() {
+					return
+				}
+				// What follows a failure is made to fail too.
+				for j := i + 1; j < len(after); j++ {
+					for _, second := range []fault{answersError, losesBefore, losesAfter} {
+						if after[j].dead {
+							continue
+						}
+						j, second := j, second
+						t.Run(fmt.Sprintf("%02d %s %s", j, after[j], second), func(t *testing.T) {
+							r.check(t, p, plan{i: f, j: second}, after)
+						})
+					}
+				}
+			})
+		}
+	}
+}
+
+func (r *runner) faults(c Call) []fault {
+	if c.part && r.target.Short {
+		return nil
+	}
+	faults := []fault{answersError, losesBefore, losesAfter, cancelled}
+	if !c.part {
+		faults = append(faults, ignoresEnd)
+	}
+	if r.target.Cut != nil {
+		faults = append(faults, reallyCut)
+	}
+	return faults
+}
+
+// check runs a program with faults at these calls, numbered as in the calls of
+// an earlier run, and compares with what was promised.
+func (r *runner) check(t *testing.T, p program, faults plan, known []Call) (calls []Call) {
+	t.Helper()
+	r.empty(t)
+	var promises []promise
+	promises = append(promises, promised(p, numbered(faults, known)))
+	for at, f := range faults {
+		if f == reallyCut && known[at].Kind == Begin {
+			promises = append(promises, promised(p, numbered(plan{at: retriedCut}, known)))
+		}
+	}
+
+	ctx, stop := context.WithTimeout(context.Background(), patience)
+	defer stop()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	handle := r.handle(t)
+	run := &run{handle: handle.WithContext(ctx), inUse: r.inUse}
+	r.recorder.start(faults, cancel)
+	err := run.program(p)
+	calls = r.recorder.stop()
+
+	r.idle(t)
+	if r.recorder.trouble != nil {
+		t.Error(r.recorder.trouble)
+	}
+	var complaints []error
+	for _, promise := range promises {
+		complaint := r.compare(t, p, promise, run, err, calls, faults)
+		if complaint == nil {
+			return calls
+		}
+		complaints = append(complaints, complaint)
+	}
+	t.Errorf("%v\nerr = %v", errors.Join(complaints...), err)
+	return calls
+}
+
+// numbered gives the faults the numbers that the calls have when a prepared
+// statement counts as one, as the model counts.
+func numbered(faults plan, known []Call) plan {
+	whole := plan{}
+	number := 0
+	for i, c := range known {
+		if f, ok := faults[i]; ok {
+			whole[number] = f
+		}
+		if !c.dead && (!c.part || c.faulted) {
+			number++
+		}
+	}
+	return whole
+}
+
+func (r *runner) compare(t *testing.T, p program, want promise, got *run, err error, calls []Call, faults plan) error {
+	t.Helper()
+	var complaints []error
+	complain := func(format string, args ...any) { complaints = append(complaints, fmt.Errorf(format, args...)) }
+
+	for _, bind := range binds {
+		if rows := r.rows(t, bind); !reflect.DeepEqual(rows, want.rows[bind]) {
+			complain("%s has rows %v, promised %v", bind, rows, want.rows[bind])
+		}
+	}
+	switch {
+	case want.err == nil && err != nil:
+		complain("failed, promised to succeed")
+	case want.err != nil:
+		for _, failure := range append([]*failure{want.err}, want.also...) {
+			if problem := failure.in(err); problem != nil {
+				complaints = append(complaints, problem)
+			}
+		}
+	}
+	var partial *bindkey.PartialCommitError
+	switch {
+	case !errors.As(err, &partial) && want.partial != nil:
+		complain("no PartialCommitError, promised %+v", *want.partial)
+	case partial != nil && want.partial == nil:
+		complain("PartialCommitError %+v, promised none", *partial)
+	case partial != nil:
+		complaints = append(complaints, samePartial(partial, want.partial, faults))
+	}
+	if p.way != byDefault && got.outcome() != want.outcome {
+		complain("outcome functions say %q, promised %q", got.outcome(), want.outcome)
+	}
+	if got.busy != nil && !beganInVain(faults, calls) {
+		complaints = append(complaints, got.busy)
+	}
+	if inOrder(faults) {
+		if trace := Trace(wholeCalls(calls)); trace != strings.Join(want.trace, ", ") {
+			complain("calls    %s\npromised %s", trace, strings.Join(want.trace, ", "))
+		}
+	}
+	return errors.Join(complaints...)
+}
+
+func samePartial(got, want *bindkey.PartialCommitError, faults plan) error {
+	for _, f := range faults {
+		if f == reallyCut && got.Failed == want.Failed && len(got.Committed) > 0 {
+			got.Unknown = want.Unknown // a driver may know that it sent nothing
+		}
+	}
+	if fmt.Sprint(got.Committed, got.Failed, got.Unknown, got.RolledBack) != fmt.Sprint(want.Committed, want.Failed, want.Unknown, want.RolledBack) {
+		return fmt.Errorf("PartialCommitError %v, promised %v %v %v %v", got, want.Committed, want.Failed, want.Unknown, want.RolledBack)
+	}
+	return nil
+}
+
+// inOrder reports whether the calls after the faults have an order: the end of
+// a context rolls branches back at once.
+func inOrder(faults plan) bool {
+	for _, f := range faults {
+		if f == cancelled || f == ignoresEnd || f == reallyCut {
+			return false
+		}
+	}
+	return true
+}
+
+// beganInVain reports whether a BEGIN went through although its context had
+// ended: database/sql rolls that one back on a goroutine of its own.
+func beganInVain(faults plan, calls []Call) bool {
+	for at, f := range faults {
+		if f == ignoresEnd && calls[at].Kind == Begin {
+			return true
+		}
+	}
+	return false
+}
+
+func wholeCalls(calls []Call) (whole []Call) {
+	for _, c := range calls {
+		if !c.dead && (!c.part || c.faulted) {
+			whole = append(whole, c)
+		}
+	}
+	return whole
+}
+
+func (r *runner) empty(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for _, bind := range binds {
+		if _, err := r.plain[bind].ExecContext(ctx, "DELETE FROM "+tables[bind]); err != nil {
+			t.Fatalf("emptying %s: %v", bind, err)
+		}
+	}
+}
+
+func (r *runner) rows(t *testing.T, bind string) (texts []string) {
+	t.Helper()
+	rows, err := r.plain[bind].Query("SELECT text FROM " + tables[bind] + " ORDER BY id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, text)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return texts
+}
+
+// inUse tells of connections that are not back in their pools.
+func (r *runner) inUse() error {
+	for _, bind := range binds {
+		if n := r.pools[bind].Stats().InUse; n != 0 {
+			return fmt.Errorf("%d connections of %s are in use", n, bind)
+		}
+	}
+	return nil
+}
+
+// idle waits for the connections to be back, and tries each: one that came
+// back inside a transaction can't begin another.
+func (r *runner) idle(t *testing.T) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		err := r.inUse()
+		if err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+	for _, bind := range binds {
+		tx, err := r.pools[bind].Begin()
+		if err != nil {
+			t.Fatalf("%s afterwards: %v", bind, err)
+		}
+		if err := tx.Rollback(); err != nil {
+			t.Fatalf("%s afterwards: %v", bind, err)
+		}
+	}
+}
+
+// A run is one run of a program.
+type run struct {
+	handle                    *gorm.DB
+	inUse                     func() error
+	afterCommit, afterRollack int
+	busy                      error // what was in use when the outcome functions ran
+}
+
+func (r *run) outcome() string {
+	switch [2]int{r.afterCommit, r.afterRollack} {
+	case [2]int{1, 0}:
+		return committed
+	case [2]int{0, 1}:
+		return rolledBack
+	case [2]int{0, 0}:
+		return inDoubt
+	default:
+		return fmt.Sprintf("%d commits, %d rollbacks", r.afterCommit, r.afterRollack)
+	}
+}
+
+func (r *run) program(p program) error {
+	switch p.way {
+	case byDefault:
+		return r.steps(r.handle, p.body)
+	case byHand:
+		tx := r.handle.Begin()
+		if err := r.body(tx, p); err != nil {
+			return errors.Join(err, tx.Rollback().Error)
+		}
+		return tx.Commit().Error
+	default:
+		return r.handle.Transaction(func(tx *gorm.DB) error { return r.body(tx, p) })
+	}
+}
+
+func (r *run) body(tx *gorm.DB, p program) error {
+	err := errors.Join(tx.Error,
+		bindkey.AfterCommit(tx, func(context.Context) error {
+			r.afterCommit++
+			r.busy = r.inUse()
+			return nil
+		}),
+		bindkey.AfterRollback(tx, func(context.Context) error {
+			r.afterRollack++
+			r.busy = r.inUse()
+			return nil
+		}))
+	if err == nil {
+		err = r.steps(tx, p.body)
+	}
+	if err == nil && p.fails {
+		err = errApplication
+	}
+	return err
+}
+
+func (r *run) steps(tx *gorm.DB, body []step) error {
+	for _, s := range body {
+		var err error
+		switch s := s.(type) {
+		case write:
+			err = s.do(tx)
+		case nested:
+			err = tx.Transaction(func(tx *gorm.DB) error {
+				if err := r.steps(tx, s.body); err != nil {
+					return err
+				}
+				if s.fails {
+					return errApplication
+				}
+				return nil
+			})
+			if s.swallows {
+				err = nil
+			}
+		case savePoint:
+			err = tx.SavePoint(string(s)).Error
+		case rollBackTo:
+			err = tx.RollbackTo(string(s)).Error
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// noGoroutines waits until no transaction has a goroutine any more.
+func noGoroutines(t *testing.T) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		stacks := make([]byte, 1<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		var left []byte
+		for _, stack := range bytes.Split(stacks, []byte("\n\n")) {
+			if bytes.Contains(stack, []byte("awaitDone")) || bytes.Contains(stack, []byte("plugin/bindkey.(")) {
+				left = stack
+			}
+		}
+		if left == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("a goroutine is left:\n%s", left)
+		}
+	}
+}

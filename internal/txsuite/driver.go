@@ -338,6 +338,7 @@ func (c *wrappedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (drive
 		if beginner, ok := c.Conn.(driver.ConnBeginTx); ok {
 			c.tx, err = beginner.BeginTx(ctx, opts)
 		} else {
+			//lint:ignore SA1019 the driver has no other
 			c.tx, err = c.Conn.Begin() //nolint:staticcheck // all that this driver has
 		}
 		return err
@@ -456,6 +457,7 @@ func (s *wrappedStmt) ExecContext(ctx context.Context, args []driver.NamedValue)
 		if execer, ok := s.Stmt.(driver.StmtExecContext); ok {
 			result, err = execer.ExecContext(ctx, args)
 		} else {
+			//lint:ignore SA1019 the driver has no other
 			result, err = s.Stmt.Exec(plainValues(args)) //nolint:staticcheck // all that this driver has
 		}
 		return err
@@ -468,6 +470,7 @@ func (s *wrappedStmt) QueryContext(ctx context.Context, args []driver.NamedValue
 		if queryer, ok := s.Stmt.(driver.StmtQueryContext); ok {
 			rows, err = queryer.QueryContext(ctx, args)
 		} else {
+			//lint:ignore SA1019 the driver has no other
 			rows, err = s.Stmt.Query(plainValues(args)) //nolint:staticcheck // all that this driver has
 		}
 		s.conn.rows = rows

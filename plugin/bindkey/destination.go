@@ -1,6 +1,7 @@
 package bindkey
 
 import (
+	"database/sql"
 	"strings"
 
 	"gorm.io/gorm"
@@ -35,11 +36,11 @@ func (p *Plugin) destination(stmt *gorm.Statement) (destination, error) {
 	}
 	err := p.weigh(stmt, &d)
 	if u := p.effectiveUse(stmt); u != nil {
-		if u.ran == stmt && u.from != nil && err == nil && d.bind != u.from {
+		if u.from != nil && err == nil && d.why != ReasonDefault && d.bind != u.from {
 			return d, nil // chained on the result, and of another bind
 		}
-		ran := &use{key: u.key, applied: u.applied, ran: stmt}
-		if err == nil {
+		ran := &use{key: u.key, applied: u.applied, from: u.from}
+		if err == nil && d.why != ReasonDefault {
 			ran.from = d.bind
 		}
 		stmt.Clauses[usingClause] = clause.Clause{Expression: ran}
@@ -67,7 +68,7 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 	if own && p.strict && !model.keyed() {
 		return &UnboundError{Model: schemaName(stmt.Schema), Table: stmt.Table, Known: p.known()}
 	}
-	if own && len(stmt.Joins) == 0 && !has(stmt, "FROM") {
+	if own && len(stmt.Joins) == 0 && !has(stmt, "FROM") && !has(stmt, "INSERT") && !has(stmt, "UPDATE") {
 		// The statement of most programs: a model's own table, and no other evidence.
 		d.bind, d.why = model.bind, model.why
 		return nil
@@ -77,12 +78,17 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 	switch {
 	case d.raw:
 		e.names(d.facts.tables, ReasonRawSQL)
-	case stmt.TableExpr != nil && !own:
+	case own:
+	case stmt.TableExpr != nil:
 		e.expression(stmt, "SELECT * FROM ", *stmt.TableExpr, ReasonTable)
+	case stmt.Table != "":
+		e.table(stmt.Table, false)
 	}
 	if !d.raw {
-		e.from(stmt)
-		e.joins(stmt)
+		e.clauses(stmt)
+		if err := e.joins(stmt); err != nil {
+			return err
+		}
 	}
 	switch {
 	case own, model != nil && model.keyed():
@@ -102,8 +108,12 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 		d.bind, d.why = b, why
 		return nil
 	}
-	if p.strict && !d.raw {
-		return &UnboundError{Table: stmt.Table, Known: p.known()}
+	if p.strict && !d.raw && (stmt.Table != "" || stmt.TableExpr != nil) {
+		unbound := &UnboundError{Table: stmt.Table, Known: p.known()}
+		if unbound.Table == "" {
+			unbound.Table = stmt.TableExpr.SQL
+		}
+		return unbound
 	}
 	d.bind, d.why = p.defaultBind(), ReasonDefault
 	return nil
@@ -112,16 +122,18 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 // ownTable reports whether the statement's table is its model's own, and not
 // one that was given to Table or From.
 func ownTable(stmt *gorm.Statement) bool {
+	if stmt.Schema == nil {
+		return false
+	}
 	if from, ok := stmt.Clauses["FROM"].Expression.(clause.From); ok && len(from.Tables) > 0 {
 		return false
 	}
 	if stmt.TableExpr == nil {
-		return true
+		return stmt.Table == stmt.Schema.Table
 	}
-	// GORM makes an expression of a model's "schema.table", and keeps the second
-	// part as the table (statement.go).
-	return stmt.Schema != nil && len(stmt.TableExpr.Vars) == 0 && strings.Count(stmt.Schema.Table, ".") == 1 &&
-		strings.HasSuffix(stmt.Schema.Table, "."+stmt.Table)
+	// GORM makes an expression of a model's "schema.table" (statement.go).
+	return len(stmt.TableExpr.Vars) == 0 && strings.Count(stmt.Schema.Table, ".") == 1 &&
+		stmt.TableExpr.SQL == stmt.Quote(stmt.Schema.Table)
 }
 
 // An evidence collects what a statement says of its bind.
@@ -158,9 +170,9 @@ func (e *evidence) names(tables []string, why Reason) {
 	}
 }
 
-// expression adds the tables of SQL that was given with arguments. GORM
-// renders it, and the subqueries in it by its query callbacks in DryRun, where
-// they are routed, too: each is evidence of its own bind.
+// expression adds the tables of SQL that was given with arguments. Each
+// subquery among them is evidence of the bind that it would go to. GORM renders
+// what is left.
 func (e *evidence) expression(stmt *gorm.Statement, prefix string, expr clause.Expr, why Reason) {
 	if len(expr.Vars) == 0 {
 		e.names(readSQL(prefix+expr.SQL, e.plugin.lexicon).tables, why)
@@ -168,47 +180,100 @@ func (e *evidence) expression(stmt *gorm.Statement, prefix string, expr clause.E
 	}
 	vars := make([]any, len(expr.Vars))
 	for i, value := range expr.Vars {
-		vars[i] = value
-		subquery, ok := value.(*gorm.DB)
-		if !ok {
-			continue
-		}
-		if route, err := e.plugin.Explain(subquery); err == nil {
-			b, _ := e.plugin.lookup(route.Key, "")
-			e.add(b, why, "a subquery")
-			vars[i] = clause.Expr{SQL: "SELECT 1"} // it may say Use, which its text does not show
-		}
+		vars[i] = e.withoutSubqueries(value, why)
 	}
 	session := stmt.DB.Session(&gorm.Session{NewDB: true, DryRun: true, Logger: logger.Discard, Initialized: true})
 	scratch := session.Statement
-	scratch.Schema, scratch.Table = stmt.Schema, stmt.Table
-	scratch.WriteString(prefix)
-	clause.NamedExpr{SQL: expr.SQL, Vars: vars}.Build(scratch)
+	scratch.Schema, scratch.Table, scratch.Model = stmt.Schema, stmt.Table, stmt.Model
+	scratch.Dest, scratch.ReflectValue, scratch.Unscoped = stmt.Dest, stmt.ReflectValue, stmt.Unscoped
+	defer func() {
+		// An expression of the application's that can't be rendered here says so
+		// where GORM renders it.
+		_ = recover()
+	}()
+	clause.NamedExpr{SQL: prefix + expr.SQL, Vars: vars}.Build(scratch)
 	e.names(readSQL(scratch.SQL.String(), e.plugin.lexicon).tables, why)
 }
 
-// from adds the tables of a FROM clause that was given.
-func (e *evidence) from(stmt *gorm.Statement) {
+// withoutSubqueries is an argument with its subqueries asked where they go, and
+// left out: they may say Use, which their text does not show, and rendering
+// them here and again in the statement would double the work at each level.
+func (e *evidence) withoutSubqueries(value any, why Reason) any {
+	each := func(values []any) []any {
+		without := make([]any, len(values))
+		for i, value := range values {
+			without[i] = e.withoutSubqueries(value, why)
+		}
+		return without
+	}
+	switch value := value.(type) {
+	case *gorm.DB:
+		route, err := e.plugin.Explain(value)
+		if err != nil {
+			return value // refused where it is rendered
+		}
+		if b, err := e.plugin.lookup(route.Key, ""); err == nil {
+			e.add(b, why, "a subquery")
+		}
+		return clause.Expr{SQL: "SELECT 1"}
+	case sql.NamedArg:
+		return sql.Named(value.Name, e.withoutSubqueries(value.Value, why))
+	case clause.Expr:
+		value.Vars = each(value.Vars)
+		return value
+	case clause.NamedExpr:
+		value.Vars = each(value.Vars)
+		return value
+	case []any:
+		return each(value)
+	case map[string]any:
+		without := make(map[string]any, len(value))
+		for name, value := range value {
+			without[name] = e.withoutSubqueries(value, why)
+		}
+		return without
+	default:
+		return value
+	}
+}
+
+// table adds a table's name; a raw one may be any SQL that stands for a table.
+func (e *evidence) table(name string, raw bool) {
+	switch {
+	case name == "" || name == clause.CurrentTable:
+	case raw:
+		e.names(readSQL("SELECT * FROM "+name, e.plugin.lexicon).tables, ReasonTable)
+	default:
+		e.names([]string{foldTable(name)}, ReasonTable)
+	}
+}
+
+// clauses adds the tables of clauses that were given: FROM, INSERT, UPDATE.
+func (e *evidence) clauses(stmt *gorm.Statement) {
+	if insert, ok := stmt.Clauses["INSERT"].Expression.(clause.Insert); ok {
+		e.table(insert.Table.Name, insert.Table.Raw)
+	}
+	if update, ok := stmt.Clauses["UPDATE"].Expression.(clause.Update); ok {
+		e.table(update.Table.Name, update.Table.Raw)
+	}
 	from, ok := stmt.Clauses["FROM"].Expression.(clause.From)
 	if !ok {
 		return
 	}
 	for _, table := range from.Tables {
-		if table.Name != clause.CurrentTable {
-			e.names([]string{foldTable(table.Name)}, ReasonTable)
-		}
+		e.table(table.Name, table.Raw)
 	}
 	for _, join := range from.Joins {
 		if join.Expression != nil {
 			e.expression(stmt, "SELECT * FROM x ", clause.Expr{SQL: "?", Vars: []any{join.Expression}}, ReasonRawSQL)
-		} else if join.Table.Name != clause.CurrentTable {
-			e.names([]string{foldTable(join.Table.Name)}, ReasonTable)
+		} else {
+			e.table(join.Table.Name, join.Table.Raw)
 		}
 	}
 }
 
 // joins adds what is joined: the models of relations, the tables of SQL.
-func (e *evidence) joins(stmt *gorm.Statement) {
+func (e *evidence) joins(stmt *gorm.Statement) error {
 	for i := range stmt.Joins {
 		join := &stmt.Joins[i]
 		switch relations := relationsNamed(stmt.Schema, join.Name); {
@@ -216,14 +281,17 @@ func (e *evidence) joins(stmt *gorm.Statement) {
 			e.expression(stmt, "SELECT * FROM x ", clause.Expr{SQL: "?", Vars: []any{join.Expression}}, ReasonRawSQL)
 		case len(relations) > 0:
 			for _, rel := range relations {
-				if h := e.plugin.homeOf(rel.FieldSchema); h.err == nil {
-					e.add(h.bind, h.why, h.claim.Source)
+				b, err := e.plugin.strictly(rel.FieldSchema)
+				if err != nil {
+					return err
 				}
+				e.add(b, ReasonTable, "model "+schemaName(rel.FieldSchema))
 			}
 		default:
 			e.expression(stmt, "SELECT * FROM x ", clause.Expr{SQL: join.Name, Vars: join.Conds}, ReasonRawSQL)
 		}
 	}
+	return nil
 }
 
 // relationsNamed are the relations that a join names, "Team" or "Team.Owner";

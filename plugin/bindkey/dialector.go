@@ -62,15 +62,11 @@ func (d *dialector) onOwnConnection(db *gorm.DB, name string, run savePointFunc)
 	return errors.Join(run(inner, plain, name), plain.Error)
 }
 
-// Translate translates the driver's error inside a BranchError, since
-// dialectors look at the error's own type.
+// Translate translates a driver's error. That in a BranchError is translated
+// already.
 func (d *dialector) Translate(err error) error {
-	translator, ok := d.Dialector.(gorm.ErrorTranslator)
-	if !ok {
-		return err
+	if translator, ok := d.Dialector.(gorm.ErrorTranslator); ok {
+		return translator.Translate(err)
 	}
-	if failed, ok := err.(*BranchError); ok {
-		return &BranchError{Key: failed.Key, Operation: failed.Operation, Err: translator.Translate(failed.Err)}
-	}
-	return translator.Translate(err)
+	return err
 }

@@ -197,6 +197,8 @@
 //   - Raw(…).Scan(&rows) does not show GORM's callbacks what is scanned into;
 //     Raw(…).Find(&rows) does.
 //   - Names of tables are compared without regard to case.
+//   - A subquery in Table or a join is asked where it goes before GORM renders
+//     it, so its Scopes run once more than in plain GORM.
 //
 // The handle:
 //
@@ -222,6 +224,8 @@
 //
 // Transactions:
 //
+//   - A Use inside Scopes is applied to each statement anew, also in a Transaction
+//     of the same chain.
 //   - With DisableNestedTransaction, GORM asks for no savepoint, so a Use before a
 //     nested Transaction holds for everything inside.
 //   - The check before COMMIT is SELECT 1, in every dialect.

@@ -399,3 +399,176 @@ func TestAutoMigrateAcross(t *testing.T) {
 		}
 	})
 }
+
+type (
+	nowhereTeam struct {
+		_    struct{} `bind:"nowhere"`
+		ID   uint
+		Name string
+	}
+	holder struct {
+		_      struct{} `bind:"main"`
+		ID     uint
+		TeamID uint
+		Team   nowhereTeam
+	}
+	mainThing      struct{ ID uint }
+	analyticsThing struct{ ID uint }
+	// tabled names its table while the statement is built.
+	tabled struct {
+		ID   uint
+		Text string
+	}
+)
+
+func (nowhereTeam) TableName() string                { return "teams" }
+func (holder) TableName() string                     { return "users" }
+func (mainThing) TableName() string                  { return "main.things" }
+func (mainThing) Bind() string                       { return "main" }
+func (analyticsThing) TableName() string             { return "aux.things" }
+func (analyticsThing) Bind() string                  { return "analytics" }
+func (tabled) TableName() string                     { return "teams" }
+func (*tabled) ModifyStatement(stmt *gorm.Statement) { stmt.Table = "notes" }
+
+// modelExpr reads the statement that it is rendered in.
+type modelExpr struct{}
+
+func (modelExpr) Build(builder clause.Builder) {
+	stmt := builder.(*gorm.Statement)
+	_ = stmt.ReflectValue.Type()
+	builder.WriteString("SELECT * FROM " + stmt.Schema.Table)
+}
+
+func TestTablesInEveryClause(t *testing.T) {
+	w := newWorld(t, worldConfig{options: []bindkey.Option{bindkey.Models(&mainThing{}, &analyticsThing{})}})
+	raw := func(name string) clause.Table { return clause.Table{Name: name, Raw: true} }
+	for name, c := range map[string]struct {
+		run func() error
+		is  error
+	}{
+		"relation of an unknown bind": {func() error { return w.db.Joins("Team").Find(&[]holder{}).Error }, bindkey.ErrUnknownBind},
+		"raw table in From": {func() error {
+			return w.db.Clauses(clause.From{Tables: []clause.Table{raw("logs AS users")}}).Find(&[]User{}).Error
+		}, bindkey.ErrCrossBind},
+		"second table in From": {func() error {
+			return w.db.Clauses(clause.From{Tables: []clause.Table{{Name: clause.CurrentTable}, raw("(SELECT * FROM logs) x")}}).Find(&[]User{}).Error
+		}, bindkey.ErrCrossBind},
+		"raw join in From": {func() error {
+			return w.db.Clauses(clause.From{Joins: []clause.Join{{Table: raw("(SELECT * FROM logs) l")}}}).Find(&[]User{}).Error
+		}, bindkey.ErrCrossBind},
+		"clause.Insert": {func() error {
+			return w.db.Clauses(clause.Insert{Table: clause.Table{Name: "logs"}}).Create(&User{}).Error
+		}, bindkey.ErrCrossBind},
+		"clause.Update": {func() error {
+			return w.db.Clauses(clause.Update{Table: clause.Table{Name: "logs"}}).Model(&User{ID: 1}).Update("name", "x").Error
+		}, bindkey.ErrCrossBind},
+		"another schema's table": {func() error { return w.db.Table("main.things").Find(&[]analyticsThing{}).Error }, bindkey.ErrCrossBind},
+		"named subquery of a join": {func() error {
+			return w.db.Joins("JOIN (@q) q ON 1", map[string]any{"q": w.db.Model(&LogEntry{})}).Find(&[]User{}).Error
+		}, bindkey.ErrCrossBind},
+		"expression that reads a stmt": {func() error { return w.db.Model(&User{}).Table("(?) AS users", modelExpr{}).Find(&[]User{}).Error }, nil},
+	} {
+		var err error
+		if changed := w.changes(func() { err = c.run() }); changed != "" || !errors.Is(err, c.is) {
+			t.Errorf("%s: changed %q, %v", name, changed, err)
+		}
+	}
+	if changed := w.changes(func() { w.must(w.db.Create(&tabled{Text: "x"}).Error) }); changed != "archive.notes" {
+		t.Errorf("a table of ModifyStatement: changed %s", changed)
+	}
+	strict := newWorld(t, worldConfig{options: []bindkey.Option{bindkey.Strict()}, install: func(w *world) {
+		w.plugin.Register("main", dbresolver.Config{}, &Team{})
+		w.registerBut("main")
+	}})
+	strict.must(strict.db.Exec("").Error)
+	if err := strict.db.Table("(SELECT 1 AS a) t").Find(&[]map[string]any{}).Error; !errors.Is(err, bindkey.ErrUnbound) {
+		t.Error(err)
+	}
+}
+
+// Asking teaches nothing: the same statement goes the same way before and after.
+func TestAskingTeachesNothing(t *testing.T) {
+	w := newWorld(t, worldConfig{})
+	where := func() string {
+		route, err := w.plugin.Explain(w.db.Table("reports"))
+		return fmt.Sprint(route.Key, err)
+	}
+	before := where()
+	w.db.Table("reports").Migrator().HasTable(&LogEntry{})
+	_ = w.db.Table("reports").Migrator().DropTable(&LogEntry{})
+	_ = w.db.Session(&gorm.Session{DryRun: true}).Table("reports").AutoMigrate(&LogEntry{})
+	if after := where(); after != before {
+		t.Errorf("%s before, %s after", before, after)
+	}
+}
+
+// A model that is bound by its table's name keeps its bind, and its foreign
+// keys, in a table of another name.
+func TestTableOfARegisteredName(t *testing.T) {
+	w := newWorld(t, worldConfig{install: func(w *world) {
+		w.plugin.Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{w.dialector("analytics")}}, "kins", "kids")
+		w.registerBut("analytics")
+	}})
+	w.must(w.db.AutoMigrate(&kin{}))
+	w.must(w.db.Table("kids_2026").Migrator().CreateTable(&kid{}))
+	w.must(w.db.Table("kids_2026").Find(&[]map[string]any{}).Error)
+	var n int64
+	w.must(w.plain["analytics"].Raw("SELECT count(*) FROM sqlite_master WHERE name = 'kids_2026'").Scan(&n).Error)
+	if n != 1 {
+		t.Error("analytics has no table kids_2026")
+	}
+}
+
+// A subquery deep in a join's arguments is asked once for each level.
+func TestNestedSubqueriesAreNotRenderedTwice(t *testing.T) {
+	w := newWorld(t, worldConfig{})
+	scopes := 0
+	q := w.db.Model(&Order{}).Scopes(func(tx *gorm.DB) *gorm.DB { scopes++; return tx })
+	const depth = 8
+	for i := 0; i < depth; i++ {
+		q = w.db.Model(&Order{}).Joins("JOIN (@q) q ON q.id = orders.id", map[string]any{"q": q})
+	}
+	w.must(q.Find(&[]Order{}).Error)
+	if scopes > 2*depth {
+		t.Errorf("the innermost was rendered %d times", scopes)
+	}
+}
+
+func TestUseOnAChain(t *testing.T) {
+	w := newWorld(t, worldConfig{})
+	use := bindkey.Use("archive")
+	for name, chained := range map[string]func(*gorm.DB) *gorm.DB{
+		"WithContext": func(tx *gorm.DB) *gorm.DB { return tx.WithContext(context.Background()) },
+		"Session":     func(tx *gorm.DB) *gorm.DB { return tx.Session(&gorm.Session{}) },
+		"PrepareStmt": func(tx *gorm.DB) *gorm.DB { return tx.Session(&gorm.Session{PrepareStmt: true}) },
+		"Debug":       func(tx *gorm.DB) *gorm.DB { return tx.Session(&gorm.Session{Logger: tx.Logger}) },
+	} {
+		result := w.db.Clauses(use).Exec("UPDATE logs SET event = event")
+		if changed := w.changes(func() { w.must(chained(result).Create(&User{Name: "u"}).Error) }); changed != "main.users" {
+			t.Errorf("%s on the result: changed %s", name, changed)
+		}
+	}
+	for _, plain := range w.plain { // a table that nobody knows
+		w.must(plain.Exec("CREATE TABLE logs_2020 AS SELECT * FROM logs").Error)
+	}
+	chain := w.db.Clauses(use).Table("logs_2020")
+	var n int64
+	var logs []LogEntry
+	w.must(chain.Count(&n).Error)
+	w.must(chain.Find(&logs).Error)
+	if logs[0].Origin != "archive" {
+		t.Errorf("after Count, %s answered", logs[0].Origin)
+	}
+}
+
+// An application may remove GORM's callbacks; Use holds for what is left.
+func TestUseWithoutTheAssociationCallback(t *testing.T) {
+	w := newWorld(t, worldConfig{})
+	w.must(w.db.Callback().Create().Remove("gorm:save_before_associations"))
+	changed := w.changes(func() {
+		w.must(w.db.Clauses(bindkey.Use("archive")).Create(&User{Name: "u", Orders: []Order{{Item: "i"}}}).Error)
+	})
+	if changed != "archive.orders archive.users" {
+		t.Errorf("changed %s", changed)
+	}
+}

@@ -84,16 +84,14 @@ func (s *severing) walk(parsed *schema.Schema) error {
 		return nil
 	}
 	s.seen[parsed] = true
-	p := s.migrator.plugin
-	home, err := s.bindOf(parsed)
-	if err != nil {
+	if _, err := s.bindOf(parsed); err != nil {
 		return err
 	}
-	p.tables.add(parsed.Table, home)
 	for _, rel := range relationsOf(parsed) {
 		if rel.FieldSchema == nil {
 			continue
 		}
+		var err error
 		if rel.JoinTable != nil {
 			err = s.joinTable(rel)
 		} else {

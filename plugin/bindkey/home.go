@@ -72,7 +72,9 @@ func (p *Plugin) askHome(s *schema.Schema) *home {
 	if !h.keyed() {
 		return h
 	}
-	if p.db != nil { // else the table's name is not yet that of the handle's NamingStrategy
+	// Before, the table's name is not yet that of the handle's NamingStrategy; and
+	// the migrator may only be asked about a table of another name.
+	if p.db != nil && p.plainSchema(s) == nil {
 		p.tables.add(s.Table, h.bind)
 	}
 	return p.remember(s, h)
@@ -95,6 +97,10 @@ func (p *Plugin) findHome(s *schema.Schema) *home {
 	if own.err != nil {
 		return &home{err: own.err}
 	}
+	if plain := p.plainSchema(s); plain != nil {
+		home := *p.askHome(plain)
+		return &home
+	}
 	if declared := p.joinTableHome(s); declared != nil {
 		return declared
 	}
@@ -107,6 +113,19 @@ func (p *Plugin) findHome(s *schema.Schema) *home {
 		return p.homeAt(keys[0], ReasonRegistered, schemaName(s))
 	}
 	return &home{bind: p.defaultBind(), why: ReasonDefault}
+}
+
+// plainSchema is the model's own schema where s is one that Table(…) made for
+// the migrator, with a table of another name; nil otherwise.
+func (p *Plugin) plainSchema(s *schema.Schema) *schema.Schema {
+	if s.ModelType.Name() == "" {
+		return nil // the type of a join table
+	}
+	plain, err := p.parse(reflect.New(s.ModelType).Interface())
+	if err != nil || plain == s || plain.Table == s.Table {
+		return nil
+	}
+	return plain
 }
 
 // registeredNames are the keys under which the name of a schema's table was

@@ -157,6 +157,10 @@ func (p *Plugin) registerCallbacks(db *gorm.DB) error {
 	register(update.Before("gorm:after_update").Register("bindkey:end_derived", p.endDerived))
 	register(remove.Before("gorm:delete_before_associations").Register("bindkey:begin_derived", p.beginDerived))
 	register(remove.Before("gorm:after_delete").Register("bindkey:end_derived", p.endDerived))
+	// An application may have removed the callbacks that save or delete associations.
+	register(create.Before("gorm:create").Register("bindkey:begin_derived_create", p.beginDerived))
+	register(update.Before("gorm:update").Register("bindkey:begin_derived_update", p.beginDerived))
+	register(remove.Before("gorm:delete").Register("bindkey:begin_derived_delete", p.beginDerived))
 	register(query.Before("gorm:preload").Register("bindkey:begin_derived", p.beginDerived))
 	register(query.Before("gorm:after_query").Register("bindkey:end_derived", p.endDerived))
 	return errors.Join(failures...)

@@ -43,9 +43,7 @@ func (m migrator) bindOf(value any) (*bind, error) {
 		e := evidence{plugin: m.plugin}
 		e.add(b, ReasonDefault, "model "+schemaName(s))
 		e.names([]string{foldTable(table)}, ReasonTable)
-		if b, _, err = e.verdict(); err == nil {
-			m.plugin.tables.add(table, b)
-		}
+		b, _, err = e.verdict()
 	}
 	return b, err
 }
@@ -198,13 +196,30 @@ func (m migrator) AutoMigrate(values ...any) error {
 	if err != nil {
 		return err
 	}
+	m.learn(values)
 	return m.each(values, func(inner gorm.Migrator, values []any) error { return inner.AutoMigrate(values...) })
+}
+
+// learn makes the tables of models known to raw SQL and Table.
+func (m migrator) learn(values []any) {
+	for _, value := range values {
+		b, err := m.bindOf(value)
+		if err != nil || m.db.DryRun {
+			continue // the call will say so
+		}
+		if table := m.db.Statement.Table; table != "" {
+			m.plugin.tables.add(table, b)
+		} else if s, err := m.plugin.parse(value); err == nil {
+			m.plugin.tables.add(s.Table, b)
+		}
+	}
 }
 
 func (m migrator) CreateTable(values ...any) error {
 	if err := m.sever(values); err != nil {
 		return err
 	}
+	m.learn(values)
 	return m.each(values, func(inner gorm.Migrator, values []any) error { return inner.CreateTable(values...) })
 }
 
@@ -305,8 +320,11 @@ func (m migrator) CreateView(name string, option gorm.ViewOption) error {
 	if err != nil {
 		return err
 	}
-	m.plugin.tables.add(name, b)
-	return m.changeIn(b, func(inner gorm.Migrator) error { return inner.CreateView(name, option) })
+	err = m.changeIn(b, func(inner gorm.Migrator) error { return inner.CreateView(name, option) })
+	if err == nil {
+		m.plugin.tables.add(name, b)
+	}
+	return err
 }
 
 func (m migrator) DropView(name string) error {

@@ -29,10 +29,10 @@ func (p *Plugin) routeCallback(kind statementKind) func(*gorm.DB) {
 		if db.Error == nil {
 			if err := p.route(db, kind); err != nil {
 				_ = db.AddError(err)
+				if db.DryRun {
+					refuse(db)
+				}
 			}
-		}
-		if db.Error != nil && db.DryRun {
-			refuse(db)
 		}
 		if db.Error != nil && kind == rowStatement {
 			if rows, _ := db.Get("rows"); rows == false {

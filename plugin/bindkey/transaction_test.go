@@ -281,25 +281,26 @@ func TestTransactionContextEnds(t *testing.T) {
 		name string
 		want error
 		// begin begins a transaction, and end makes its context end.
-		begin func(t *testing.T, db *gorm.DB) (tx *gorm.DB, end func())
+		begin func(w *txWorld) (tx *gorm.DB, end func())
 	}{
-		{"cancelled", context.Canceled, func(t *testing.T, db *gorm.DB) (*gorm.DB, func()) {
+		{"cancelled", context.Canceled, func(w *txWorld) (*gorm.DB, func()) {
 			ctx, cancel := context.WithCancel(context.Background())
-			return db.WithContext(ctx).Begin(), cancel
+			return w.db.WithContext(ctx).Begin(), cancel
 		}},
-		{"deadline", context.DeadlineExceeded, func(t *testing.T, db *gorm.DB) (*gorm.DB, func()) {
-			ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-			t.Cleanup(cancel)
-			return db.WithContext(ctx).Begin(), func() { <-ctx.Done() }
+		{"deadline", context.DeadlineExceeded, func(w *txWorld) (*gorm.DB, func()) {
+			ctx, cancel := context.WithTimeout(context.Background(), 250*time.Millisecond)
+			w.Cleanup(cancel)
+			return w.db.WithContext(ctx).Begin(), func() { <-ctx.Done() }
 		}},
-		{"DefaultTransactionTimeout", context.DeadlineExceeded, func(t *testing.T, db *gorm.DB) (*gorm.DB, func()) {
-			db = db.WithContext(context.Background())
-			db.Config.DefaultTransactionTimeout = 100 * time.Millisecond
-			return db.Begin(), func() { time.Sleep(110 * time.Millisecond) }
+		{"DefaultTransactionTimeout", context.DeadlineExceeded, func(w *txWorld) (*gorm.DB, func()) {
+			db := w.db.WithContext(context.Background())
+			db.Config.DefaultTransactionTimeout = 250 * time.Millisecond
+			return db.Begin(), w.idle // nothing else tells that it has ended
 		}},
 	} {
 		c := c
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			w := newTxWorld(t, worldConfig{})
 			for name, finish := range map[string]func(tx *gorm.DB){
 				"abandoned": func(*gorm.DB) {},
@@ -335,7 +336,7 @@ func TestTransactionContextEnds(t *testing.T) {
 				},
 			} {
 				changed := w.changes(func() {
-					tx, end := c.begin(t, w.db)
+					tx, end := c.begin(w)
 					w.must(errors.Join(tx.Create(&LogEntry{Event: "early"}).Error, tx.SavePoint("early").Error, tx.Create(&User{Name: "early"}).Error))
 					end()
 					finish(tx)
@@ -1015,10 +1016,11 @@ func TestTransactionSharedPool(t *testing.T) {
 func TestCommitOrderOfSharedPool(t *testing.T) {
 	for _, c := range []struct {
 		options []bindkey.Option
+		models  []any // in the order in which they join
 		want    string
 	}{
-		{nil, "COMMIT analytics, COMMIT main"},
-		{[]bindkey.Option{bindkey.CommitOrder("archive")}, "COMMIT main, COMMIT analytics"},
+		{nil, []any{&Note{}, &LogEntry{}, &User{}}, "COMMIT analytics, COMMIT main"},
+		{[]bindkey.Option{bindkey.CommitOrder("archive")}, []any{&User{}, &LogEntry{}, &Note{}}, "COMMIT main, COMMIT analytics"},
 	} {
 		w := newTxWorld(t, worldConfig{options: c.options}, func(w *txWorld) {
 			w.plugin.Register("main", dbresolver.Config{Sources: w.at("main")})
@@ -1027,7 +1029,11 @@ func TestCommitOrderOfSharedPool(t *testing.T) {
 		})
 		calls := w.trace(func() {
 			w.must(w.db.Transaction(func(tx *gorm.DB) error {
-				return errors.Join(tx.First(&Note{}).Error, tx.First(&LogEntry{}).Error, tx.First(&User{}).Error)
+				var err error
+				for _, model := range c.models {
+					err = errors.Join(err, tx.First(model).Error)
+				}
+				return err
 			}))
 		})
 		if !strings.HasSuffix(calls, c.want) {
@@ -1248,6 +1254,30 @@ func TestAfterCommitAndAfterRollback(t *testing.T) {
 				w.idle()
 			})
 		}
+	}
+}
+
+// The context of the functions does not end with the transaction's, whose
+// values it has.
+func TestAfterCommitContext(t *testing.T) {
+	w := newTxWorld(t, worldConfig{})
+	type key struct{}
+	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), key{}, "value"))
+	ran := 0
+	fn := func(ctx context.Context) error {
+		cancel()
+		ran++
+		if ctx.Value(key{}) != "value" {
+			t.Error("the value is missing")
+		}
+		return ctx.Err()
+	}
+	w.must(w.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		return errors.Join(bindkey.AfterCommit(tx, fn), bindkey.AfterCommit(tx, fn), tx.Create(&User{Name: "u"}).Error)
+	}))
+	w.must(bindkey.AfterCommit(w.db.WithContext(ctx), fn))
+	if ran != 3 {
+		t.Errorf("ran %d times", ran)
 	}
 }
 

@@ -48,10 +48,9 @@ type use struct {
 	// applied numbers all Uses: a transaction that began later has inherited
 	// this one with the statement of its Begin.
 	applied uint64
-	// ran is the statement that it has gone with, and from is where that would
-	// have gone without it. What is chained on the result has the same Use
-	// still: it holds there for models of the same bind.
-	ran  *gorm.Statement
+	// from is where the statement that it has gone with would have gone without
+	// it. What is chained on the result has the same Use still: it holds there
+	// for models of the same bind.
 	from *bind
 }
 
@@ -167,6 +166,9 @@ func (p *Plugin) beginDerived(db *gorm.DB) {
 	stmt := db.Statement
 	d := derivation{owner: stmt, active: true}
 	if outer := derivationOf(stmt); outer != nil && outer.owner == stmt {
+		if outer.active {
+			return
+		}
 		d.from, d.to = outer.from, outer.to
 	} else if u := p.effectiveUse(stmt); u != nil {
 		own := p.homeOf(stmt.Schema)

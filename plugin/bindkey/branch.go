@@ -25,6 +25,7 @@ type branch struct {
 	joinedAt  int                         // how many savepoints the transaction had at BEGIN
 	prepared  preparedBranch
 	turns     chan struct{} // of the goroutines that share the branch: full while one has it
+	holder    atomic.Uint64 // that goroutine
 }
 
 // A begunBranch is a branch's transaction in its database.

@@ -69,8 +69,11 @@ func (t *transaction) check(branches []*branch) error {
 	if err := t.ctx.Err(); err != nil {
 		return err
 	}
-	if t.doomed != nil {
-		return t.doomed
+	t.mu.Lock()
+	doomed := t.doomed
+	t.mu.Unlock()
+	if doomed != nil {
+		return doomed
 	}
 	if len(branches) > 1 {
 		for _, b := range branches {

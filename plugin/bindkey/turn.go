@@ -1,8 +1,11 @@
 package bindkey
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
+	"runtime"
+	"strconv"
 
 	"gorm.io/gorm"
 )
@@ -11,14 +14,15 @@ import (
 // rows are read before the next is sent. database/sql does not see to that in
 // a transaction, and drivers answer "busy", mix answers up, or panic.
 //
-// It is the statement's pool while one of GORM's own callbacks runs it, and
-// begins when that has built its SQL, since building may ask the database
-// (gorm.Valuer). Rows, Row and Scan hand their rows out before they are read: no
-// turn can cover that.
+// It is the statement's pool while one of GORM's own callbacks runs it. What
+// the same goroutine sends meanwhile (a gorm.Valuer, a sql.Scanner or a
+// callback that asks the database) goes with it, as without turns. Rows, Row
+// and Scan hand their rows out before they are read: no turn can cover that.
 type turn struct {
 	gorm.Tx // the branch, prepared or not
 	branch  *branch
 	taken   bool
+	over    bool // the callback has returned; somebody has kept its session
 }
 
 // inTurn runs a callback that sends one statement.
@@ -46,29 +50,47 @@ func inTurn(callback func(*gorm.DB)) func(*gorm.DB) {
 }
 
 func (t *turn) begin(ctx context.Context) error {
-	if t.taken {
+	if t.taken || t.over {
+		return nil
+	}
+	own := goroutine()
+	if t.branch.holder.Load() == own {
 		return nil
 	}
 	select {
 	case t.branch.turns <- struct{}{}:
-		t.taken = true
-		return nil
 	default:
+		select {
+		case t.branch.turns <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.branch.tx.ctx.Done():
+			return t.branch.tx.ctx.Err()
+		}
 	}
-	select {
-	case t.branch.turns <- struct{}{}:
-		t.taken = true
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	t.branch.holder.Store(own)
+	t.taken = true
+	return nil
 }
 
 func (t *turn) end() {
+	t.over = true
 	if t.taken {
 		t.taken = false
+		t.branch.holder.Store(0)
 		<-t.branch.turns
 	}
+}
+
+// goroutine is the number of the goroutine that calls, as panics print it. Go
+// has no other name for who holds a lock, and only who holds one himself may
+// pass.
+func goroutine() uint64 {
+	var buffer [40]byte
+	text := bytes.TrimPrefix(buffer[:runtime.Stack(buffer[:], false)], []byte("goroutine "))
+	number, _, _ := bytes.Cut(text, []byte(" "))
+	id, _ := strconv.ParseUint(string(number), 10, 64)
+	return id
 }
 
 func (t *turn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
@@ -91,3 +113,6 @@ func (t *turn) QueryRowContext(ctx context.Context, query string, args ...any) *
 	}
 	return t.Tx.QueryRowContext(ctx, query, args...)
 }
+
+// GetDBConn is of gorm.GetDBConnector, for DB and Connection.
+func (t *turn) GetDBConn() (*sql.DB, error) { return t.branch.GetDBConn() }

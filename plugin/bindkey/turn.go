@@ -29,18 +29,18 @@ type turn struct {
 func inTurn(callback func(*gorm.DB)) func(*gorm.DB) {
 	return func(db *gorm.DB) {
 		stmt := db.Statement
-		t := turn{}
+		var t *turn
 		switch pool := stmt.ConnPool.(type) {
 		case *branch:
-			t.Tx, t.branch = pool, pool
+			t = &turn{Tx: pool, branch: pool}
 		case *preparedBranch:
-			t.Tx, t.branch = pool, pool.branch
+			t = &turn{Tx: pool, branch: pool.branch}
 		}
-		if t.Tx == nil || db.DryRun {
+		if t == nil || db.DryRun {
 			callback(db)
 			return
 		}
-		stmt.ConnPool = &t
+		stmt.ConnPool = t
 		defer func() {
 			stmt.ConnPool = t.Tx
 			t.end()

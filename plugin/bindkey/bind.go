@@ -59,13 +59,6 @@ func (b *bind) pools(op dbresolver.Operation) []*boundPool {
 	return b.sources
 }
 
-func (b *bind) transactionPools(readOnly bool) []*boundPool {
-	if readOnly {
-		return b.pools(reading)
-	}
-	return b.pools(writing)
-}
-
 // pick asks dbresolver for the pool of one statement, exactly once. With one
 // pool there is nothing to ask. With dbresolver's TraceResolverMode, the
 // context it returns carries dbresolver's mark for the log.

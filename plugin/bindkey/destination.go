@@ -64,7 +64,7 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 			return model.err
 		}
 	}
-	own := ownTable(stmt) && model != nil && !d.raw
+	own := ownTable(stmt) && !d.raw // so there is a model
 	if own && p.strict && !model.keyed() {
 		return &UnboundError{Model: schemaName(stmt.Schema), Table: stmt.Table, Known: p.known()}
 	}

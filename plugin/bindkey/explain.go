@@ -72,7 +72,7 @@ func (p *Plugin) explained(db *gorm.DB, kind statementKind, found destination) b
 	*route = Route{Key: found.bind.key, Why: found.why, Operation: p.operation(db.Statement, kind, found)}
 	pools := found.bind.pools(route.Operation)
 	if tx := transactionOf(db); tx != nil {
-		pools = found.bind.transactionPools(tx.readOnly())
+		pools = found.bind.pools(tx.operation())
 	}
 	for _, pool := range pools {
 		route.Roles = append(route.Roles, pool.role)

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"gorm.io/gorm"
+	"gorm.io/plugin/dbresolver"
 )
 
 // A transaction spans binds: its part in one database is a branch, as in XA.
@@ -80,7 +81,7 @@ func (t *transaction) branchOf(b *bind) (*branch, error) {
 			return branch, nil
 		}
 	}
-	pools := b.transactionPools(t.readOnly())
+	pools := b.pools(t.operation())
 	for _, branch := range t.branches {
 		for _, pool := range pools {
 			if branch.pool.real == pool.real {
@@ -89,11 +90,7 @@ func (t *transaction) branchOf(b *bind) (*branch, error) {
 			}
 		}
 	}
-	op := writing
-	if t.readOnly() {
-		op = reading
-	}
-	pool, _, err := b.pick(t.ctx, op)
+	pool, _, err := b.pick(t.ctx, t.operation())
 	if err != nil {
 		return nil, err
 	}
@@ -111,6 +108,14 @@ func (t *transaction) addBranch(pool *boundPool) *branch {
 	b := newBranch(t, pool)
 	t.branches = append(t.branches, b)
 	return b
+}
+
+// operation tells which of a bind's pools its branch is at, all its life.
+func (t *transaction) operation() dbresolver.Operation {
+	if t.readOnly() {
+		return reading
+	}
+	return writing
 }
 
 func (t *transaction) readOnly() bool { return t.opts != nil && t.opts.ReadOnly }

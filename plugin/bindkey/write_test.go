@@ -290,3 +290,25 @@ func TestDefaultTransactionRollsBackEveryBind(t *testing.T) {
 		})
 	}
 }
+
+// In DryRun nothing is written anywhere, and no connection stays in use.
+func TestWritesInDryRun(t *testing.T) {
+	w := newWorld(t, worldConfig{})
+	for _, c := range writeCases() {
+		if c.name == "Migrator" {
+			continue // it prints its SQL, and asks for tables all the same: TestAskingTeachesNothing
+		}
+		if changed := w.changes(func() {
+			_ = c.run(w.db.Session(&gorm.Session{DryRun: true})) // cases that want an id complain
+		}); changed != "" {
+			t.Errorf("%s: changed %s", c.name, changed)
+		}
+	}
+	for key, roles := range w.plugin.Stats() {
+		for role, stats := range roles {
+			if stats.InUse != 0 {
+				t.Errorf("%s of %s: %+v", role, key, stats)
+			}
+		}
+	}
+}

@@ -348,7 +348,7 @@ func TestDocumentsNameTests(t *testing.T) {
 		}
 		return err
 	}))
-	for _, document := range []string{"README.md", "docs/design.md"} {
+	for _, document := range []string{"README.md", "docs/design.md", "docs/migrations.md"} {
 		text, err := os.ReadFile(document)
 		must(t, err)
 		for _, name := range regexp.MustCompile(`\b(?:Test|Example)[A-Z_]\w*`).FindAllString(string(text), -1) {

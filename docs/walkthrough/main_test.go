@@ -238,3 +238,71 @@ func TestStepsStop(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// Clear drops what a run left, and nothing else.
+func TestClear(t *testing.T) {
+	dir := t.TempDir()
+	databases, err := files(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables := func() string {
+		t.Helper()
+		var all []string
+		for _, name := range []string{"main.db", "analytics.db", "replica.db"} {
+			all = append(all, rows(t, filepath.Join(dir, name),
+				"SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name")...)
+		}
+		return strings.Join(all, " ")
+	}
+	change := func(file, query string) {
+		t.Helper()
+		db, err := sql.Open("sqlite3", filepath.Join(dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if _, err := db.Exec(query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all := []steps.Database{databases.Main, databases.Analytics, databases.Replica}
+	for turn := 1; turn <= 2; turn++ {
+		if err := steps.Run(databases, func(steps.Step, string) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if got := tables(); got != "users logs logs" {
+			t.Errorf("the run left %s", got)
+		}
+		for _, database := range all {
+			if err := steps.Clear(database.Dialector); err != nil {
+				t.Error(err)
+			}
+		}
+		if got := tables(); got != "" {
+			t.Errorf("Clear left %s", got)
+		}
+	}
+
+	if err := steps.Run(databases, func(steps.Step, string) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	for _, foreign := range []struct{ make, undo, says string }{
+		{"CREATE TABLE orders (id integer)", "DROP TABLE orders", ": orders;"},
+		{"UPDATE users SET name = 'eve' WHERE id = 1", "UPDATE users SET name = 'ada' WHERE id = 1", ": users;"},
+		{"ALTER TABLE users ADD COLUMN email text", "ALTER TABLE users DROP COLUMN email", ": users;"},
+	} {
+		change("main.db", foreign.make)
+		before := tables()
+		if err := steps.Clear(databases.Main.Dialector); err == nil || !strings.Contains(err.Error(), foreign.says) {
+			t.Errorf("after %s: %v", foreign.make, err)
+		}
+		if after := tables(); after != before {
+			t.Errorf("after %s, Clear changed %s to %s", foreign.make, before, after)
+		}
+		change("main.db", foreign.undo)
+	}
+	if err := steps.Clear(databases.Main.Dialector); err != nil {
+		t.Error(err)
+	}
+}

@@ -112,7 +112,7 @@ func mustSource(t *testing.T) source {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, pattern := range []string{"docs/walkthrough/*.go", "docs/walkthrough/steps/*.go"} {
+	for _, pattern := range []string{"docs/walkthrough/*.go", "docs/walkthrough/steps/*.go", "integration/walkthrough/*.go"} {
 		names, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(pattern)))
 		if err != nil {
 			t.Fatal(err)

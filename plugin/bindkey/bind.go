@@ -19,17 +19,26 @@ const (
 // A bind is what a key names: sources and replicas, which are connection pools
 // registered in a dbresolver, and the plain handle that speaks their dialect.
 type bind struct {
-	plugin *Plugin
-	key    string
-	config dbresolver.Config // as registered
-	asked  bool              // registered by the application, not only the default
+	plugin  *Plugin
+	key     string
+	config  dbresolver.Config // as registered
+	written lexicon           // which given SQL for this bind is written in
+	asked   bool              // registered by the application, not only the default
+	late    *lateBind         // of a bind that was not opened with the plugin; see ready
+
+	// What follows is there once the bind is open.
 
 	sources  []*boundPool
 	replicas []*boundPool // empty: reads go to the sources
 
 	// plain is a handle of this bind alone, without routing: the migrator and
 	// savepoints run on it.
-	plain *gorm.DB
+	plain    *gorm.DB
+	dialect  *dialect
+	settings *settings
+	// outside is the dialector of the bind's statements, dialectors are all of them.
+	outside    *dialector
+	dialectors sync.Map // sessionSet → *dialector
 	// resolver is the dbresolver that picks a pool among several: the bind's
 	// own, or the application's.
 	resolver *dbresolver.DBResolver
@@ -63,6 +72,9 @@ func (b *bind) pools(op dbresolver.Operation) []*boundPool {
 // pool there is nothing to ask. With dbresolver's TraceResolverMode, the
 // context it returns carries dbresolver's mark for the log.
 func (b *bind) pick(ctx context.Context, op dbresolver.Operation) (*boundPool, context.Context, error) {
+	if err := b.ready(); err != nil {
+		return nil, ctx, err
+	}
 	pools := b.pools(op)
 	if len(pools) == 1 && !b.config.TraceResolverMode {
 		return pools[0], ctx, nil
@@ -110,6 +122,18 @@ func (b *bind) plainSession(db *gorm.DB, conn gorm.ConnPool) *gorm.DB {
 	session := b.plain.Session(&gorm.Session{NewDB: true, Initialized: true, Context: db.Statement.Context, Logger: db.Logger})
 	session.Statement.ConnPool = conn
 	return session
+}
+
+// realPools are the bind's pools, each once.
+func (b *bind) realPools() (pools []*realPool) {
+	seen := map[*realPool]bool{}
+	for _, pool := range append(b.sources[:len(b.sources):len(b.sources)], b.replicas...) {
+		if !seen[pool.real] {
+			seen[pool.real] = true
+			pools = append(pools, pool.real)
+		}
+	}
+	return pools
 }
 
 // roleName is a pool's name in errors and statistics: "source", "source-2", …

@@ -29,12 +29,7 @@ type destination struct {
 //
 // Evidence of different binds is a [*CrossBindError].
 func (p *Plugin) destination(stmt *gorm.Statement) (destination, error) {
-	var d destination
-	if stmt.SQL.Len() > 0 {
-		d.raw = true
-		d.facts = readSQL(stmt.SQL.String(), p.lexicon)
-	}
-	err := p.weigh(stmt, &d)
+	d, err := p.weighed(stmt)
 	if u := p.effectiveUse(stmt); u != nil {
 		if u.from != nil && err == nil && d.why != ReasonDefault && d.bind != u.from {
 			return d, nil // chained on the result, and of another bind
@@ -56,6 +51,62 @@ func (p *Plugin) destination(stmt *gorm.Statement) (destination, error) {
 	return d, err
 }
 
+// weighed weighs all evidence but Use. Which dialect given SQL is written in
+// depends on where it goes, and that on what it names: a text that dialects read
+// differently goes to the bind that it names in the bind's own dialect.
+func (p *Plugin) weighed(stmt *gorm.Statement) (destination, error) {
+	if stmt.SQL.Len() == 0 {
+		var d destination
+		err := p.weigh(stmt, &d)
+		return d, err
+	}
+	text := stmt.SQL.String()
+	first, err := p.weighAs(stmt, text, p.dialect.lexicon)
+	if !p.mixed || !ambiguous(text) {
+		return first, err
+	}
+	if u := p.effectiveUse(stmt); u != nil {
+		if b, err := p.lookup(u.key, ""); err == nil {
+			return p.weighAs(stmt, text, b.written)
+		}
+	}
+	var agreed []destination
+	for _, written := range p.lexicons {
+		d, err := p.weighAs(stmt, text, written)
+		if err != nil || d.bind.written != written {
+			continue
+		}
+		if len(agreed) > 0 && d.why == ReasonDefault {
+			continue
+		}
+		if len(agreed) > 0 && agreed[0].why == ReasonDefault {
+			agreed = nil
+		}
+		agreed = append(agreed, d)
+	}
+	if len(agreed) == 0 {
+		if err == nil {
+			err = &CrossBindError{Claims: []Claim{{Key: first.bind.key, Source: "the text, read as one in the handle's dialect"}},
+				Way: "in that bind's own dialect it reads differently; choose with bindkey.Use"}
+		}
+		return first, err
+	}
+	for _, d := range agreed[1:] {
+		if d.bind != agreed[0].bind {
+			return first, &CrossBindError{Way: "choose one with bindkey.Use", Claims: []Claim{
+				{Key: agreed[0].bind.key, Source: "the text, read in that bind's dialect"},
+				{Key: d.bind.key, Source: "the same text, read in that bind's"}}}
+		}
+	}
+	return agreed[0], nil
+}
+
+func (p *Plugin) weighAs(stmt *gorm.Statement, text string, written lexicon) (destination, error) {
+	d := destination{raw: true, facts: readSQL(text, written)}
+	err := p.weigh(stmt, &d)
+	return d, err
+}
+
 // weigh weighs all evidence but Use.
 func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 	var model *home
@@ -74,7 +125,10 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 		return nil
 	}
 
-	e := evidence{plugin: p}
+	e := evidence{plugin: p, written: p.dialect.lexicon}
+	if model != nil && (own || model.keyed()) {
+		e.written = model.bind.written
+	}
 	switch {
 	case d.raw:
 		e.names(d.facts.tables, ReasonRawSQL)
@@ -132,8 +186,15 @@ func ownTable(stmt *gorm.Statement) bool {
 		return stmt.Table == stmt.Schema.Table
 	}
 	// GORM makes an expression of a model's "schema.table" (statement.go).
-	return len(stmt.TableExpr.Vars) == 0 && strings.Count(stmt.Schema.Table, ".") == 1 &&
-		stmt.TableExpr.SQL == stmt.Quote(stmt.Schema.Table)
+	if len(stmt.TableExpr.Vars) > 0 || strings.Count(stmt.Schema.Table, ".") != 1 {
+		return false
+	}
+	if stmt.TableExpr.SQL == stmt.Quote(stmt.Schema.Table) {
+		return true
+	}
+	var spoken strings.Builder // what is chained on a result has the bind's own quotes
+	innerDialector(stmt.DB.Dialector).QuoteTo(&spoken, stmt.Schema.Table)
+	return stmt.TableExpr.SQL == spoken.String()
 }
 
 // An evidence collects what a statement says of its bind.
@@ -141,6 +202,8 @@ type evidence struct {
 	plugin *Plugin
 	found  []evidenced
 	unsure []string // tables that several binds have
+	// written is the dialect that given SQL is written in.
+	written lexicon
 }
 
 type evidenced struct {
@@ -175,7 +238,7 @@ func (e *evidence) names(tables []string, why Reason) {
 // what is left.
 func (e *evidence) expression(stmt *gorm.Statement, prefix string, expr clause.Expr, why Reason) {
 	if len(expr.Vars) == 0 {
-		e.names(readSQL(prefix+expr.SQL, e.plugin.lexicon).tables, why)
+		e.names(readSQL(prefix+expr.SQL, e.written).tables, why)
 		return
 	}
 	vars := make([]any, len(expr.Vars))
@@ -192,7 +255,7 @@ func (e *evidence) expression(stmt *gorm.Statement, prefix string, expr clause.E
 		_ = recover()
 	}()
 	clause.NamedExpr{SQL: prefix + expr.SQL, Vars: vars}.Build(scratch)
-	e.names(readSQL(scratch.SQL.String(), e.plugin.lexicon).tables, why)
+	e.names(readSQL(scratch.SQL.String(), e.written).tables, why)
 }
 
 // withoutSubqueries is an argument with its subqueries asked where they go, and
@@ -242,7 +305,7 @@ func (e *evidence) table(name string, raw bool) {
 	switch {
 	case name == "" || name == clause.CurrentTable:
 	case raw:
-		e.names(readSQL("SELECT * FROM "+name, e.plugin.lexicon).tables, ReasonTable)
+		e.names(readSQL("SELECT * FROM "+name, e.written).tables, ReasonTable)
 	default:
 		e.names([]string{foldTable(name)}, ReasonTable)
 	}

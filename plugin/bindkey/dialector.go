@@ -4,14 +4,23 @@ import (
 	"errors"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 )
 
-// A dialector stands in the handle's Config in the place of its own, which it
-// forwards to, for the two things that GORM asks of a dialector and of no
-// callback: the migrator, and savepoints.
+// A dialector stands in a Config in the place of GORM's own, which it forwards
+// to. GORM asks it, and no callback, for the migrator and for savepoints. In a
+// handle of several dialects, it also tells which bind a Config is compiled
+// for, and writes neutral SQL where that is not known yet.
 type dialector struct {
 	gorm.Dialector
-	plugin *Plugin
+	plugin  *Plugin
+	bind    *bind      // nil in the handle, and in its sessions before a statement is routed
+	set     sessionSet // what the session has set itself
+	neutral bool
+	// subquery is the same for a subquery of the bind, which stays neutral; and
+	// inside is the same, for the callback that renders and sends a statement.
+	// Hooks and associations around it may render for other binds.
+	subquery, inside *dialector
 }
 
 var (
@@ -25,6 +34,39 @@ func innerDialector(d gorm.Dialector) gorm.Dialector {
 		return routed.Dialector
 	}
 	return d
+}
+
+// BindVarTo writes the placeholder of a statement's last variable.
+func (d *dialector) BindVarTo(writer clause.Writer, stmt *gorm.Statement, v any) {
+	switch {
+	case !d.plugin.mixed:
+		d.Dialector.BindVarTo(writer, stmt, v)
+	case stmt.ConnPool == nil && d.neutral:
+		// A part that GORM renders by itself, and then takes in as an expression.
+		_ = writer.WriteByte('?')
+	case d.neutral, len(stmt.BuildClauses) == 0 && routedBy(stmt.ConnPool) != nil:
+		writeNeutralVar(writer, stmt)
+	default:
+		d.Dialector.BindVarTo(writer, stmt, v)
+	}
+}
+
+// QuoteTo writes a quoted name.
+func (d *dialector) QuoteTo(writer clause.Writer, name string) {
+	if d.neutral {
+		writeNeutralName(writer, name)
+	} else {
+		d.Dialector.QuoteTo(writer, name)
+	}
+}
+
+// Explain is SQL with its variables written into it, for logs and ToSQL.
+func (d *dialector) Explain(sql string, vars ...any) string {
+	inner := d.Dialector
+	if spoken := dialectBehind(vars); spoken != nil {
+		inner = spoken
+	}
+	return inner.Explain(renderNeutral(inner, sql, vars), vars...)
 }
 
 // Migrator sends the DDL of each model to its bind.
@@ -54,11 +96,12 @@ func (d *dialector) RollbackTo(db *gorm.DB, name string) error {
 // onOwnConnection is for a *sql.Tx of the application's own, which the
 // statement stays on.
 func (d *dialector) onOwnConnection(db *gorm.DB, name string, run savePointFunc) error {
-	inner, ok := d.Dialector.(gorm.SavePointerDialectorInterface)
+	conn := unwrap(db.Statement.ConnPool)
+	plain := d.plugin.bindAt(conn).plainSession(db, conn)
+	inner, ok := plain.Dialector.(gorm.SavePointerDialectorInterface)
 	if !ok {
 		return gorm.ErrUnsupportedDriver
 	}
-	plain := d.plugin.defaultBind().plainSession(db, unwrap(db.Statement.ConnPool))
 	return errors.Join(run(inner, plain, name), plain.Error)
 }
 

@@ -143,6 +143,25 @@
 // Foreign keys that would cross databases are left out, and logged at level
 // Info.
 //
+// [Plugin.Plan] tells what AutoMigrate would run, [Plugin.AutoMigrate] does it
+// in some binds only, and [Plugin.Drift] compares models with databases.
+//
+// # Several dialects
+//
+// A bind's sources may have another dialect than the handle: PostgreSQL, MySQL,
+// MariaDB, SQLite and other databases of GORM stand behind one *gorm.DB. Each
+// statement is compiled with its bind's dialector, clause builders and
+// callbacks, and its errors are translated by its dialector. SQL that was given
+// is sent as it was written; its variables, and the clauses, columns and
+// subqueries among its arguments, are written in the bind's dialect. All sources
+// and replicas of a bind have one dialect. A dbresolver of the program's own hides
+// its dialectors: its binds have the handle's.
+//
+// [Plugin.Configure] gives a bind settings of its own. The shortest limit of all
+// dialects for the length of identifiers holds for all binds, with a warning where
+// the naming strategy allows more. With [OpenLate], a bind that is down when the
+// plugin is installed is opened later.
+//
 // # With a dbresolver of your own
 //
 // A handle that uses a dbresolver already needs no Register:
@@ -202,8 +221,6 @@
 //
 // The handle:
 //
-//   - One plugin speaks one dialect: a source or replica of another one is an
-//     [*OpenError].
 //   - One plugin serves one handle. Register after db.Use registers nothing, and
 //     logs an error. A session made before db.Use is not routed: its statements
 //     are refused with [ErrForeignPool].
@@ -213,7 +230,8 @@
 //     hold on a routed handle. The ways are DB(), the handle of
 //     [Plugin.Resolver], and [SQLTx].
 //   - GORM reads NamingStrategy, CreateBatchSize and DefaultContextTimeout before
-//     its callbacks: they are the handle's, for all binds.
+//     its callbacks: they are the handle's, for all binds. Its Scan logs with the
+//     session's logger.
 //   - db.Connection takes a connection of the default bind, or that of Use,
 //     outside any transaction. Models of other binds are a [*CrossBindError]
 //     there.
@@ -221,6 +239,19 @@
 //     routing error and answer false. GetTables and CurrentDatabase ask the
 //     default bind, or that of Use.
 //   - db.ToSQL has no error to return where a statement is refused.
+//
+// Several dialects:
+//
+//   - What asks db.Dialector.Name() while a chain is built sees the handle's; hooks
+//     and what renders inside a statement see the bind's.
+//   - Until it runs, a statement's SQL is in a neutral form: that of Raw(…), and
+//     what Statement.Quote returns. It is for GORM, not for a *sql.DB.
+//   - A subquery has the clauses of its own bind's dialect, where that differs from
+//     the dialect of a Use around it.
+//   - An application that replaced gorm:create, or another callback that sends a
+//     statement, replaced it for the handle's own dialect.
+//   - Set("gorm:table_options", …) goes to every table of an AutoMigrate, whatever
+//     its dialect: call it for each bind, or with [Plugin.AutoMigrate].
 //
 // Transactions:
 //

@@ -15,7 +15,7 @@ type Route struct {
 	Operation dbresolver.Operation // dbresolver.Write or dbresolver.Read
 	// Roles are the pools that the statement may go to: "source", "source-2",
 	// "replica", …: the names of [Plugin.Stats]. Of several, the bind's policy
-	// picks one when the statement runs.
+	// picks one when the statement runs. A bind that is not open yet has none.
 	Roles []string
 }
 
@@ -70,6 +70,9 @@ func (p *Plugin) explained(db *gorm.DB, kind statementKind, found destination) b
 	}
 	route := asked.(*Route)
 	*route = Route{Key: found.bind.key, Why: found.why, Operation: p.operation(db.Statement, kind, found)}
+	if !found.bind.isOpen() {
+		return true
+	}
 	pools := found.bind.pools(route.Operation)
 	if tx := transactionOf(db); tx != nil {
 		pools = found.bind.pools(tx.operation())

@@ -13,7 +13,8 @@ import (
 // transaction back on the way: GORM runs callbacks without a defer
 // (callbacks.go), and the transaction's connections would never come back to
 // their pools. It can only be done around each callback between BEGIN and
-// COMMIT. And the callbacks that send a statement do so in turn.
+// COMMIT. And the callbacks that send a statement do so in turn, and in the
+// dialect of their bind.
 func (p *Plugin) guardCallbacks(db *gorm.DB) error {
 	callbacks := db.Callback()
 	create, query, update := callbacks.Create(), callbacks.Query(), callbacks.Update()
@@ -29,14 +30,14 @@ func (p *Plugin) guardCallbacks(db *gorm.DB) error {
 		replace func(string, func(*gorm.DB)) error
 		names   []string
 		sends   string
-		writes  bool
+		kind    statementKind
 	}{
-		{create.Get, create.Replace, createCallbacks, "gorm:create", true},
-		{query.Get, query.Replace, queryCallbacks, "gorm:query", false},
-		{update.Get, update.Replace, updateCallbacks, "gorm:update", true},
-		{remove.Get, remove.Replace, deleteCallbacks, "gorm:delete", true},
-		{row.Get, row.Replace, rowCallbacks, "gorm:row", false},
-		{raw.Get, raw.Replace, rawCallbacks, "gorm:raw", false},
+		{create.Get, create.Replace, createCallbacks, "gorm:create", createStatement},
+		{query.Get, query.Replace, queryCallbacks, "gorm:query", queryStatement},
+		{update.Get, update.Replace, updateCallbacks, "gorm:update", updateStatement},
+		{remove.Get, remove.Replace, deleteCallbacks, "gorm:delete", deleteStatement},
+		{row.Get, row.Replace, rowCallbacks, "gorm:row", rowStatement},
+		{raw.Get, raw.Replace, rawCallbacks, "gorm:raw", rawStatement},
 	} {
 		for _, name := range processor.names {
 			callback := processor.get(name)
@@ -44,13 +45,16 @@ func (p *Plugin) guardCallbacks(db *gorm.DB) error {
 				continue
 			}
 			wrapped := callback
+			if name == processor.sends && p.mixed {
+				wrapped = p.compiled(processor.kind, wrapped)
+			}
 			if name == processor.sends {
 				wrapped = inTurn(wrapped)
 			}
-			if processor.writes {
+			if processor.kind.writes() {
 				wrapped = guarded(wrapped)
 			}
-			if name == processor.sends || processor.writes {
+			if name == processor.sends || processor.kind.writes() {
 				failures = append(failures, processor.replace(name, wrapped))
 			}
 		}

@@ -18,7 +18,7 @@ func (p *Plugin) Keys() []string { return p.known() }
 // one bind; its DB is a handle of the bind alone, which a migration tool can
 // ask for its *sql.DB. In a handle with a dbresolver of the application's own,
 // it is that one, for every bind it has. It returns an [*UnknownBindError],
-// and [ErrInstall] before the plugin is installed.
+// the [*OpenError] of a bind that is not open yet ([OpenLate]), and [ErrInstall] before the plugin is installed.
 //
 //	resolver, err := plugin.Resolver("analytics")
 //	resolver.SetMaxOpenConns(20)
@@ -28,6 +28,9 @@ func (p *Plugin) Resolver(key string) (*dbresolver.DBResolver, error) {
 	}
 	b, err := p.lookup(key, "")
 	if err != nil {
+		return nil, err
+	}
+	if err := b.ready(); err != nil {
 		return nil, err
 	}
 	return b.resolver, nil
@@ -40,6 +43,11 @@ func (p *Plugin) Ping(ctx context.Context) error {
 		return installError("Ping needs an installed plugin; call db.Use first")
 	}
 	var failures []error
+	for _, b := range p.registered {
+		if err := b.ready(); err != nil {
+			failures = append(failures, err)
+		}
+	}
 	p.eachPool(func(pool *boundPool) {
 		db, err := pool.GetDBConn()
 		if err == nil {
@@ -77,7 +85,7 @@ func (p *Plugin) eachPool(visit func(*boundPool)) {
 	}
 	for _, key := range p.known() {
 		b, err := p.lookup(key, "")
-		if err != nil {
+		if err != nil || !b.isOpen() {
 			continue
 		}
 		for _, pool := range b.sources {

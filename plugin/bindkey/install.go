@@ -6,6 +6,7 @@ import (
 	"reflect"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/callbacks"
 	"gorm.io/plugin/dbresolver"
 )
 
@@ -37,7 +38,7 @@ func (p *Plugin) Initialize(db *gorm.DB) error {
 	}
 
 	p.db, p.adopted = db, adopted
-	for _, step := range []func(*gorm.DB) error{p.open, p.checkNames, p.hook} {
+	for _, step := range []func(*gorm.DB) error{p.limitIdentifiers, p.open, p.checkNames, p.tongues, p.hook} {
 		if err := step(db); err != nil {
 			_ = p.closeOpened() // what failed is the better error
 			p.uninstall()
@@ -90,7 +91,12 @@ func (p *Plugin) installable(db *gorm.DB) error {
 }
 
 func (p *Plugin) uninstall() {
+	if p.naming != nil {
+		p.db.NamingStrategy, p.naming = p.naming, nil
+	}
 	p.db, p.adopted, p.own, p.pools = nil, nil, nil, nil
+	p.dialect, p.dialects, p.base, p.outside, p.mixed, p.speaking = nil, nil, nil, nil, false, false
+	p.lexicons, p.closed = nil, false
 	p.homes.Range(func(key, _ any) bool { p.homes.Delete(key); return true })
 	p.tables.binds.Range(func(key, _ any) bool { p.tables.binds.Delete(key); return true })
 	p.binds.Range(func(key, b any) bool {
@@ -98,7 +104,7 @@ func (p *Plugin) uninstall() {
 		if !closed.asked {
 			p.binds.Delete(key)
 		}
-		closed.sources, closed.replicas, closed.plain, closed.resolver = nil, nil, nil, nil
+		closed.sources, closed.replicas, closed.plain, closed.resolver, closed.late = nil, nil, nil, nil, nil
 		return true
 	})
 }
@@ -112,12 +118,8 @@ func (p *Plugin) hook(db *gorm.DB) error {
 	root := newRootPool(p)
 	db.Config.ConnPool = root
 	db.Statement.ConnPool = root
-	db.Config.Dialector = &dialector{Dialector: db.Config.Dialector, plugin: p}
-	for _, b := range p.registered {
-		if b.config.TraceResolverMode {
-			db.Config.Logger = dbresolver.NewResolverModeLogger(db.Config.Logger)
-		}
-	}
+	db.Config.Dialector = p.outside
+	db.Config.Logger = p.base.Logger
 	return nil
 }
 
@@ -127,16 +129,16 @@ func (p *Plugin) hook(db *gorm.DB) error {
 // dbresolver that takes its name back later runs before routing, and is
 // overruled.
 func (p *Plugin) registerCallbacks(db *gorm.DB) error {
-	callbacks := db.Callback()
+	processors := db.Callback()
 	var failures []error
 	register := func(err error) { failures = append(failures, err) }
 
-	create, query, update := callbacks.Create(), callbacks.Query(), callbacks.Update()
-	remove, row, raw := callbacks.Delete(), callbacks.Row(), callbacks.Raw()
-	register(create.Before("*").Register("bindkey:route", p.routeCallback(writeStatement)))
-	register(query.Before("*").Register("bindkey:route", p.routeCallback(readStatement)))
-	register(update.Before("*").Register("bindkey:route", p.routeCallback(writeStatement)))
-	register(remove.Before("*").Register("bindkey:route", p.routeCallback(writeStatement)))
+	create, query, update := processors.Create(), processors.Query(), processors.Update()
+	remove, row, raw := processors.Delete(), processors.Row(), processors.Raw()
+	register(create.Before("*").Register("bindkey:route", p.routeCallback(createStatement)))
+	register(query.Before("*").Register("bindkey:route", p.routeCallback(queryStatement)))
+	register(update.Before("*").Register("bindkey:route", p.routeCallback(updateStatement)))
+	register(remove.Before("*").Register("bindkey:route", p.routeCallback(deleteStatement)))
 	register(row.Before("*").Register("bindkey:route", p.routeCallback(rowStatement)))
 	register(raw.Before("*").Register("bindkey:route", p.routeCallback(rawStatement)))
 
@@ -149,6 +151,10 @@ func (p *Plugin) registerCallbacks(db *gorm.DB) error {
 		register(remove.Before("*").Replace(resolverCallback, p.chain))
 		register(row.Before("*").Replace(resolverCallback, p.chain))
 		register(raw.Before("*").Replace(resolverCallback, p.chain))
+	}
+
+	if p.base.SkipDefaultTransaction && p.someTransactions() {
+		register(p.registerTransactions(db))
 	}
 
 	register(create.Before("gorm:save_before_associations").Register("bindkey:begin_derived", p.beginDerived))
@@ -164,4 +170,29 @@ func (p *Plugin) registerCallbacks(db *gorm.DB) error {
 	register(query.Before("gorm:preload").Register("bindkey:begin_derived", p.beginDerived))
 	register(query.Before("gorm:after_query").Register("bindkey:end_derived", p.endDerived))
 	return errors.Join(failures...)
+}
+
+// someTransactions reports whether some bind has GORM's default transaction, or
+// may have it once it is open.
+func (p *Plugin) someTransactions() (some bool) {
+	p.eachBind(func(b *bind) {
+		some = some || !b.isOpen() || !b.settings.SkipDefaultTransaction
+	})
+	return some
+}
+
+// registerTransactions registers the callbacks of GORM's default transaction,
+// which GORM leaves out of a handle with SkipDefaultTransaction, for the binds
+// that have it all the same.
+func (p *Plugin) registerTransactions(db *gorm.DB) error {
+	begin, end := callbacks.BeginTransaction, callbacks.CommitOrRollbackTransaction
+	create, update, remove := db.Callback().Create(), db.Callback().Update(), db.Callback().Delete()
+	return errors.Join(
+		create.Before("gorm:before_create").Register(beginCallback, begin),
+		create.After("gorm:after_create").Register(endCallback, end),
+		update.Before("gorm:setup_reflect_value").Register(beginCallback, begin),
+		update.After("gorm:after_update").Register(endCallback, end),
+		remove.Before("gorm:before_delete").Register(beginCallback, begin),
+		remove.After("gorm:after_delete").Register(endCallback, end),
+	)
 }

@@ -97,14 +97,6 @@ func TestInstallErrors(t *testing.T) {
 			}
 		}
 	})
-	t.Run("another dialect", func(t *testing.T) {
-		db := openPlain(t, file("main.db"), &gorm.Config{})
-		err := db.Use(bindkey.New().Register("other", dbresolver.Config{Sources: []gorm.Dialector{otherDialect{file("x.db")}}}))
-		var opening *bindkey.OpenError
-		if !errors.As(err, &opening) || !strings.Contains(err.Error(), "dialect") {
-			t.Errorf("err = %v", err)
-		}
-	})
 	t.Run("twice", func(t *testing.T) {
 		db := openPlain(t, file("main.db"), &gorm.Config{})
 		plugin := bindkey.New().Register("a", good)

@@ -35,6 +35,12 @@ func lexiconOf(dialect string) lexicon {
 	}
 }
 
+// ambiguous reports whether dialects may read a text differently: where its
+// strings, comments and names end.
+func ambiguous(text string) bool {
+	return strings.ContainsAny(text, "\\#$[") || strings.Contains(text, "--") || strings.Contains(text, "/*")
+}
+
 type tokenKind uint8
 
 const (
@@ -94,6 +100,12 @@ func (l *lexer) scan() token {
 			return token{kind: quotedToken, start: start, end: l.pos}
 		case c == '$' && l.dialect == postgresSQL && l.skipDollar():
 			return token{kind: stringToken, start: start, end: l.pos}
+		case c == neutralStart:
+			l.skipQuoted(neutralEnd, false)
+			if strings.HasPrefix(l.src[start:l.pos], neutralNamePrefix) {
+				return token{kind: quotedToken, start: start, end: l.pos}
+			}
+			return token{kind: otherToken, start: start, end: l.pos} // a variable
 		case c == '$' || c == '@' || c == ':':
 			l.pos++
 			l.skipWord() // a parameter or variable; or the type of a cast, a::text

@@ -1,8 +1,10 @@
 package bindkey
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -36,7 +38,7 @@ func (m migrator) bindOf(value any) (*bind, error) {
 	}
 	s, err := m.plugin.parse(value)
 	if err != nil {
-		return nil, err
+		return nil, noModel(value, err)
 	}
 	b, err := m.plugin.strictly(s)
 	if table := m.db.Statement.Table; err == nil && table != "" && table != s.Table {
@@ -46,6 +48,19 @@ func (m migrator) bindOf(value any) (*bind, error) {
 		b, _, err = e.verdict()
 	}
 	return b, err
+}
+
+// bindOfSchema is bindOf where only a schema is given, or none: the default
+// bind's then.
+func (m migrator) bindOfSchema(s *schema.Schema) (*bind, error) {
+	if u := m.plugin.effectiveUse(m.db.Statement); u != nil {
+		return m.plugin.lookup(u.key, "")
+	}
+	if s == nil {
+		return m.plugin.defaultBind(), nil
+	}
+	h := m.plugin.askHome(s)
+	return h.bind, h.err
 }
 
 func (m migrator) bindOfTable(table string) (*bind, error) {
@@ -64,27 +79,58 @@ func (m migrator) bindOfTable(table string) (*bind, error) {
 	}
 }
 
-// in is the bind's own migrator, with the settings of the session that asked.
+// in is the bind's own migrator, on the connection that the session's own says.
 func (m migrator) in(b *bind) (gorm.Migrator, error) {
 	conn, err := m.connection(b)
 	if err != nil {
 		return nil, err
 	}
+	return m.on(b, conn).Migrator(), nil
+}
+
+// on is a plain session of a bind on a connection, with the settings of the
+// session that asked.
+func (m migrator) on(b *bind, conn gorm.ConnPool) *gorm.DB {
 	session := b.plainSession(m.db, conn)
-	session.Config.DryRun = m.db.DryRun
-	session.Config.DisableForeignKeyConstraintWhenMigrating = m.db.DisableForeignKeyConstraintWhenMigrating
-	session.Config.IgnoreRelationshipsWhenMigrating = m.db.IgnoreRelationshipsWhenMigrating
-	session.Statement.Table, session.Statement.TableExpr = m.db.Statement.Table, m.db.Statement.TableExpr
+	config := m.configOf(b)
+	session.Config.DryRun, session.Config.Logger = m.db.DryRun, config.Logger
+	session.Config.DisableForeignKeyConstraintWhenMigrating = config.DisableForeignKeyConstraintWhenMigrating
+	session.Config.IgnoreRelationshipsWhenMigrating = config.IgnoreRelationshipsWhenMigrating
+	session.Statement.Table, session.Statement.TableExpr = m.db.Statement.Table, b.dialect.table(m.db.Statement.TableExpr)
 	m.db.Statement.Settings.Range(func(key, value any) bool {
 		session.Statement.Settings.Store(key, value)
 		return true
 	})
-	return session.Migrator(), nil
+	return session
 }
 
+// configOf is the configuration of the session that asked, with what the bind has
+// for itself.
+func (m migrator) configOf(b *bind) gorm.Config {
+	config := *m.db.Config
+	if b != nil && b.isOpen() {
+		m.plugin.configure(m.db, b, &config)
+	}
+	return config
+}
+
+// connection is the transaction's branch, or a connection of the application's
+// own, if that is the bind's; else a source.
 func (m migrator) connection(b *bind) (gorm.ConnPool, error) {
-	if t := transactionOf(m.db); t != nil {
+	if err := b.ready(); err != nil {
+		return nil, err
+	}
+	if t := transactionOf(m.db); t != nil && t.plugin == m.plugin {
 		return t.branchOf(b)
+	}
+	switch pool := unwrap(m.db.Statement.ConnPool).(type) {
+	case *rootPool, *usedPool, *boundPool:
+	case *sql.DB:
+		if !m.plugin.overtaken(m.db) {
+			return nil, errStale
+		}
+	default:
+		return pool, m.plugin.foreign(m.db, updateStatement, b, pool)
 	}
 	if m.db.DryRun {
 		return b.sources[0].real.conn, nil
@@ -135,13 +181,28 @@ func (m migrator) changeIn(b *bind, call func(gorm.Migrator) error) error {
 }
 
 // ask runs a call that has no error to return: a routing error is logged.
-func ask[T any](m migrator, value any, call func(gorm.Migrator) T) (answer T) {
-	inner, err := m.of(value)
+func ask[T any](m migrator, value any, call func(gorm.Migrator) T) T {
+	b, err := m.bindOf(value)
+	return askOf(m, b, err, call)
+}
+
+// askOf is ask where the bind is found, or is not.
+func askOf[T any](m migrator, b *bind, err error, call func(gorm.Migrator) T) (answer T) {
+	var inner gorm.Migrator
+	if err == nil {
+		inner, err = m.in(b)
+	}
 	if err != nil {
 		m.db.Logger.Error(m.db.Statement.Context, "%v", err)
 		return answer
 	}
 	return call(inner)
+}
+
+// askFor is ask for calls that name no table, or a part of a schema.
+func askFor[T any](m migrator, s *schema.Schema, call func(gorm.Migrator) T) T {
+	b, err := m.bindOfSchema(s)
+	return askOf(m, b, err, call)
 }
 
 // A bindGroup is the part of a call's values that lives in one bind.
@@ -174,16 +235,24 @@ next:
 	return groups, errors.Join(failures...)
 }
 
-// each splits values by bind and runs call for each bind's.
-func (m migrator) each(values []any, call func(gorm.Migrator, []any) error) error {
+// each splits values by bind and changes each bind's tables.
+func (m migrator) each(values []any, call func(gorm.Migrator, bindGroup) error) error {
 	groups, err := m.group(values)
 	if err != nil {
 		return err
 	}
 	for _, group := range groups {
-		if err := m.changeIn(group.bind, func(inner gorm.Migrator) error { return call(inner, group.values) }); err != nil {
-			return fmt.Errorf("bindkey: bind %q: %w", group.bind.key, err)
+		if err := m.changeGroup(group, call); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func (m migrator) changeGroup(group bindGroup, call func(gorm.Migrator, bindGroup) error) error {
+	err := m.changeIn(group.bind, func(inner gorm.Migrator) error { return call(inner, group) })
+	if err != nil {
+		return fmt.Errorf("bindkey: bind %q: %w", group.bind.key, err)
 	}
 	return nil
 }
@@ -191,43 +260,96 @@ func (m migrator) each(values []any, call func(gorm.Migrator, []any) error) erro
 // AutoMigrate puts every table in its own database. Related models and join
 // tables that GORM would add on its own go to their own binds; foreign keys
 // that would cross databases are left out, and logged.
-func (m migrator) AutoMigrate(values ...any) error {
-	values, err := m.withRelated(values)
+func (m migrator) AutoMigrate(values ...any) error { return m.autoMigrate(nil, values) }
+
+// autoMigrate leaves the other binds alone, if some are named.
+func (m migrator) autoMigrate(only []*bind, values []any) error {
+	values, leftOut, err := m.withRelated(values)
 	if err != nil {
 		return err
 	}
-	m.learn(values)
-	return m.each(values, func(inner gorm.Migrator, values []any) error { return inner.AutoMigrate(values...) })
+	groups, err := m.group(values)
+	if err != nil {
+		return err
+	}
+	for _, group := range groups {
+		if len(only) > 0 && !hasBind(only, group.bind) {
+			continue
+		}
+		m.tell(leftOut, group)
+		m.learn(group)
+		err := m.changeGroup(group, func(inner gorm.Migrator, group bindGroup) error { return inner.AutoMigrate(group.values...) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tell logs the foreign keys that a bind's tables don't get.
+func (m migrator) tell(leftOut []ForeignKey, group bindGroup) {
+	use := m.plugin.effectiveUse(m.db.Statement) != nil // all groups are one
+	for _, key := range leftOut {
+		if use || key.From.Key == group.bind.key {
+			m.db.Logger.Info(m.db.Statement.Context, "bindkey: left out the %s: it would cross databases", key)
+		}
+	}
 }
 
 // learn makes the tables of models known to raw SQL and Table.
-func (m migrator) learn(values []any) {
-	for _, value := range values {
-		b, err := m.bindOf(value)
-		if err != nil || m.db.DryRun {
-			continue // the call will say so
-		}
-		if table := m.db.Statement.Table; table != "" {
-			m.plugin.tables.add(table, b)
-		} else if s, err := m.plugin.parse(value); err == nil {
-			m.plugin.tables.add(s.Table, b)
+func (m migrator) learn(group bindGroup) {
+	for _, value := range group.values {
+		s, err := m.plugin.parse(value)
+		switch {
+		case err != nil: // the call will say so
+		case m.db.Statement.Table != "":
+			m.learnName(m.db.Statement.Table, group.bind)
+		default:
+			m.learnName(s.Table, group.bind)
 		}
 	}
 }
 
 func (m migrator) CreateTable(values ...any) error {
-	if err := m.sever(values); err != nil {
+	leftOut, err := m.sever(values)
+	if err != nil {
 		return err
 	}
-	m.learn(values)
-	return m.each(values, func(inner gorm.Migrator, values []any) error { return inner.CreateTable(values...) })
+	return m.each(values, func(inner gorm.Migrator, group bindGroup) error {
+		m.tell(leftOut, group)
+		m.learn(group)
+		return inner.CreateTable(group.values...)
+	})
 }
 
 func (m migrator) DropTable(values ...any) error {
-	if err := m.sever(values); err != nil {
+	if _, err := m.sever(values); err != nil {
 		return err
 	}
-	return m.each(values, func(inner gorm.Migrator, values []any) error { return inner.DropTable(values...) })
+	return m.each(values, func(inner gorm.Migrator, group bindGroup) error {
+		if group.bind.plain.Dialector.Name() == "mysql" {
+			conn, err := m.connection(group.bind)
+			if err != nil {
+				return err
+			}
+			if _, pool := conn.(*sql.DB); !pool {
+				return dropHere(m.on(group.bind, conn), group.values)
+			}
+		}
+		return inner.DropTable(group.values...)
+	})
+}
+
+// dropHere drops tables of MySQL on the connection of a session. The dialect's
+// own migrator takes another connection for it, which would wait for the
+// transaction that the call is made in.
+func dropHere(session *gorm.DB, values []any) (err error) {
+	session = session.Session(&gorm.Session{})
+	if err := session.Exec("SET FOREIGN_KEY_CHECKS = 0").Error; err != nil {
+		return err
+	}
+	defer func() { err = joinErrors(err, session.Exec("SET FOREIGN_KEY_CHECKS = 1").Error) }()
+	return gormmigrator.Migrator{Config: gormmigrator.Config{DB: session, Dialector: session.Dialector}}.DropTable(values...)
 }
 
 func (m migrator) HasTable(value any) bool {
@@ -253,7 +375,20 @@ func (m migrator) RenameTable(oldName, newName any) error {
 			}
 		}
 	}
-	return m.changeIn(b, func(inner gorm.Migrator) error { return inner.RenameTable(oldName, newName) })
+	err = m.changeIn(b, func(inner gorm.Migrator) error { return inner.RenameTable(oldName, newName) })
+	if table, ok := newName.(string); ok && err == nil {
+		m.learnName(table, b)
+	}
+	return err
+}
+
+// learnName makes a table known, unless DryRun only prints, or Use makes a copy
+// of a table that is known.
+func (m migrator) learnName(table string, b *bind) {
+	use := m.plugin.effectiveUse(m.db.Statement) != nil
+	if !m.db.DryRun && (!use || len(m.plugin.bindsWithTable(foldTable(table))) == 0) {
+		m.plugin.tables.add(table, b)
+	}
 }
 
 func tableLabel(value any) string {
@@ -307,7 +442,8 @@ func (m migrator) ColumnTypes(value any) ([]gorm.ColumnType, error) {
 	return inner.ColumnTypes(value)
 }
 
-// CreateView creates a view where the tables of its query live.
+// CreateView creates a view in the bind of Use, or else where the tables of its
+// query live.
 func (m migrator) CreateView(name string, option gorm.ViewOption) error {
 	if option.Query == nil {
 		return gorm.ErrSubQueryRequired
@@ -316,31 +452,93 @@ func (m migrator) CreateView(name string, option gorm.ViewOption) error {
 	if err != nil {
 		return err
 	}
-	b, err := m.plugin.lookup(route.Key, "")
+	key := route.Key
+	if u := m.plugin.effectiveUse(m.db.Statement); u != nil {
+		key = u.key
+	}
+	b, err := m.plugin.lookup(key, "")
 	if err != nil {
 		return err
 	}
-	err = m.changeIn(b, func(inner gorm.Migrator) error { return inner.CreateView(name, option) })
+	err = m.changeIn(b, func(inner gorm.Migrator) error {
+		if m.plugin.mixed {
+			option.Query = m.spoken(b, option.Query)
+		}
+		return inner.CreateView(name, option)
+	})
 	if err == nil {
-		m.plugin.tables.add(name, b)
+		m.learnName(name, b)
 	}
 	return err
+}
+
+// spoken is a query as SQL in a bind's dialect, with its variables written into
+// it: the bind's own migrator can't read neutral SQL.
+func (m migrator) spoken(b *bind, query *gorm.DB) *gorm.DB {
+	session := m.on(b, nil)
+	var text strings.Builder
+	session.Statement.AddVar(&text, query)
+	vars := session.Statement.Vars
+	return m.on(b, nil).Raw(b.dialect.Explain(renderNeutral(b.dialect, text.String(), vars), vars...))
 }
 
 func (m migrator) DropView(name string) error {
 	return m.change(name, func(inner gorm.Migrator) error { return inner.DropView(name) })
 }
 
+// bindOfConstraint finds where the table lives that has a constraint, or would
+// have it: a relation names the constraint of the other model, or of a join
+// table. There is an error for one that crosses binds, for who would create it.
+func (m migrator) bindOfConstraint(value any, name string) (b *bind, crossing, err error) {
+	b, err = m.bindOf(value)
+	if _, named := value.(string); named || err != nil || m.plugin.effectiveUse(m.db.Statement) != nil {
+		return b, nil, err
+	}
+	stmt := &gorm.Statement{DB: m.plugin.db}
+	if err := stmt.ParseWithSpecialTableName(value, m.db.Statement.Table); err != nil {
+		return nil, nil, err
+	}
+	found, _ := gormmigrator.Migrator{}.GuessConstraintInterfaceAndTable(stmt, name)
+	c, ok := found.(*schema.Constraint)
+	if !ok || c.Schema == nil || c.ReferenceSchema == nil {
+		return b, nil, nil
+	}
+	from, err := m.plugin.strictly(c.Schema)
+	if err != nil {
+		return nil, nil, err
+	}
+	to, err := m.plugin.strictly(c.ReferenceSchema)
+	if err != nil {
+		return nil, nil, err
+	}
+	if from != to {
+		crossing = &CrossBindError{
+			Claims: []Claim{{Key: from.key, Source: "model " + schemaName(c.Schema)}, {Key: to.key, Source: "model " + schemaName(c.ReferenceSchema)}},
+			Way:    "a foreign key can't cross databases; put both models into one bind, or do without " + quoted(c.Name),
+		}
+	}
+	return from, crossing, nil
+}
+
 func (m migrator) CreateConstraint(value any, name string) error {
-	return m.change(value, func(inner gorm.Migrator) error { return inner.CreateConstraint(value, name) })
+	b, crossing, err := m.bindOfConstraint(value, name)
+	if err = joinErrors(err, crossing); err != nil {
+		return err
+	}
+	return m.changeIn(b, func(inner gorm.Migrator) error { return inner.CreateConstraint(value, name) })
 }
 
 func (m migrator) DropConstraint(value any, name string) error {
-	return m.change(value, func(inner gorm.Migrator) error { return inner.DropConstraint(value, name) })
+	b, _, err := m.bindOfConstraint(value, name)
+	if err != nil {
+		return err
+	}
+	return m.changeIn(b, func(inner gorm.Migrator) error { return inner.DropConstraint(value, name) })
 }
 
 func (m migrator) HasConstraint(value any, name string) bool {
-	return ask(m, value, func(inner gorm.Migrator) bool { return inner.HasConstraint(value, name) })
+	b, _, err := m.bindOfConstraint(value, name)
+	return askOf(m, b, err, func(inner gorm.Migrator) bool { return inner.HasConstraint(value, name) })
 }
 
 func (m migrator) CreateIndex(value any, name string) error {
@@ -367,31 +565,12 @@ func (m migrator) GetIndexes(value any) ([]gorm.Index, error) {
 	return inner.GetIndexes(value)
 }
 
-// anywhere is the migrator for calls that name no table: that of Use, else the
-// default bind's.
-func (m migrator) anywhere() (gorm.Migrator, error) {
-	b := m.plugin.defaultBind()
-	if u := m.plugin.effectiveUse(m.db.Statement); u != nil {
-		var err error
-		if b, err = m.plugin.lookup(u.key, ""); err != nil {
-			return nil, err
-		}
-	}
-	return m.in(b)
-}
-
-// askAnywhere is ask for calls that name no table.
-func askAnywhere[T any](m migrator, call func(gorm.Migrator) T) (answer T) {
-	inner, err := m.anywhere()
-	if err != nil {
-		m.db.Logger.Error(m.db.Statement.Context, "%v", err)
-		return answer
-	}
-	return call(inner)
-}
-
 func (m migrator) GetTables() ([]string, error) {
-	inner, err := m.anywhere()
+	b, err := m.bindOfSchema(nil)
+	if err != nil {
+		return nil, err
+	}
+	inner, err := m.in(b)
 	if err != nil {
 		return nil, err
 	}
@@ -399,39 +578,29 @@ func (m migrator) GetTables() ([]string, error) {
 }
 
 func (m migrator) CurrentDatabase() string {
-	return askAnywhere(m, gorm.Migrator.CurrentDatabase)
+	return askFor(m, nil, gorm.Migrator.CurrentDatabase)
 }
 
 func (m migrator) GetTypeAliases(databaseTypeName string) []string {
-	return askAnywhere(m, func(inner gorm.Migrator) []string { return inner.GetTypeAliases(databaseTypeName) })
+	return askFor(m, nil, func(inner gorm.Migrator) []string { return inner.GetTypeAliases(databaseTypeName) })
 }
 
 func (m migrator) FullDataTypeOf(field *schema.Field) clause.Expr {
-	if field.Schema != nil {
-		if h := m.plugin.homeOf(field.Schema); h.err == nil && h.keyed() {
-			if inner, err := m.in(h.bind); err == nil {
-				return inner.FullDataTypeOf(field)
-			}
-		}
-	}
-	return askAnywhere(m, func(inner gorm.Migrator) clause.Expr { return inner.FullDataTypeOf(field) })
+	return askFor(m, field.Schema, func(inner gorm.Migrator) clause.Expr { return inner.FullDataTypeOf(field) })
 }
 
-// BuildIndexOptions is of GORM's own migrators, not of the interface.
+// BuildIndexOptions is of GORM's own migrators, not of the interface. It quotes
+// names in the bind's dialect.
 func (m migrator) BuildIndexOptions(options []schema.IndexOption, stmt *gorm.Statement) []any {
-	b := m.plugin.defaultBind()
-	if stmt.Schema != nil {
-		if h := m.plugin.homeOf(stmt.Schema); h.err == nil {
-			b = h.bind
+	return askFor(m, stmt.Schema, func(inner gorm.Migrator) []any {
+		builder, ok := inner.(gormmigrator.BuildIndexOptionsInterface)
+		if !ok {
+			return nil
 		}
-	}
-	inner, err := m.in(b)
-	if err != nil {
-		m.db.Logger.Error(m.db.Statement.Context, "%v", err)
-		return nil
-	}
-	if builder, ok := inner.(gormmigrator.BuildIndexOptionsInterface); ok {
-		return builder.BuildIndexOptions(options, stmt)
-	}
-	return nil
+		quoting := &gorm.Statement{DB: stmt.DB, Schema: stmt.Schema, Table: stmt.Table, TableExpr: stmt.TableExpr}
+		if b, err := m.bindOfSchema(stmt.Schema); err == nil {
+			quoting.DB = m.on(b, nil)
+		}
+		return builder.BuildIndexOptions(options, quoting)
+	})
 }

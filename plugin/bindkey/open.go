@@ -1,16 +1,17 @@
 package bindkey
 
 import (
-	"database/sql"
+	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"reflect"
 	"regexp"
 	"strings"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
+	"gorm.io/gorm/schema"
 	"gorm.io/plugin/dbresolver"
 )
 
@@ -18,9 +19,15 @@ import (
 // default bind, if no other was registered under its key.
 func (p *Plugin) open(db *gorm.DB) error {
 	p.own = p.realPoolOf(unwrap(db.ConnPool), false)
-	p.lexicon = lexiconOf(db.Dialector.Name())
+	p.dialect = dialectOf(db)
+	p.dialects = []*dialect{p.dialect}
 	for _, b := range p.registered {
-		if err := b.open(db); err != nil {
+		switch err := b.open(db); {
+		case err == nil:
+		case b.awaits(err):
+			p.abandon(b.realPools())
+			db.Logger.Error(context.Background(), "%v; it is opened when a statement needs it", err)
+		default:
 			return err
 		}
 	}
@@ -30,7 +37,7 @@ func (p *Plugin) open(db *gorm.DB) error {
 			p.tables.add(table, b)
 		}
 	}
-	p.applySettings(p.setters)
+	p.apply(p.setters, p.registeredPools())
 	if fallback := p.defaultBind(); !fallback.asked {
 		if p.adopted != nil {
 			return p.adopted.open(fallback)
@@ -65,22 +72,32 @@ func (b *bind) open(handle *gorm.DB) error {
 	registered.Policy, registered.TraceResolverMode = b.config.Policy, b.config.TraceResolverMode
 
 	b.sources, b.replicas = nil, nil
+	b.written = b.plugin.dialect.lexicon
+	if sources := b.config.Sources; len(sources) > 0 && sources[0] != nil {
+		b.written = lexiconOf(sources[0].Name())
+	}
 	for i, source := range b.config.Sources {
 		opened, err := b.openPool(handle, source, roleName("source", i), false)
 		if err != nil {
 			return err
 		}
-		if i == 0 {
-			b.plain = opened
+		if spoken := b.plugin.dialectFor(opened); i == 0 {
+			b.plain, b.dialect = opened, spoken
+		} else if spoken != b.dialect {
+			return b.polyglot("source", i, opened)
 		}
 	}
 	if len(b.sources) == 0 {
 		b.sources = []*boundPool{newBoundPool(b, b.plugin.own, roleName("source", 0), false)}
-		b.plain = plainHandle(handle, b.plugin.own.conn)
+		b.plain, b.dialect = plainHandle(handle, b.plugin.own.conn), b.plugin.dialect
 	}
 	for i, replica := range b.config.Replicas {
-		if _, err := b.openPool(handle, replica, roleName("replica", i), true); err != nil {
+		opened, err := b.openPool(handle, replica, roleName("replica", i), true)
+		if err != nil {
 			return err
+		}
+		if opened.Dialector.Name() != b.dialect.Name() { // a replica is only read: its RETURNING does not matter
+			return b.polyglot("replica", i, opened)
 		}
 	}
 	for _, pool := range b.sources {
@@ -110,11 +127,6 @@ func (b *bind) openPool(handle *gorm.DB, d gorm.Dialector, role string, replica 
 		return nil, &OpenError{Key: b.key, Role: role, Err: err, text: withoutSecrets(err.Error(), d)}
 	}
 	opened.Config.Logger = handle.Logger
-	if name := handle.Dialector.Name(); d.Name() != name {
-		closeQuietly(opened.ConnPool, d)
-		return nil, &OpenError{Key: b.key, Role: role, text: "its dialect is " + d.Name() + ", but the handle's is " + name +
-			", and one plugin does not speak two dialects yet; open a *gorm.DB of its own for it"}
-	}
 	real := b.plugin.realPoolOf(opened.ConnPool, !supplied(d))
 	pool := newBoundPool(b, real, role, replica)
 	if replica {
@@ -125,13 +137,82 @@ func (b *bind) openPool(handle *gorm.DB, d gorm.Dialector, role string, replica 
 	return opened, nil
 }
 
+// dialectFor is the one dialect of all binds that speak as a handle does.
+func (p *Plugin) dialectFor(opened *gorm.DB) *dialect {
+	spoken := dialectOf(opened)
+	p.pooling.Lock()
+	defer p.pooling.Unlock()
+	for _, known := range p.dialects {
+		if known.same(spoken) {
+			return known
+		}
+	}
+	p.dialects = append(p.dialects, spoken)
+	return spoken
+}
+
+func (b *bind) polyglot(role string, index int, opened *gorm.DB) error {
+	return &OpenError{Key: b.key, Role: roleName(role, index), text: "its dialect, " + opened.Dialector.Name() + ", or its server's abilities are not those of the first source, " +
+		b.dialect.Name() + "; all sources and replicas of a bind are compiled for alike, so register it under a key of its own"}
+}
+
+// limitIdentifiers makes the naming strategy keep to the shortest limit of all
+// binds' dialects: a schema is parsed once, whatever bind its statements go to.
+func (p *Plugin) limitIdentifiers(db *gorm.DB) error {
+	limit, dialect := 0, ""
+	for _, b := range p.registered {
+		for _, source := range b.config.Sources {
+			if own := identifierLimit(source); own > 0 && (limit == 0 || own < limit) {
+				limit, dialect = own, source.Name()
+			}
+		}
+	}
+	long := strings.Repeat("long", 64)
+	if limit == 0 || len(db.NamingStrategy.IndexName(long, long)) <= limit {
+		return nil
+	}
+	warn := func(then string) {
+		db.Logger.Warn(context.Background(), "bindkey: %s limits identifiers to %d bytes, and the naming strategy allows more; %s", dialect, limit, then)
+	}
+	switch strategy := db.NamingStrategy.(type) {
+	case schema.NamingStrategy:
+		strategy.IdentifierMaxLength = limit
+		p.naming, db.NamingStrategy = db.NamingStrategy, strategy
+		warn("that limit holds for all binds")
+	case *schema.NamingStrategy:
+		limited := *strategy
+		limited.IdentifierMaxLength = limit
+		p.naming, db.NamingStrategy = db.NamingStrategy, &limited
+		warn("that limit holds for all binds")
+	default:
+		warn(fmt.Sprintf("make %T keep to that, or longer names are cut there", strategy))
+	}
+	return nil
+}
+
+// identifierLimit is the length that a dialector gives GORM's naming strategy,
+// or 0 where it gives none.
+func identifierLimit(d gorm.Dialector) int {
+	applier, ok := d.(interface{ Apply(*gorm.Config) error })
+	if !ok {
+		return 0
+	}
+	config := gorm.Config{NamingStrategy: schema.NamingStrategy{}}
+	if err := applier.Apply(&config); err != nil {
+		return 0
+	}
+	strategy, _ := config.NamingStrategy.(schema.NamingStrategy)
+	return strategy.IdentifierMaxLength
+}
+
 // plainConfig is a handle's configuration, without what belongs to it alone.
 // The schema cache stays shared: models given to SetupJoinTable are there.
 func plainConfig(handle *gorm.DB) gorm.Config {
 	config := *handle.Config
 	config.ConnPool, config.Dialector = nil, nil
 	config.Plugins = map[string]gorm.Plugin{}
-	config.ClauseBuilders = map[string]clause.ClauseBuilder{}
+	config.ClauseBuilders = givenBuilders(handle)
+	config.NowFunc = givenNow(handle)
 	config.PrepareStmt = false
 	config.DryRun = false
 	return config
@@ -143,6 +224,7 @@ func plainConfig(handle *gorm.DB) gorm.Config {
 func plainHandle(like *gorm.DB, conn gorm.ConnPool) *gorm.DB {
 	config := plainConfig(like)
 	config.DisableAutomaticPing = true
+	config.NowFunc = like.NowFunc
 	for name, builder := range like.ClauseBuilders {
 		config.ClauseBuilders[name] = builder
 	}
@@ -220,8 +302,14 @@ func (p *Plugin) realPools() []*realPool {
 }
 
 func (p *Plugin) closeOpened() error {
+	p.closed = true
+	return closeAll(p.realPools())
+}
+
+// closeAll closes those pools that the plugin opened.
+func closeAll(pools []*realPool) error {
 	var failures []error
-	for _, pool := range p.realPools() {
+	for _, pool := range pools {
 		if pool.opened {
 			if db, ok := pool.conn.(interface{ Close() error }); ok {
 				failures = append(failures, db.Close())
@@ -231,10 +319,23 @@ func (p *Plugin) closeOpened() error {
 	return errors.Join(failures...)
 }
 
-func closeQuietly(conn gorm.ConnPool, d gorm.Dialector) {
-	if db, ok := conn.(*sql.DB); ok && !supplied(d) {
-		_ = db.Close()
+// abandon closes and forgets the pools of a bind that could be opened only in
+// part.
+func (p *Plugin) abandon(pools []*realPool) {
+	_ = closeAll(pools)
+	p.pooling.Lock()
+	defer p.pooling.Unlock()
+	var kept []*realPool
+next:
+	for _, known := range p.pools {
+		for _, pool := range pools {
+			if known == pool && pool.opened {
+				continue next
+			}
+		}
+		kept = append(kept, known)
 	}
+	p.pools = kept
 }
 
 var (

@@ -28,23 +28,33 @@ const (
 // serves one handle; its methods are safe for concurrent use once installed.
 type Plugin struct {
 	// set by options and Register, fixed once installed
-	defaultKey string
-	tag        string
-	strict     bool
-	models     []any
-	order      []string // of COMMITs
-	registered []*bind
-	data       map[reflect.Type]string // models given to Register
-	names      map[string][]string     // table names given to Register, folded → keys
-	mistakes   []error                 // of options and Register, told by Initialize
-	setters    []func(gorm.ConnPool)
+	defaultKey  string
+	tag         string
+	strict      bool
+	openLate    bool
+	models      []any
+	order       []string // of COMMITs
+	registered  []*bind
+	data        map[reflect.Type]string // models given to Register
+	names       map[string][]string     // table names given to Register, folded → keys
+	mistakes    []error                 // of options and Register, told by Initialize
+	setters     []func(gorm.ConnPool)
+	configuring map[string][]func(*gorm.Config)
 
 	db      *gorm.DB // the handle; nil until installed
 	own     *realPool
 	pools   []*realPool
 	pooling sync.Mutex // guards pools: a resolver of the application may become a bind at any time
 	adopted *adopted   // the application's own dbresolver, or nil
-	lexicon lexicon    // of the handle's dialect, in which raw SQL is written
+
+	dialect  *dialect     // the handle's own
+	dialects []*dialect   // of all binds
+	naming   schema.Namer // the handle's own, where the plugin has put another in its place
+	base     *settings    // the handle's own
+	outside  *dialector   // in the handle and its sessions, before a statement is routed
+	mixed    bool         // some bind has another dialect
+	lexicons []lexicon    // of all binds
+	speaking bool         // some bind has another dialect, or settings of its own
 
 	binds  sync.Map // key → *bind
 	types  sync.Map // reflect.Type → *typeKey
@@ -58,7 +68,9 @@ type Plugin struct {
 	explaining atomic.Int32 // calls of Explain under way
 
 	installing sync.Mutex
-	severing   sync.Mutex // of relations across binds, in schemas that all sessions share
+	closed     bool
+	severing   sync.Mutex             // of relations across binds, in schemas that all sessions share
+	severed    map[*schema.Field]bool // their fields that severing took out of migrations
 }
 
 var _ gorm.Plugin = (*Plugin)(nil)
@@ -72,6 +84,7 @@ func New(options ...Option) *Plugin {
 		tag:        DefaultTagName,
 		data:       map[reflect.Type]string{},
 		names:      map[string][]string{},
+		severed:    map[*schema.Field]bool{},
 	}
 	for _, option := range options {
 		if err := option(p); err != nil {
@@ -94,8 +107,7 @@ func (p *Plugin) Name() string { return Name }
 // twice, or empty; a model given to two binds) show when the plugin is
 // installed. A call after that registers nothing, and logs an error.
 func (p *Plugin) Register(key string, config dbresolver.Config, data ...any) *Plugin {
-	if p.db != nil {
-		p.db.Logger.Error(context.Background(), "%v", installError("bind %q was registered after db.Use; register all binds before", key))
+	if p.lateCall("bind %q was registered after db.Use; register all binds before", key) {
 		return p
 	}
 	if key == "" {
@@ -133,6 +145,16 @@ func (p *Plugin) registerData(key string, item any) {
 		return
 	}
 	p.data[t] = key
+}
+
+// lateCall logs a call that came after the plugin was installed, and reports
+// whether it did.
+func (p *Plugin) lateCall(format string, args ...any) bool {
+	if p.db == nil {
+		return false
+	}
+	p.db.Logger.Error(context.Background(), "%v", installError(format, args...))
+	return true
 }
 
 func (p *Plugin) mistake(err error) { p.mistakes = append(p.mistakes, err) }

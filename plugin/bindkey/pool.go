@@ -126,6 +126,10 @@ func unwrap(pool gorm.ConnPool) gorm.ConnPool {
 			pool = wrapped.Tx
 		case *turn:
 			pool = wrapped.Tx
+		case *renderingPool:
+			pool = wrapped.ConnPool
+		case *renderingTx:
+			pool = wrapped.Tx
 		default:
 			return pool
 		}

@@ -11,16 +11,23 @@ import (
 	"gorm.io/plugin/dbresolver"
 )
 
-// A statementKind is what a processor's statements do, as far as routing
-// wants to know.
+// A statementKind is the processor that a statement runs in.
 type statementKind uint8
 
 const (
-	writeStatement statementKind = iota // Create, Update, Delete
-	readStatement                       // Query
-	rowStatement                        // Row, Rows, Scan
-	rawStatement                        // Exec
+	createStatement statementKind = iota
+	queryStatement
+	updateStatement
+	deleteStatement
+	rowStatement // Row, Rows, Scan
+	rawStatement // Exec
+	statementKinds
 )
+
+// writes reports whether a processor has statements that write, and no others.
+func (k statementKind) writes() bool {
+	return k == createStatement || k == updateStatement || k == deleteStatement
+}
 
 // routeCallback is the callback of one processor. GORM has parsed the model
 // when it runs, and nothing has reached a database.
@@ -75,6 +82,16 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 	if db.DryRun && p.explaining.Load() > 0 && p.explained(db, kind, found) {
 		return errExplained
 	}
+	if b.late != nil {
+		if err := b.ready(); err != nil {
+			return err
+		}
+	}
+	if p.speaking {
+		if err := p.speak(db, b, kind); err != nil {
+			return err
+		}
+	}
 
 	switch pool := unwrap(stmt.ConnPool).(type) {
 	case *rootPool, *boundPool, *usedPool:
@@ -124,7 +141,7 @@ func (p *Plugin) join(db *gorm.DB, kind statementKind, tx *transaction, b *bind)
 	if err != nil {
 		return err
 	}
-	if branch.pool.replica && kind == writeStatement {
+	if branch.pool.replica && kind.writes() {
 		return fmt.Errorf("%w: the transaction is at a replica of bind %q; write in a transaction without sql.TxOptions.ReadOnly", ErrReadOnly, b.key)
 	}
 	db.Statement.ConnPool = branch.forStatement(db.PrepareStmt)
@@ -135,7 +152,7 @@ func (p *Plugin) join(db *gorm.DB, kind statementKind, tx *transaction, b *bind)
 // does: its Read and Write clauses decide for queries and raw SQL, then
 // locking clauses, then the text of raw SQL.
 func (p *Plugin) operation(stmt *gorm.Statement, kind statementKind, found destination) dbresolver.Operation {
-	if kind == writeStatement {
+	if kind.writes() {
 		return writing
 	}
 	claused := p.claused.Load()
@@ -217,7 +234,24 @@ func (p *Plugin) ownerOf(conn gorm.ConnPool) *realPool {
 	return nil
 }
 
+// bindAt is the bind of an application's transaction or connection: the default
+// bind where no bind has its database.
+func (p *Plugin) bindAt(conn gorm.ConnPool) *bind {
+	switch conn.(type) {
+	case *sql.Tx, *sql.Conn:
+		if at := p.ownerOf(conn); at != nil {
+			if b, err := p.lookup(p.bindsOf(at), ""); err == nil {
+				return b
+			}
+		}
+	}
+	return p.defaultBind()
+}
+
 func (b *bind) has(at *realPool) bool {
+	if !b.isOpen() {
+		return false
+	}
 	for _, pool := range b.sources {
 		if pool.real == at {
 			return true

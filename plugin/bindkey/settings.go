@@ -58,28 +58,32 @@ func (p *Plugin) set(setting func(gorm.ConnPool)) *Plugin {
 	defer p.installing.Unlock()
 	p.setters = append(p.setters, setting)
 	if p.db != nil {
-		p.applySettings(p.setters[len(p.setters)-1:])
+		p.apply(p.setters[len(p.setters)-1:], p.registeredPools())
 	}
 	return p
 }
 
-// applySettings sets each real pool of the registered binds once.
-func (p *Plugin) applySettings(settings []func(gorm.ConnPool)) {
-	for _, pool := range p.registeredPools() {
+func (p *Plugin) apply(settings []func(gorm.ConnPool), pools []*realPool) {
+	for _, pool := range pools {
 		for _, setting := range settings {
 			setting(pool.conn)
 		}
 	}
 }
 
+// registeredPools are the pools of the registered binds that are open, each
+// once.
 func (p *Plugin) registeredPools() []*realPool {
 	var pools []*realPool
 	seen := map[*realPool]bool{}
 	for _, b := range p.registered {
-		for _, pool := range append(b.sources[:len(b.sources):len(b.sources)], b.replicas...) {
-			if !seen[pool.real] {
-				seen[pool.real] = true
-				pools = append(pools, pool.real)
+		if !b.isOpen() {
+			continue
+		}
+		for _, pool := range b.realPools() {
+			if !seen[pool] {
+				seen[pool] = true
+				pools = append(pools, pool)
 			}
 		}
 	}

@@ -733,6 +733,9 @@ func (r *sqlReader) unquoted(t token) string {
 	if t.kind == wordToken {
 		return foldTable(text)
 	}
+	if text[0] == neutralStart {
+		return foldTable(strings.TrimSuffix(strings.TrimPrefix(text, neutralNamePrefix), string(neutralEnd)))
+	}
 	quote := text[:1]
 	if quote == "[" {
 		quote = "]"

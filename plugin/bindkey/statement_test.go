@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/plugin/dbresolver"
@@ -373,6 +374,13 @@ var ways = map[string]func(*world){
 				Replicas: []gorm.Dialector{w.dialector("analytics-replica")},
 			}, "analytics").
 			Register(dbresolver.Config{Sources: []gorm.Dialector{w.dialector("archive")}}, "archive")))
+	},
+	"two dialects": func(w *world) {
+		w.registerBut("analytics archive")
+		accented := func(name string) gorm.Dialector { return accent{w.dialector(name).(*sqlite.Dialector)} }
+		w.plugin.Register("analytics", dbresolver.Config{
+			Sources: []gorm.Dialector{accented("analytics")}, Replicas: []gorm.Dialector{accented("analytics-replica")}})
+		w.plugin.Register("archive", dbresolver.Config{Sources: []gorm.Dialector{w.dialector("archive")}})
 	},
 }
 

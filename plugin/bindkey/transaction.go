@@ -74,6 +74,9 @@ func (t *transaction) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt
 // branch of another shares that branch, since a database such as SQLite would
 // deadlock on itself.
 func (t *transaction) branchOf(b *bind) (*branch, error) {
+	if err := b.ready(); err != nil {
+		return nil, err
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, branch := range t.branches {

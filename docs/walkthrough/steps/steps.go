@@ -1,6 +1,6 @@
 // Package steps is the walkthrough's story, written once over whatever
 // databases it is given. The program in docs/walkthrough tells it on SQLite
-// files.
+// files, that in integration/walkthrough on servers.
 package steps
 
 import (
@@ -18,7 +18,8 @@ import (
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
-// Databases are what the steps run on: three that are empty, of one dialect.
+// Databases are what the steps run on: three that are empty. The replica
+// speaks the dialect of analytics.
 type Databases struct {
 	Main      Database // of the bind main
 	Analytics Database // the source of the bind analytics

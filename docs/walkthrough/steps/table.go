@@ -16,28 +16,39 @@ import (
 func (s *story) tables() ([]table, error) {
 	var all []table
 	for _, database := range s.shown {
-		names, err := database.plain.Migrator().GetTables()
+		names, err := ownTables(database.plain)
 		if err != nil {
 			return nil, err
 		}
-		sort.Strings(names)
-		empty := true
 		for _, name := range names {
-			if strings.HasPrefix(name, "sqlite_") { // SQLite's own
-				continue
-			}
 			held, err := readTable(database.plain, name)
 			if err != nil {
 				return nil, err
 			}
 			held.title = database.title + ": " + name
-			all, empty = append(all, held), false
+			all = append(all, held)
 		}
-		if empty {
+		if len(names) == 0 {
 			all = append(all, table{title: database.title + ": no tables"})
 		}
 	}
 	return all, nil
+}
+
+// ownTables are the names of a database's tables, sorted.
+func ownTables(db *gorm.DB) ([]string, error) {
+	all, err := db.Migrator().GetTables()
+	if err != nil {
+		return nil, err
+	}
+	var own []string
+	for _, name := range all {
+		if !strings.HasPrefix(name, "sqlite_") { // SQLite's own
+			own = append(own, name)
+		}
+	}
+	sort.Strings(own)
+	return own, nil
 }
 
 // readTable reads a table's rows in the order of their ids, without the column

@@ -1,0 +1,135 @@
+package bindkey
+
+import (
+	"reflect"
+	"sync"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+// A dialect is all that GORM compiles a statement with. Each bind has one;
+// binds whose dialects are the same share it.
+type dialect struct {
+	gorm.Dialector
+	builders  map[string]clause.ClauseBuilder
+	clauses   [statementKinds][]string
+	callbacks [statementKinds]func(*gorm.DB) // those that send the statement
+	now       func() time.Time
+	lexicon   lexicon
+}
+
+// dialectOf is the dialect of a handle.
+func dialectOf(db *gorm.DB) *dialect {
+	callbacks := db.Callback()
+	create, query, update := callbacks.Create(), callbacks.Query(), callbacks.Update()
+	remove, row, raw := callbacks.Delete(), callbacks.Row(), callbacks.Raw()
+	return &dialect{
+		Dialector: innerDialector(db.Dialector),
+		builders:  db.ClauseBuilders,
+		clauses: [statementKinds][]string{
+			createStatement: create.Clauses, queryStatement: query.Clauses, updateStatement: update.Clauses,
+			deleteStatement: remove.Clauses, rowStatement: row.Clauses, rawStatement: raw.Clauses,
+		},
+		callbacks: [statementKinds]func(*gorm.DB){
+			createStatement: create.Get("gorm:create"), queryStatement: query.Get("gorm:query"), updateStatement: update.Get("gorm:update"),
+			deleteStatement: remove.Get("gorm:delete"), rowStatement: row.Get("gorm:row"), rawStatement: raw.Get("gorm:raw"),
+		},
+		now:     db.NowFunc,
+		lexicon: lexiconOf(db.Dialector.Name()),
+	}
+}
+
+// same reports whether two dialects compile every statement alike. Their names
+// don't tell: MariaDB has RETURNING and MySQL has not, and both are "mysql".
+func (d *dialect) same(other *dialect) bool {
+	if d.Name() != other.Name() || !reflect.DeepEqual(d.clauses, other.clauses) || len(d.builders) != len(other.builders) {
+		return false
+	}
+	for name := range d.builders {
+		if _, ok := other.builders[name]; !ok {
+			return false
+		}
+	}
+	return sameSettings(reflect.ValueOf(d.Dialector), reflect.ValueOf(other.Dialector))
+}
+
+// connectionFields are the fields of GORM's dialectors that say what they
+// connect to, and not how they write SQL.
+var connectionFields = map[string]bool{"DSN": true, "DSNConfig": true, "Conn": true, "DriverName": true, "ServerVersion": true}
+
+// sameSettings compares the fields of two dialectors.
+func sameSettings(a, b reflect.Value) bool {
+	for a.Kind() == b.Kind() && (a.Kind() == reflect.Pointer || a.Kind() == reflect.Interface) && !a.IsNil() && !b.IsNil() {
+		a, b = a.Elem(), b.Elem()
+	}
+	if a.IsValid() != b.IsValid() || a.IsValid() && a.Type() != b.Type() {
+		return false
+	}
+	if !a.IsValid() {
+		return true
+	}
+	if a.Kind() != reflect.Struct {
+		return a.CanInterface() && reflect.DeepEqual(a.Interface(), b.Interface())
+	}
+	for i := 0; i < a.NumField(); i++ {
+		field := a.Type().Field(i)
+		switch {
+		case connectionFields[field.Name] || !field.IsExported():
+		case field.Anonymous:
+			if !sameSettings(a.Field(i), b.Field(i)) {
+				return false
+			}
+		case !reflect.DeepEqual(a.Field(i).Interface(), b.Field(i).Interface()):
+			return false
+		}
+	}
+	return true
+}
+
+// defaultNow is the code of the NowFunc that GORM gives a handle.
+var defaultNow = sync.OnceValue(func() uintptr {
+	db, err := gorm.Open(nil)
+	if err != nil {
+		return 0
+	}
+	return codeOf(db.NowFunc)
+})
+
+// codeOf tells functions apart, which Go does not compare.
+func codeOf(now func() time.Time) uintptr { return reflect.ValueOf(now).Pointer() }
+
+// givenNow is the application's NowFunc, or nil where GORM or the dialector
+// chose it: MySQL's rounds to what a DATETIME column holds.
+func givenNow(handle *gorm.DB) func() time.Time {
+	code := codeOf(handle.NowFunc)
+	if code == defaultNow() {
+		return nil
+	}
+	var applied gorm.Config
+	if d, ok := innerDialector(handle.Dialector).(interface{ Apply(*gorm.Config) error }); ok {
+		if err := d.Apply(&applied); err == nil && applied.NowFunc != nil && codeOf(applied.NowFunc) == code {
+			return nil
+		}
+	}
+	return handle.NowFunc
+}
+
+// givenBuilders are the clause builders that the application gave its handle,
+// beside those of the dialector.
+func givenBuilders(handle *gorm.DB) map[string]clause.ClauseBuilder {
+	given := map[string]clause.ClauseBuilder{}
+	var own map[string]clause.ClauseBuilder
+	if d, ok := innerDialector(handle.Dialector).(interface {
+		ClauseBuilders() map[string]clause.ClauseBuilder
+	}); ok {
+		own = d.ClauseBuilders()
+	}
+	for name, builder := range handle.ClauseBuilders {
+		if _, ok := own[name]; !ok {
+			given[name] = builder
+		}
+	}
+	return given
+}

@@ -1,0 +1,232 @@
+package bindkey
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+)
+
+// A style is a dialector, as far as neutral SQL is rendered with it.
+type style struct {
+	gorm.Dialector
+	bindVar func(stmt *gorm.Statement) string
+	quote   string // the opening and the closing one
+}
+
+func (s style) BindVarTo(writer clause.Writer, stmt *gorm.Statement, _ any) {
+	_, _ = writer.WriteString(s.bindVar(stmt))
+}
+
+func (s style) QuoteTo(writer clause.Writer, name string) {
+	_, _ = writer.WriteString(s.quote[:1] + strings.ReplaceAll(name, ".", s.quote[1:]+"."+s.quote[:1]) + s.quote[1:])
+}
+
+func counted(prefix string) func(*gorm.Statement) string {
+	return func(stmt *gorm.Statement) string { return fmt.Sprint(prefix, len(stmt.Vars)) }
+}
+
+func unnumbered(*gorm.Statement) string { return "?" }
+
+var styles = map[string]gorm.Dialector{
+	"question marks, backticks": style{bindVar: unnumbered, quote: "``"},
+	"numbers, double quotes":    style{bindVar: counted("$"), quote: `""`},
+	"names, double quotes":      style{bindVar: counted("@p"), quote: `""`},
+	"numbers, brackets":         style{bindVar: counted("?"), quote: "[]"},
+	"sqlite":                    sqlite.Dialector{},
+}
+
+// TestRenderNeutral renders what GORM's builders are written with: a name is
+// N(name), a variable V(index).
+func TestRenderNeutral(t *testing.T) {
+	vars := []any{"a", 2, nil}
+	for _, c := range []struct {
+		name, neutral string
+		want          map[string]string // by style; "" for all others
+	}{
+		{"nothing", "", nil},
+		{"plain SQL", "SELECT ?, '$1', @p1 FROM `a` WHERE \"b\" = [c]", nil},
+		{"a name", "SELECT * FROM N(logs)", map[string]string{
+			"": "SELECT * FROM `logs`", "numbers, double quotes": `SELECT * FROM "logs"`,
+			"names, double quotes": `SELECT * FROM "logs"`, "numbers, brackets": "SELECT * FROM [logs]"}},
+		{"a name alone", "N(a)", map[string]string{
+			"": "`a`", "numbers, double quotes": `"a"`, "names, double quotes": `"a"`, "numbers, brackets": "[a]"}},
+		{"a qualified name", "N(s.a).N(b)", map[string]string{
+			"": "`s`.`a`.`b`", "numbers, double quotes": `"s"."a"."b"`, "names, double quotes": `"s"."a"."b"`, "numbers, brackets": "[s].[a].[b]"}},
+		{"variables", "x = V(0) AND y = V(1)", map[string]string{
+			"": "x = ? AND y = ?", "numbers, double quotes": "x = $1 AND y = $2",
+			"names, double quotes": "x = @p1 AND y = @p2", "numbers, brackets": "x = ?1 AND y = ?2"}},
+		{"the same variable again, and out of order", "V(2)V(0)V(2)", map[string]string{
+			"": "???", "numbers, double quotes": "$3$1$3", "names, double quotes": "@p3@p1@p3", "numbers, brackets": "?3?1?3"}},
+		{"both", "N(a) = V(0)", map[string]string{
+			"": "`a` = ?", "numbers, double quotes": `"a" = $1`, "names, double quotes": `"a" = @p1`, "numbers, brackets": "[a] = ?1"}},
+		{"an index out of range", "V(3) V(-1) V(99999999999999999999)", map[string]string{"": "V(3) V(-1) V(99999999999999999999)"}},
+		{"no index", "V() V(x) V(0x) V( 0) V(1.5)", map[string]string{"": "V() V(x) V(0x) V( 0) V(1.5)"}},
+		{"a mark that does not end", "a \x01", nil},
+		{"a name that does not end", "a \x01\"logs", nil},
+		{"an end without a mark", "a \x02 b", nil},
+		{"an end without a mark, then a mark", "\x02V(0)", map[string]string{
+			"": "\x02?", "numbers, double quotes": "\x02$1", "names, double quotes": "\x02@p1", "numbers, brackets": "\x02?1"}},
+	} {
+		marks := strings.NewReplacer("N(", "\x01\"", "V(", "\x01", ")", "\x02")
+		for name, d := range styles {
+			neutral := marks.Replace(c.neutral)
+			want, ok := c.want[name]
+			if !ok {
+				want = c.want[""]
+			}
+			want = marks.Replace(want)
+			if c.want == nil {
+				want = neutral
+			}
+			if got := renderNeutral(d, neutral, vars); got != want {
+				t.Errorf("%s, %s: %q\n\t got %q\n\twant %q", c.name, name, neutral, got, want)
+			}
+		}
+	}
+}
+
+// TestWriteNeutral renders what writeNeutralVar and writeNeutralName write.
+func TestWriteNeutral(t *testing.T) {
+	numbers := styles["numbers, double quotes"]
+	quoted := func(name string) string {
+		var b strings.Builder
+		writeNeutralName(&b, name)
+		return b.String()
+	}
+	for _, c := range []struct{ name, text, want string }{
+		{"a name", quoted("logs"), `"logs"`},
+		{"a qualified name", quoted("main.logs"), `"main"."logs"`},
+		{"an empty name", quoted(""), `""`},
+		{"a name with quotes of other dialects", quoted("a`b[c"), "\"a`b[c\""},
+		{"quoted already", quoted(quoted("logs")), `"logs"`},
+		{"quoted three times", quoted(quoted(quoted("logs"))), `"logs"`},
+		{"a name with a mark's end in it", quoted("a\x02 OR 1=1 --"), `"a OR 1=1 --"`},
+		{"a name with a mark in it", quoted("a\x01b\x010\x02"), `"ab0"`},
+		{"a qualified name of quoted parts", quoted(quoted("main") + "." + quoted("logs")), `"main"."logs"`},
+	} {
+		if !isNeutral(c.text) {
+			t.Errorf("%s: %q is not neutral", c.name, c.text)
+		}
+		if got := renderNeutral(numbers, c.text, nil); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+
+	var stmt gorm.Statement
+	var text strings.Builder
+	for i := 0; i < 12; i++ {
+		stmt.Vars = append(stmt.Vars, i)
+		writeNeutralVar(&text, &stmt)
+		text.WriteByte(' ')
+	}
+	if got := renderNeutral(numbers, text.String(), stmt.Vars); got != "$1 $2 $3 $4 $5 $6 $7 $8 $9 $10 $11 $12 " {
+		t.Errorf("variables are %q", got)
+	}
+}
+
+// A variable's dialector sees it last in the statement's variables, as GORM's
+// AddVar lets it, and the statement's own stay as they are.
+func TestRenderNeutralShowsTheVariables(t *testing.T) {
+	vars := []any{"a", 2, 3.5}
+	var seen []string
+	d := style{quote: "``", bindVar: func(stmt *gorm.Statement) string {
+		seen = append(seen, fmt.Sprint(stmt.Vars))
+		return "?"
+	}}
+	renderNeutral(d, "\x011\x02 \x010\x02 \x012\x02", vars)
+	if got := strings.Join(seen, " "); got != "[a 2] [a] [a 2 3.5]" {
+		t.Errorf("saw %s", got)
+	}
+	if got := fmt.Sprint(vars); got != "[a 2 3.5]" {
+		t.Errorf("left %s", got)
+	}
+}
+
+// SQL without marks is returned as it is, and nothing is copied.
+func TestRenderNeutralOfPlainSQL(t *testing.T) {
+	d := styles["numbers, double quotes"]
+	if n := testing.AllocsPerRun(100, func() { renderNeutral(d, "SELECT * FROM logs WHERE id = $1", nil) }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// Each mark is looked at once, whatever is left open.
+func TestRenderNeutralInLinearTime(t *testing.T) {
+	d := styles["numbers, double quotes"]
+	for name, part := range map[string]string{
+		"variables": "\x010\x02", "names": "\x01\"a\x02", "open marks": "\x01", "open names": "\x01\"", "ends": "\x02", "no index": "\x01x\x02",
+	} {
+		const times = 1 << 20
+		text := strings.Repeat(part, times)
+		start := time.Now()
+		renderNeutral(d, text, []any{1})
+		for l := (lexer{src: text}); l.scan().kind != endToken; {
+		}
+		if took := time.Since(start); took > 10*time.Second { // a quarter of a second, and hours if it were quadratic
+			t.Errorf("%s: %v", name, took)
+		}
+	}
+}
+
+// TestLexerOfNeutral: a neutral name is a quoted name, and a variable is none,
+// whatever dialect the text around them is read as.
+func TestLexerOfNeutral(t *testing.T) {
+	const text = "SELECT \x01\"a\x02, '\x01' FROM \x01\"main\x02.\x01\"my logs\x02 WHERE x = \x0112\x02 AND \x010\x02 /* \x01 */ \x01\"open"
+	const want = "SELECT|q:\x01\"a\x02|,|'\x01'|FROM|q:\x01\"main\x02|.|q:\x01\"my logs\x02|WHERE|x|=|\x0112\x02|AND|\x010\x02|q:\x01\"open"
+	for _, dialect := range []lexicon{standardSQL, mysqlSQL, postgresSQL, sqliteSQL, transactSQL} {
+		var got []string
+		for l := (lexer{src: text, dialect: dialect}); ; {
+			token := l.scan()
+			if token.kind == endToken {
+				break
+			}
+			kind := map[tokenKind]string{quotedToken: "q:"}[token.kind]
+			got = append(got, kind+text[token.start:token.end])
+		}
+		if got := strings.Join(got, "|"); got != want {
+			t.Errorf("dialect %d:\n\t got %q\n\twant %q", dialect, got, want)
+		}
+		facts := readSQL("SELECT * FROM \x01\"logs\x02 JOIN \x01\"main.Users\x02 ON id = \x010\x02 WHERE id IN (\x011\x02)", dialect)
+		if got := fmt.Sprint(facts.tables); got != "[logs main.users]" || !facts.reads {
+			t.Errorf("dialect %d: tables %s, reads %v", dialect, got, facts.reads)
+		}
+	}
+}
+
+// FuzzRenderNeutral checks that rendering never panics, leaves plain SQL alone,
+// and puts names and variables where they were written.
+func FuzzRenderNeutral(f *testing.F) {
+	for _, seed := range []string{"", "SELECT 1", "\x01\"a\x02", "\x010\x02", "\x01\x02", "\x01", "\x01\"", "\x02\x01\"a", "\x0199\x02\x01-1\x02"} {
+		f.Add(seed, "logs", seed)
+	}
+	d := styles["numbers, double quotes"]
+	f.Fuzz(func(t *testing.T, before, name, after string) {
+		vars := []any{1, 2}
+		if text := renderNeutral(d, before, vars); !isNeutral(before) && text != before {
+			t.Errorf("%q became %q", before, text)
+		}
+		plain := strings.NewReplacer("\x01", "", "\x02", "")
+		before, after = plain.Replace(before), plain.Replace(after)
+		stmt := gorm.Statement{Vars: vars}
+		var text, want strings.Builder
+		text.WriteString(before)
+		writeNeutralName(&text, name)
+		writeNeutralVar(&text, &stmt)
+		text.WriteString(after)
+		want.WriteString(before)
+		// A name that is quoted already is quoted once, and no other has marks.
+		d.QuoteTo(&want, plain.Replace(strings.ReplaceAll(name, neutralNamePrefix, "")))
+		want.WriteString("$2" + after)
+		if got := renderNeutral(d, text.String(), vars); got != want.String() {
+			t.Errorf("%q:\n\t got %q\n\twant %q", text.String(), got, want.String())
+		}
+		if again := renderNeutral(d, want.String(), vars); again != want.String() {
+			t.Errorf("rendering twice: %q", again)
+		}
+	})
+}

@@ -1,0 +1,183 @@
+package bindkey
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+	"gorm.io/gorm/logger"
+	"gorm.io/plugin/dbresolver"
+)
+
+// tongues gives each bind its dialectors and settings, and tells whether the
+// plugin has to look at them at all.
+func (p *Plugin) tongues(db *gorm.DB) error {
+	p.base = settingsOf(db.Config)
+	for _, b := range p.registered {
+		if b.config.TraceResolverMode {
+			p.base.Logger = dbresolver.NewResolverModeLogger(p.base.Logger)
+		}
+	}
+	p.outside = &dialector{Dialector: p.dialect.Dialector, plugin: p}
+	var failures []error
+	for key := range p.configuring {
+		if _, err := p.lookup(key, ""); err != nil {
+			failures = append(failures, fmt.Errorf("bindkey: Plugin.Configure: %w", err))
+		}
+	}
+	written := map[lexicon]bool{}
+	p.eachBind(func(b *bind) {
+		p.mixed = p.mixed || !b.isOpen() || b.dialect != p.dialect // one that opens later may speak as it likes
+		if !written[b.written] {
+			written[b.written] = true
+			p.lexicons = append(p.lexicons, b.written)
+		}
+	})
+	p.outside.neutral = p.mixed
+	p.speaking = p.mixed
+	p.eachBind(func(b *bind) {
+		if b.isOpen() {
+			failures = append(failures, b.tongue())
+		}
+	})
+	return errors.Join(failures...)
+}
+
+func (p *Plugin) eachBind(visit func(*bind)) {
+	p.binds.Range(func(_, b any) bool {
+		visit(b.(*bind))
+		return true
+	})
+}
+
+// tongue makes a bind's dialectors. In a plugin of one dialect, a bind without
+// settings of its own has the handle's.
+func (b *bind) tongue() error {
+	p := b.plugin
+	settings, err := b.configured(p.base)
+	if err != nil {
+		return err
+	}
+	b.settings = settings
+	b.dialectors.Range(func(set, _ any) bool { b.dialectors.Delete(set); return true }) // of an installation that failed
+	if !p.mixed && settings == p.base {
+		b.outside = p.outside
+		return nil
+	}
+	if !p.speaking {
+		p.speaking = true
+	}
+	settings.replace(p.base, b.plain.Config, 0) // for the migrator and the errors of COMMIT
+	b.outside = b.dialector(0)
+	return nil
+}
+
+// dialector is the one of the bind's statements in a session that has set some
+// settings itself, to be told when a statement of another bind comes from there.
+func (b *bind) dialector(set sessionSet) *dialector {
+	if known, ok := b.dialectors.Load(set); ok {
+		return known.(*dialector)
+	}
+	outside := dialector{Dialector: b.dialect.Dialector, plugin: b.plugin, bind: b, set: set}
+	inside, subquery := outside, outside
+	outside.neutral, subquery.neutral = b.plugin.mixed, b.plugin.mixed
+	outside.inside, outside.subquery = &inside, &subquery
+	inside.inside, subquery.inside = &inside, &subquery
+	known, _ := b.dialectors.LoadOrStore(set, &outside)
+	return known.(*dialector)
+}
+
+// speak makes a statement one of its bind's dialect and settings: with a Config
+// of its own, since sessions share theirs, and since the Config stays with the
+// result. What is chained on that may be a statement of another bind again.
+func (p *Plugin) speak(db *gorm.DB, b *bind, kind statementKind) error {
+	from, ok := db.Config.Dialector.(*dialector)
+	switch {
+	case ok:
+	case routedBy(db.Config.ConnPool) != p:
+		return errStale
+	default:
+		return installError("the Dialector of this *gorm.DB was replaced by a %T after bindkey; replace it before db.Use(bindkey.New())", db.Config.Dialector)
+	}
+	if !p.mixed && (from == b.outside || from.bind == b) {
+		return nil
+	}
+	spoke := p.dialect
+	if from.bind != nil {
+		spoke = from.bind.dialect
+	}
+	config := *db.Config
+	outside := b.outside
+	if set := p.configure(db, b, &config); set != 0 && outside != p.outside {
+		outside = b.dialector(set)
+	}
+	config.Dialector = outside
+	if b.dialect != spoke {
+		config.ClauseBuilders = b.dialect.builders
+	}
+	if kind == queryStatement && isSubquery(db) {
+		config.Dialector = outside.subquery
+	}
+	db.Config = &config
+	if !p.mixed {
+		return nil
+	}
+
+	stmt := db.Statement
+	if own := p.dialect.clauses[kind]; b.dialect != p.dialect && sameSlice(stmt.BuildClauses, own) {
+		stmt.BuildClauses = b.dialect.clauses[kind]
+	}
+	if config.Dialector != outside {
+		return nil // the statement that it stands in is rendered
+	}
+	if text := stmt.SQL.String(); isNeutral(text) {
+		stmt.SQL.Reset()
+		stmt.SQL.WriteString(renderNeutral(b.dialect, text, stmt.Vars))
+	}
+	stmt.TableExpr = b.dialect.table(stmt.TableExpr)
+	return nil
+}
+
+// table is what Table left in a statement, in the dialect.
+func (d *dialect) table(expr *clause.Expr) *clause.Expr {
+	if expr == nil || len(expr.Vars) > 0 || !isNeutral(expr.SQL) {
+		return expr
+	}
+	return &clause.Expr{SQL: renderNeutral(d, expr.SQL, nil), WithoutParentheses: expr.WithoutParentheses}
+}
+
+// configure puts a bind's settings into a session's configuration.
+func (p *Plugin) configure(db *gorm.DB, b *bind, config *gorm.Config) sessionSet {
+	if from, ok := db.Config.Dialector.(*dialector); ok && from.bind != nil {
+		return b.settings.replace(from.bind.settings, config, from.set)
+	}
+	return b.settings.replace(p.base, config, 0)
+}
+
+func sameSlice(a, b []string) bool {
+	return len(a) == len(b) && len(a) > 0 && &a[0] == &b[0]
+}
+
+// isSubquery reports whether GORM runs the query callbacks to render a subquery,
+// as AddVar and the generics' Build do, and not to finish a chain in DryRun. The
+// stack is all that tells, so it is asked last.
+func isSubquery(db *gorm.DB) bool {
+	if !db.DryRun || db.Config.Logger != logger.Discard {
+		return false
+	}
+	var callers [12]uintptr
+	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers[:])])
+	for {
+		frame, more := frames.Next()
+		if frame.Function == gormPackage+".(*processor).Execute" {
+			caller, _ := frames.Next()
+			return caller.Function == gormPackage+".(*Statement).AddVar" || strings.HasPrefix(caller.Function, gormPackage+".chainG[")
+		}
+		if !more {
+			return false
+		}
+	}
+}

@@ -3,6 +3,8 @@ package bindkey
 import (
 	"context"
 	"fmt"
+	"reflect"
+	"strings"
 	"sync"
 
 	"gorm.io/gorm"
@@ -119,9 +121,42 @@ func (b *bind) source(ctx context.Context) (*boundPool, error) {
 // plainSession is a session of the bind's plain handle on a connection, with
 // the settings of the session that asks.
 func (b *bind) plainSession(db *gorm.DB, conn gorm.ConnPool) *gorm.DB {
-	session := b.plain.Session(&gorm.Session{NewDB: true, Initialized: true, Context: db.Statement.Context, Logger: db.Logger})
+	session := b.plain.Session(&gorm.Session{NewDB: true, Initialized: true, Context: trusted(db.Statement.Context), Logger: db.Logger})
 	session.Statement.ConnPool = conn
 	return session
+}
+
+// shares reports whether two binds are in one database: they have a connection
+// pool in common, or sources of one DSN.
+func (b *bind) shares(other *bind) bool {
+	if b == other {
+		return true
+	}
+	if b.isOpen() && other.isOpen() {
+		for _, pool := range b.sources {
+			for _, its := range other.sources {
+				if pool.real == its.real {
+					return true
+				}
+			}
+		}
+	}
+	dsn := b.dsn()
+	return dsn != "" && dsn == other.dsn() && !strings.Contains(dsn, "memory")
+}
+
+// dsn is the DSN of the bind's first source, where its dialector shows it.
+func (b *bind) dsn() string {
+	source := b.plugin.dialect.Dialector
+	if len(b.config.Sources) > 0 {
+		source = b.config.Sources[0]
+	} else if b.plugin.adopted != nil {
+		return ""
+	}
+	if dsn := dialectorField(source, "DSN"); dsn.IsValid() && dsn.Kind() == reflect.String {
+		return source.Name() + " " + dsn.String()
+	}
+	return ""
 }
 
 // realPools are the bind's pools, each once.

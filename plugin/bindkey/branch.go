@@ -64,6 +64,10 @@ func (b *branch) forStatement(prepare bool) gorm.ConnPool {
 	return b
 }
 
+func (b *branch) outgoing(ctx context.Context, query string, args []any) (string, error) {
+	return b.pool.bind.outgoing(ctx, query, args)
+}
+
 func (b *branch) owner() *Plugin { return b.tx.plugin }
 
 func (b *branch) conn(context.Context) (gorm.ConnPool, error) {

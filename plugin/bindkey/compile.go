@@ -6,55 +6,123 @@ import (
 	"gorm.io/gorm"
 )
 
-// compiled is a callback that renders and sends a statement, in a handle of
-// several dialects: it runs the bind's own, with the bind's dialector, on a pool
-// that renders what subqueries left neutral.
-func (p *Plugin) compiled(kind statementKind, callback func(*gorm.DB)) func(*gorm.DB) {
+// sending is a callback that renders and sends a statement. In a handle of
+// several dialects it runs the bind's own, with the bind's dialector.
+func (p *Plugin) sending(kind statementKind, callback func(*gorm.DB)) func(*gorm.DB) {
 	return func(db *gorm.DB) {
-		outside, ok := db.Config.Dialector.(*dialector)
-		if db.Error != nil || !ok || outside.bind == nil {
+		if db.Error != nil {
 			callback(db)
 			return
 		}
-		stmt, spoken := db.Statement, outside.bind.dialect
-		run := callback
-		if spoken != p.dialect && spoken.callbacks[kind] != nil {
-			run = spoken.callbacks[kind]
+		stmt, run := db.Statement, callback
+		pool, ctx := stmt.ConnPool, stmt.Context
+		if p.claused.Load() {
+			if kept, ok := stmt.Settings.Load(trustedSetting); ok && kept == stmt {
+				stmt.Context = trusted(ctx)
+			}
 		}
-		db.Config.Dialector = outside.inside
-		if db.DryRun {
-			p.deleting(db, kind, run)
-		} else {
-			pool := stmt.ConnPool
-			stmt.ConnPool = rendering(spoken, pool)
-			p.deleting(db, kind, run)
-			stmt.ConnPool = pool
+		b := p.boundTo(db)
+		if b != nil && !db.DryRun && routedBy(pool) == nil {
+			stmt.ConnPool = looking(b, pool)
 		}
-		db.Config.Dialector = outside
-		if outside == outside.inside {
-			return // a subquery
+		outside, ok := db.Config.Dialector.(*dialector)
+		compiles := p.mixed && ok && outside.bind != nil
+		if compiles {
+			b = outside.bind
+			if b.dialect != p.dialect && b.dialect.callbacks[kind] != nil {
+				run = b.dialect.callbacks[kind]
+			}
+			db.Config.Dialector = outside.inside
 		}
-		if text := stmt.SQL.String(); isNeutral(text) {
-			stmt.SQL.Reset()
-			stmt.SQL.WriteString(renderNeutral(spoken, text, stmt.Vars))
+		p.deleting(db, b, kind, run)
+		if compiles {
+			db.Config.Dialector = outside
 		}
-		if db.DryRun && len(stmt.Vars) > 0 {
-			stmt.Vars = withDialect(stmt.Vars, spoken)
+		stmt.ConnPool, stmt.Context = pool, ctx
+		if b != nil {
+			p.sent(db, b, kind)
 		}
 	}
+}
+
+// sent looks at a statement's SQL once it is there. In DryRun nobody has before.
+func (p *Plugin) sent(db *gorm.DB, b *bind, kind statementKind) {
+	stmt := db.Statement
+	if db.DryRun {
+		crossing := p.refusedBefore(stmt)
+		if text := stmt.SQL.String(); crossing == nil && (nested(text) || isNeutral(text)) && !p.trusts(stmt) {
+			crossing = b.crossing(text)
+		}
+		if crossing != nil {
+			_ = db.AddError(crossing)
+		}
+		if kind == queryStatement && p.markSubquery(db, b, crossing) {
+			return
+		}
+	}
+	if text := stmt.SQL.String(); isNeutral(text) {
+		stmt.SQL.Reset()
+		stmt.SQL.WriteString(renderNeutral(b.dialect, text, stmt.Vars))
+	}
+	if db.DryRun && p.mixed && len(stmt.Vars) > 0 {
+		stmt.Vars = withDialect(stmt.Vars, b.dialect)
+	}
+}
+
+func (p *Plugin) refusedBefore(stmt *gorm.Statement) *CrossBindError {
+	if kept, ok := stmt.Settings.Load(refusedSetting); ok && kept.(refused).stmt == stmt {
+		return kept.(refused).err
+	}
+	return nil
+}
+
+func (p *Plugin) trusts(stmt *gorm.Statement) bool {
+	if !p.claused.Load() {
+		return false
+	}
+	kept, ok := stmt.Settings.Load(trustedSetting)
+	return ok && kept == stmt
+}
+
+// markSubquery reports whether a statement is a subquery, whose SQL stays as it
+// is, and marks what its text does not tell the statement around it: a Use, a
+// model without its own table, that it crosses binds.
+func (p *Plugin) markSubquery(db *gorm.DB, b *bind, crossing *CrossBindError) bool {
+	stmt := db.Statement
+	used := p.trusts(stmt) && !has(stmt, allowClause)
+	hidden := stmt.TableExpr != nil && stmt.Schema != nil
+	if !p.mixed && !used && !hidden && crossing == nil && !isNeutral(stmt.SQL.String()) || !isSubquery(db) {
+		return false
+	}
+	before, after := "", ""
+	switch {
+	case used:
+		before, after = usesPrefix+b.key+string(neutralEnd), usesEnd
+	case crossing != nil:
+		for _, claim := range crossing.Claims {
+			before += belongsPrefix + claim.Key + string(neutralEnd)
+		}
+	case hidden && p.homeOf(stmt.Schema).keyed():
+		before = belongsPrefix + b.key + string(neutralEnd)
+	}
+	if before != "" {
+		text := stmt.SQL.String()
+		stmt.SQL.Reset()
+		stmt.SQL.WriteString(before + text + after)
+	}
+	return true
 }
 
 // deleting runs a callback. A soft delete builds an UPDATE with the clauses of
 // the handle's update processor (soft_delete.go); those of the bind's dialect
 // must be found in their place, or a LIMIT is dropped.
-func (p *Plugin) deleting(db *gorm.DB, kind statementKind, run func(*gorm.DB)) {
+func (p *Plugin) deleting(db *gorm.DB, b *bind, kind statementKind, run func(*gorm.DB)) {
 	stmt := db.Statement
-	spoken := db.Config.Dialector.(*dialector).bind
-	if kind != deleteStatement || spoken.dialect == p.dialect || stmt.Schema == nil || len(stmt.Schema.DeleteClauses) == 0 {
+	if kind != deleteStatement || b == nil || b.dialect == p.dialect || stmt.Schema == nil || len(stmt.Schema.DeleteClauses) == 0 {
 		run(db)
 		return
 	}
-	config := *spoken.plain.Config // which has the dialect's callbacks, in a field of GORM's own
+	config := *b.plain.Config // which has the dialect's callbacks, in a field of GORM's own
 	to, from := reflect.ValueOf(&config).Elem(), reflect.ValueOf(db.Config).Elem()
 	for i := 0; i < to.NumField(); i++ {
 		if to.Type().Field(i).IsExported() {

@@ -16,6 +16,8 @@ type destination struct {
 	why   Reason
 	raw   bool     // the statement's SQL was given
 	facts sqlFacts // what that SQL says
+	// subqueries are the binds of subqueries in it that its text does not show.
+	subqueries []string
 }
 
 // destination weighs the evidence of a statement, in this order:
@@ -102,7 +104,8 @@ func (p *Plugin) weighed(stmt *gorm.Statement) (destination, error) {
 }
 
 func (p *Plugin) weighAs(stmt *gorm.Statement, text string, written lexicon) (destination, error) {
-	d := destination{raw: true, facts: readSQL(text, written)}
+	rest, keys := withoutUses(text)
+	d := destination{raw: true, facts: p.read(rest, written), subqueries: keys}
 	err := p.weigh(stmt, &d)
 	return d, err
 }
@@ -132,6 +135,7 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 	switch {
 	case d.raw:
 		e.names(d.facts.tables, ReasonRawSQL)
+		e.keys(d.subqueries, ReasonRawSQL)
 	case own:
 	case stmt.TableExpr != nil:
 		e.expression(stmt, "SELECT * FROM ", *stmt.TableExpr, ReasonTable)
@@ -155,11 +159,18 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 		}
 	}
 	b, why, err := e.verdict()
+	home := own || model != nil && model.keyed()
+	if err != nil && home && p.allows(stmt) {
+		b, why, err = model.bind, model.why, nil
+	}
 	if err != nil {
 		return err
 	}
 	if b != nil {
 		d.bind, d.why = b, why
+		if home {
+			d.bind = model.bind // or one that shares its database
+		}
 		return nil
 	}
 	if p.strict && !d.raw && (stmt.Table != "" || stmt.TableExpr != nil) {
@@ -233,12 +244,28 @@ func (e *evidence) names(tables []string, why Reason) {
 	}
 }
 
+// text adds the known tables that a text names, and the binds of its subqueries.
+func (e *evidence) text(text string, why Reason) {
+	rest, keys := withoutUses(text)
+	e.names(e.plugin.read(rest, e.written).tables, why)
+	e.keys(keys, why)
+}
+
+// keys adds the binds of subqueries.
+func (e *evidence) keys(keys []string, why Reason) {
+	for _, key := range keys {
+		if b, err := e.plugin.lookup(key, ""); err == nil {
+			e.add(b, why, "a subquery")
+		}
+	}
+}
+
 // expression adds the tables of SQL that was given with arguments. Each
 // subquery among them is evidence of the bind that it would go to. GORM renders
 // what is left.
 func (e *evidence) expression(stmt *gorm.Statement, prefix string, expr clause.Expr, why Reason) {
 	if len(expr.Vars) == 0 {
-		e.names(readSQL(prefix+expr.SQL, e.written).tables, why)
+		e.text(prefix+expr.SQL, why)
 		return
 	}
 	vars := make([]any, len(expr.Vars))
@@ -255,7 +282,7 @@ func (e *evidence) expression(stmt *gorm.Statement, prefix string, expr clause.E
 		_ = recover()
 	}()
 	clause.NamedExpr{SQL: prefix + expr.SQL, Vars: vars}.Build(scratch)
-	e.names(readSQL(scratch.SQL.String(), e.written).tables, why)
+	e.text(scratch.SQL.String(), why)
 }
 
 // withoutSubqueries is an argument with its subqueries asked where they go, and
@@ -305,7 +332,7 @@ func (e *evidence) table(name string, raw bool) {
 	switch {
 	case name == "" || name == clause.CurrentTable:
 	case raw:
-		e.names(readSQL("SELECT * FROM "+name, e.written).tables, ReasonTable)
+		e.text("SELECT * FROM "+name, ReasonTable)
 	default:
 		e.names([]string{foldTable(name)}, ReasonTable)
 	}
@@ -400,8 +427,8 @@ func (e *evidence) destination(stmt *gorm.Statement) error {
 // verdict is the one bind that all evidence agrees on, or nil without any.
 func (e *evidence) verdict() (*bind, Reason, error) {
 	for _, found := range e.found {
-		if found.bind != e.found[0].bind {
-			return nil, "", e.crossing()
+		if !found.bind.shares(e.found[0].bind) {
+			return nil, "", e.crossing(nil)
 		}
 	}
 	if len(e.found) == 0 {
@@ -409,8 +436,8 @@ func (e *evidence) verdict() (*bind, Reason, error) {
 	}
 	first := e.found[0]
 	for _, table := range e.unsure {
-		if !hasBind(e.plugin.bindsWithTable(table), first.bind) {
-			return nil, "", e.crossing()
+		if !sharesAny(e.plugin.bindsWithTable(table), first.bind) {
+			return nil, "", e.crossing(nil)
 		}
 	}
 	return first.bind, first.why, nil
@@ -426,7 +453,7 @@ func (e *evidence) unanimous() (*bind, Reason, error) {
 	for _, table := range e.unsure[1:] {
 		var both []*bind
 		for _, b := range e.plugin.bindsWithTable(table) {
-			if hasBind(candidates, b) {
+			if sharesAny(candidates, b) {
 				both = append(both, b)
 			}
 		}
@@ -434,7 +461,7 @@ func (e *evidence) unanimous() (*bind, Reason, error) {
 	}
 	switch len(candidates) {
 	case 0:
-		return nil, "", e.crossing()
+		return nil, "", e.crossing(nil)
 	case 1:
 		return candidates[0], ReasonTable, nil
 	default:
@@ -446,17 +473,39 @@ func (e *evidence) unanimous() (*bind, Reason, error) {
 	}
 }
 
-func (e *evidence) crossing() error {
-	err := &CrossBindError{Way: "load the relation with Preload, ask each database in a statement of its own, or choose one with bindkey.Use"}
+// crossing is the error of evidence that disagrees: with itself, or with the
+// bind that the statement was routed to.
+func (e *evidence) crossing(routed *bind) *CrossBindError {
+	err := &CrossBindError{Way: "load the relation with Preload, ask each database in a statement of its own, choose one with bindkey.Use, or, if one database has all of it, let the statement through with bindkey.AllowCrossBind"}
+	claim := func(key, source string) {
+		for _, known := range err.Claims {
+			if known.Key == key && known.Source == source {
+				return
+			}
+		}
+		err.Claims = append(err.Claims, Claim{Key: key, Source: source})
+	}
+	if routed != nil {
+		claim(routed.key, "the statement")
+	}
 	for _, found := range e.found {
-		err.Claims = append(err.Claims, Claim{Key: found.bind.key, Source: found.source})
+		claim(found.bind.key, found.source)
 	}
 	for _, table := range e.unsure {
 		for _, b := range e.plugin.bindsWithTable(table) {
-			err.Claims = append(err.Claims, Claim{Key: b.key, Source: "table " + quoted(table)})
+			claim(b.key, "table "+quoted(table))
 		}
 	}
 	return err
+}
+
+func sharesAny(binds []*bind, b *bind) bool {
+	for _, one := range binds {
+		if one.shares(b) {
+			return true
+		}
+	}
+	return false
 }
 
 func hasBind(binds []*bind, b *bind) bool {

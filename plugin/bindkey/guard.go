@@ -45,11 +45,8 @@ func (p *Plugin) guardCallbacks(db *gorm.DB) error {
 				continue
 			}
 			wrapped := callback
-			if name == processor.sends && p.mixed {
-				wrapped = p.compiled(processor.kind, wrapped)
-			}
 			if name == processor.sends {
-				wrapped = inTurn(wrapped)
+				wrapped = inTurn(p.sending(processor.kind, wrapped))
 			}
 			if processor.kind.writes() {
 				wrapped = guarded(wrapped)

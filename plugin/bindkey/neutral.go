@@ -14,10 +14,19 @@ import (
 // \x01, its index in Statement.Vars and \x02; a quoted name as \x01, a double
 // quote, the name and \x02. No database accepts these bytes, so that what was
 // left neutral by mistake fails instead of meaning something else.
+//
+// In a handle of any kind, marks also tell the statement around a subquery what
+// its text does not: \x01, @, a bind key and \x02 say that it belongs to that
+// bind; and what stands between \x01, (, a bind key and \x02, and \x01)\x02, has
+// a Use. Nothing of them is rendered.
 const (
 	neutralStart      = '\x01'
 	neutralEnd        = '\x02'
 	neutralNamePrefix = "\x01\""
+
+	belongsPrefix = "\x01@"
+	usesPrefix    = "\x01("
+	usesEnd       = "\x01)\x02"
 )
 
 func writeNeutralVar(writer clause.Writer, stmt *gorm.Statement) {
@@ -64,6 +73,7 @@ func renderNeutral(d gorm.Dialector, sql string, vars []any) string {
 		switch {
 		case strings.HasPrefix(mark, neutralNamePrefix):
 			d.QuoteTo(&rendered, mark[len(neutralNamePrefix):])
+		case strings.HasPrefix(mark, belongsPrefix), strings.HasPrefix(mark, usesPrefix), mark == usesEnd[:2]:
 		case err == nil && 0 <= index && index < len(vars):
 			stmt.Vars = vars[:index+1]
 			d.BindVarTo(&rendered, &stmt, vars[index])
@@ -74,4 +84,47 @@ func renderNeutral(d gorm.Dialector, sql string, vars []any) string {
 	}
 	rendered.WriteString(sql)
 	return rendered.String()
+}
+
+// withoutUses is a text without its subqueries that have a Use, and the bind
+// keys of all its marks.
+func withoutUses(text string) (rest string, keys []string) {
+	if !isNeutral(text) {
+		return text, nil
+	}
+	var kept strings.Builder
+	for depth := 0; ; {
+		start := strings.IndexByte(text, neutralStart)
+		length := -1
+		if start >= 0 {
+			length = strings.IndexByte(text[start:], neutralEnd)
+		}
+		if length < 0 {
+			if depth == 0 {
+				kept.WriteString(text)
+			}
+			return kept.String(), keys
+		}
+		mark, before := text[start:start+length], text[:start]
+		if depth == 0 {
+			kept.WriteString(before)
+		}
+		text = text[start+length+1:]
+		switch {
+		case strings.HasPrefix(mark, usesPrefix):
+			if depth == 0 {
+				keys = append(keys, mark[len(usesPrefix):])
+				kept.WriteString("SELECT 1")
+			}
+			depth++
+		case mark == usesEnd[:2]:
+			depth--
+		case depth > 0:
+		case strings.HasPrefix(mark, belongsPrefix):
+			keys = append(keys, mark[len(belongsPrefix):])
+		default:
+			kept.WriteString(mark)
+			kept.WriteByte(neutralEnd)
+		}
+	}
 }

@@ -61,6 +61,7 @@ type Plugin struct {
 	homes  sync.Map // *schema.Schema → *home
 	parsed sync.Map // schemas parsed before the plugin is installed
 	tables knownTables
+	memory sqlMemory
 
 	// Looking into a statement's Settings allocates, since they are a sync.Map,
 	// so it is only done once it can be worth it.

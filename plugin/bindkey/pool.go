@@ -126,9 +126,9 @@ func unwrap(pool gorm.ConnPool) gorm.ConnPool {
 			pool = wrapped.Tx
 		case *turn:
 			pool = wrapped.Tx
-		case *renderingPool:
+		case *lookingConn:
 			pool = wrapped.ConnPool
-		case *renderingTx:
+		case *lookingTx:
 			pool = wrapped.Tx
 		default:
 			return pool
@@ -150,6 +150,8 @@ type onDemand struct{ finder connFinder }
 
 type connFinder interface {
 	conn(context.Context) (gorm.ConnPool, error)
+	// outgoing takes the last look at what is sent.
+	outgoing(ctx context.Context, query string, args []any) (string, error)
 	// answered is told what a database answered, if that was an error.
 	answered(error)
 }
@@ -167,6 +169,10 @@ func (o onDemand) PrepareContext(ctx context.Context, query string) (*sql.Stmt, 
 }
 
 func (o onDemand) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	query, err := o.finder.outgoing(ctx, query, args)
+	if err != nil {
+		return nil, err
+	}
 	conn, err := o.finder.conn(ctx)
 	if err != nil {
 		return nil, err
@@ -179,6 +185,10 @@ func (o onDemand) ExecContext(ctx context.Context, query string, args ...any) (s
 }
 
 func (o onDemand) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	query, err := o.finder.outgoing(ctx, query, args)
+	if err != nil {
+		return nil, err
+	}
 	conn, err := o.finder.conn(ctx)
 	if err != nil {
 		return nil, err
@@ -191,6 +201,10 @@ func (o onDemand) QueryContext(ctx context.Context, query string, args ...any) (
 }
 
 func (o onDemand) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	query, err := o.finder.outgoing(ctx, query, args)
+	if err != nil {
+		return errorRow(err)
+	}
 	conn, err := o.finder.conn(ctx)
 	if err != nil {
 		return errorRow(err)
@@ -218,6 +232,10 @@ func newRootPool(p *Plugin) *rootPool {
 func (r *rootPool) owner() *Plugin { return r.plugin }
 
 func (r *rootPool) answered(error) {}
+
+func (r *rootPool) outgoing(_ context.Context, query string, _ []any) (string, error) {
+	return query, nil
+}
 
 func (r *rootPool) conn(ctx context.Context) (gorm.ConnPool, error) {
 	return r.plugin.defaultBind().source(ctx)
@@ -253,6 +271,10 @@ func newUsedPool(p *Plugin, u *use) *usedPool {
 func (u *usedPool) owner() *Plugin { return u.plugin }
 
 func (u *usedPool) answered(error) {}
+
+func (u *usedPool) outgoing(_ context.Context, query string, _ []any) (string, error) {
+	return query, nil
+}
 
 func (u *usedPool) conn(ctx context.Context) (gorm.ConnPool, error) {
 	b, err := u.plugin.lookup(u.use.key, "")
@@ -321,6 +343,34 @@ func (b *boundPool) forStatement(prepare bool) *boundPool {
 }
 
 func (b *boundPool) owner() *Plugin { return b.plugin }
+
+// ExecContext, QueryContext and QueryRowContext send a statement, after a last
+// look at it.
+func (b *boundPool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	query, err := b.bind.outgoing(ctx, query, args)
+	if err != nil {
+		return nil, err
+	}
+	return b.ConnPool.ExecContext(ctx, query, args...)
+}
+
+// QueryContext is like ExecContext.
+func (b *boundPool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	query, err := b.bind.outgoing(ctx, query, args)
+	if err != nil {
+		return nil, err
+	}
+	return b.ConnPool.QueryContext(ctx, query, args...)
+}
+
+// QueryRowContext is like ExecContext.
+func (b *boundPool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	query, err := b.bind.outgoing(ctx, query, args)
+	if err != nil {
+		return errorRow(err)
+	}
+	return b.ConnPool.QueryRowContext(ctx, query, args...)
+}
 
 // BeginTx begins GORM's default transaction around a write: its first branch
 // is the write's own, and begins with its first statement, so that a statement

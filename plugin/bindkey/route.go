@@ -3,6 +3,7 @@ package bindkey
 import (
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"reflect"
 
@@ -75,7 +76,7 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 		p.claused.Store(true) // dbresolver's clauses call its callback, and not the plugin's
 	}
 	found, err := p.destination(stmt)
-	if err != nil {
+	if err != nil && !p.refusesLater(db, err, &found) {
 		return err
 	}
 	b := found.bind
@@ -91,6 +92,15 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 		if err := p.speak(db, b, kind); err != nil {
 			return err
 		}
+	}
+	if found.raw {
+		if text := stmt.SQL.String(); isNeutral(text) {
+			stmt.SQL.Reset()
+			stmt.SQL.WriteString(renderNeutral(b.dialect, text, stmt.Vars))
+		}
+	}
+	if p.claused.Load() && (found.why == ReasonUse || has(stmt, allowClause)) {
+		stmt.Settings.Store(trustedSetting, stmt)
 	}
 
 	switch pool := unwrap(stmt.ConnPool).(type) {
@@ -120,6 +130,27 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 	return nil
 }
 
+// refusesLater reports whether a statement in DryRun that crosses binds goes on:
+// nothing is sent, so its SQL is built, for the bind of its model, and the error
+// is set beside it.
+func (p *Plugin) refusesLater(db *gorm.DB, err error, found *destination) bool {
+	var crossing *CrossBindError
+	if !db.DryRun || !errors.As(err, &crossing) {
+		return false
+	}
+	if _, asked := db.Statement.Settings.Load(explainSetting); asked {
+		return false
+	}
+	found.bind, found.why = p.defaultBind(), ReasonDefault
+	if db.Statement.Schema != nil {
+		if home := p.homeOf(db.Statement.Schema); home.err == nil {
+			found.bind, found.why = home.bind, home.why
+		}
+	}
+	db.Statement.Settings.Store(refusedSetting, refused{db.Statement, crossing})
+	return true
+}
+
 // overtaken reports whether a dbresolver was installed after the plugin. It has
 // taken its callback's name back, and may put a pool of its own into statements.
 func (p *Plugin) overtaken(db *gorm.DB) bool {
@@ -135,6 +166,7 @@ func (p *Plugin) join(db *gorm.DB, kind statementKind, tx *transaction, b *bind)
 		return errStale
 	}
 	if db.DryRun {
+		db.Statement.Settings.Store(boundSetting, bound{db.Statement, b})
 		return nil
 	}
 	branch, err := tx.branchOf(b)
@@ -189,6 +221,7 @@ func (p *Plugin) foreign(db *gorm.DB, kind statementKind, b *bind, pool gorm.Con
 	case *sql.Tx, *sql.Conn:
 		at := p.ownerOf(pool)
 		if at == nil || b.has(at) {
+			stmt.Settings.Store(boundSetting, bound{stmt, b})
 			return p.unowned(stmt, b, at)
 		}
 		return &CrossBindError{

@@ -133,10 +133,6 @@ func (p *Plugin) speak(db *gorm.DB, b *bind, kind statementKind) error {
 	if config.Dialector != outside {
 		return nil // the statement that it stands in is rendered
 	}
-	if text := stmt.SQL.String(); isNeutral(text) {
-		stmt.SQL.Reset()
-		stmt.SQL.WriteString(renderNeutral(b.dialect, text, stmt.Vars))
-	}
 	stmt.TableExpr = b.dialect.table(stmt.TableExpr)
 	return nil
 }

@@ -43,6 +43,10 @@ func (t *transaction) owner() *Plugin { return t.plugin }
 
 func (t *transaction) answered(error) {} // the branch was told
 
+func (t *transaction) outgoing(_ context.Context, query string, _ []any) (string, error) {
+	return query, nil // the branch looks
+}
+
 func (t *transaction) conn(ctx context.Context) (gorm.ConnPool, error) {
 	b, err := t.branchOf(t.plugin.defaultBind())
 	if err != nil {

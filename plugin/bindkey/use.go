@@ -19,6 +19,34 @@ import (
 //	db.Clauses(bindkey.Use("archive")).Find(&users)
 func Use(key string) clause.Expression { return using(key) }
 
+// AllowCrossBind lets a statement through that names tables of several binds, to
+// the bind of its model, or of [Use]: for one database that reaches all of them,
+// such as two schemas of one MySQL server, a foreign data wrapper, or SQLite's
+// ATTACH. It does not hold for the statements that GORM derives from it.
+//
+//	db.Clauses(bindkey.AllowCrossBind).Joins("JOIN logs ON logs.user_id = users.id").Find(&users)
+var AllowCrossBind clause.Expression = allowing{}
+
+type allowing struct{}
+
+const allowClause = "bindkey:allow_cross_bind"
+
+// Build is of clause.Expression; it writes no SQL.
+func (allowing) Build(clause.Builder) {}
+
+// ModifyStatement is called while the chain is built.
+func (a allowing) ModifyStatement(stmt *gorm.Statement) {
+	stmt.Clauses[allowClause] = clause.Clause{Expression: a}
+	if p := routedBy(stmt.ConnPool); p != nil {
+		p.claused.Store(true)
+	}
+}
+
+// allows reports whether a statement has AllowCrossBind.
+func (p *Plugin) allows(stmt *gorm.Statement) bool {
+	return p.claused.Load() && has(stmt, allowClause)
+}
+
 // dbresolver's own names: of its callback, which its clauses call while the
 // chain is built, and of the clause and the settings that they leave behind.
 // TestNamesOfDBResolver holds them against it.

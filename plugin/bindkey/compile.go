@@ -39,6 +39,12 @@ func (p *Plugin) sending(kind statementKind, callback func(*gorm.DB)) func(*gorm
 			db.Config.Dialector = outside
 		}
 		stmt.ConnPool, stmt.Context = pool, ctx
+		if kind == queryStatement && db.Error == nil && p.splits.Load() {
+			if kept, ok := stmt.Settings.Load(splitSetting); ok && kept.(*split).stmt == stmt {
+				stmt.Settings.Delete(splitSetting)
+				kept.(*split).answer(db)
+			}
+		}
 		if b != nil {
 			p.sent(db, b, kind)
 		}

@@ -62,11 +62,13 @@ type Plugin struct {
 	parsed sync.Map // schemas parsed before the plugin is installed
 	tables knownTables
 	memory sqlMemory
+	joined sync.Map // place → *schema.Relationship
 
 	// Looking into a statement's Settings allocates, since they are a sync.Map,
 	// so it is only done once it can be worth it.
 	claused    atomic.Bool  // some statement had a Use, Read or Write
 	explaining atomic.Int32 // calls of Explain under way
+	splits     atomic.Bool  // some association across binds had a row twice
 
 	installing sync.Mutex
 	closed     bool

@@ -35,7 +35,14 @@ func (k statementKind) writes() bool {
 func (p *Plugin) routeCallback(kind statementKind) func(*gorm.DB) {
 	return func(db *gorm.DB) {
 		if db.Error == nil {
-			if err := p.route(db, kind); err != nil {
+			err := error(nil)
+			if kind == queryStatement && has(db.Statement, "FROM") {
+				err = p.splitJoin(db)
+			}
+			if err == nil {
+				err = p.route(db, kind)
+			}
+			if err != nil {
 				_ = db.AddError(err)
 				if db.DryRun {
 					refuse(db)

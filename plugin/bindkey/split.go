@@ -1,0 +1,531 @@
+package bindkey
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+	"gorm.io/gorm/schema"
+)
+
+// Association("Tags").Find and Count join the join table to the model's
+// (association.go). Where the two live in different databases, split asks the
+// join table first, and then the model's for those rows: an IN takes the place
+// of the join. What the join would have answered twice, for two owners of one
+// row, is told twice.
+
+// A split is a statement whose join was taken out.
+type split struct {
+	stmt   *gorm.Statement
+	times  map[string]int // how often the join finds a row, by its key; nil: once
+	keys   []*schema.Field
+	counts bool
+}
+
+const splitSetting = "bindkey:split"
+
+// splitJoin takes the join of an association across binds out of a statement.
+func (p *Plugin) splitJoin(db *gorm.DB) error {
+	stmt := db.Statement
+	from, ok := stmt.Clauses["FROM"].Expression.(clause.From)
+	if !ok || db.DryRun || len(from.Joins) != 1 || len(from.Tables) > 0 || stmt.Schema == nil {
+		return nil
+	}
+	join := from.Joins[0]
+	if join.Expression != nil || join.Type != "" || join.Table.Raw || len(join.ON.Exprs) == 0 {
+		return nil
+	}
+	rel := p.relationOf(stmt, join.Table.Name)
+	if rel == nil {
+		return nil
+	}
+	home, at := p.homeOf(stmt.Schema), p.homeOf(rel.JoinTable)
+	if home.err != nil || at.err != nil || home.bind.shares(at.bind) || p.effectiveUse(stmt) != nil || p.allows(stmt) {
+		return nil
+	}
+	if u, derived := p.derived(stmt, at.bind); derived && u == home.bind {
+		return nil
+	}
+
+	s := split{stmt: stmt, counts: isCount(stmt)}
+	pairs, owners := s.conditions(rel, join.ON.Exprs)
+	if pairs == nil {
+		return nil // not the join of an association
+	}
+	p.withoutJoinClauses(stmt, rel)
+	if what := mentions(stmt, rel); what != "" {
+		return s.inexact(home, at, rel, fmt.Sprintf("%s names the join table's columns", what))
+	}
+	keys, err := s.ask(db, rel, pairs, owners)
+	if err != nil {
+		return err
+	}
+	if limit := variables(home.bind); len(keys)*len(s.keys) > limit {
+		return s.inexact(home, at, rel, fmt.Sprintf("the join table has %d rows for it, more than a statement can bind", len(keys)))
+	}
+	if s.times != nil {
+		if what := s.shaped(); what != "" {
+			return s.inexact(home, at, rel, "several owners have the same row, and the statement has "+what)
+		}
+	}
+
+	delete(stmt.Clauses, "FROM")
+	stmt.AddClause(clause.Where{Exprs: []clause.Expression{s.in(stmt.Schema.Table, keys)}})
+	if s.times != nil {
+		p.splits.Store(true)
+		stmt.Settings.Store(splitSetting, &s)
+	}
+	return nil
+}
+
+// relationOf is the many2many relation to the statement's model over a join
+// table of this name, or nil.
+func (p *Plugin) relationOf(stmt *gorm.Statement, table string) *schema.Relationship {
+	type place struct {
+		target *schema.Schema
+		table  string
+	}
+	if found, ok := p.joined.Load(place{stmt.Schema, table}); ok {
+		return found.(*schema.Relationship)
+	}
+	var found *schema.Relationship
+	p.eachSchema(func(s *schema.Schema) {
+		for _, rel := range s.Relationships.Many2Many {
+			if rel.JoinTable != nil && rel.JoinTable.Table == table && rel.FieldSchema == stmt.Schema {
+				found = rel
+			}
+		}
+	})
+	if found != nil {
+		p.joined.Store(place{stmt.Schema, table}, found)
+	}
+	return found
+}
+
+// eachSchema visits the schemas that GORM has parsed for the handle: its cache
+// is the only place where the owner of a relation is found from the other side.
+func (p *Plugin) eachSchema(visit func(*schema.Schema)) {
+	field := reflect.ValueOf(p.db.Config).Elem().FieldByName("cacheStore")
+	if !field.IsValid() || field.Type() != reflect.TypeOf((*sync.Map)(nil)) {
+		return
+	}
+	(*sync.Map)(field.UnsafePointer()).Range(func(_, cached any) bool {
+		if s, ok := cached.(*schema.Schema); ok {
+			visit(s)
+		}
+		return true
+	})
+}
+
+func isCount(stmt *gorm.Statement) bool {
+	_, ok := stmt.Dest.(*int64)
+	return ok
+}
+
+// conditions splits what the join is ON: pairs of columns that are equal in both
+// tables, and the rest, which is about the owners.
+func (s *split) conditions(rel *schema.Relationship, exprs []clause.Expression) (pairs map[string]string, owners []clause.Expression) {
+	for _, expr := range exprs {
+		eq, ok := expr.(clause.Eq)
+		if !ok {
+			owners = append(owners, expr)
+			continue
+		}
+		column, _ := eq.Column.(clause.Column)
+		other, ok := eq.Value.(clause.Column)
+		if !ok {
+			owners = append(owners, expr)
+			continue
+		}
+		if column.Table != rel.JoinTable.Table || other.Table != rel.FieldSchema.Table {
+			return nil, nil
+		}
+		if pairs == nil {
+			pairs = map[string]string{}
+		}
+		pairs[column.Name] = other.Name
+	}
+	return pairs, owners
+}
+
+// withoutJoinClauses takes out of a statement what Association has put there for
+// the join table's own clauses, such as a soft delete: the question to the join
+// table has them by itself.
+func (p *Plugin) withoutJoinClauses(stmt *gorm.Statement, rel *schema.Relationship) {
+	where, ok := stmt.Clauses["WHERE"].Expression.(clause.Where)
+	if !ok || len(rel.JoinTable.QueryClauses) == 0 {
+		return
+	}
+	own := gorm.Statement{DB: stmt.DB, Context: stmt.Context, Schema: rel.JoinTable, Table: rel.JoinTable.Table, Clauses: map[string]clause.Clause{}}
+	for _, query := range rel.JoinTable.QueryClauses {
+		own.AddClause(query)
+	}
+	own.Build("WHERE")
+	text := strings.Replace(own.SQL.String(), "WHERE ", "", 1)
+	var kept []clause.Expression
+	for _, expr := range where.Exprs {
+		if given, ok := expr.(clause.Expr); !ok || given.SQL != text {
+			kept = append(kept, expr)
+		}
+	}
+	replaceWhere(stmt, kept)
+}
+
+func replaceWhere(stmt *gorm.Statement, exprs []clause.Expression) {
+	if len(exprs) == 0 {
+		delete(stmt.Clauses, "WHERE")
+		return
+	}
+	kept := stmt.Clauses["WHERE"]
+	kept.Expression = clause.Where{Exprs: exprs}
+	stmt.Clauses["WHERE"] = kept
+}
+
+// ask asks the join table for the keys of the rows, each once, and remembers how
+// often it has each.
+func (s *split) ask(db *gorm.DB, rel *schema.Relationship, pairs map[string]string, owners []clause.Expression) ([][]any, error) {
+	var columns []string
+	var fields []*schema.Field // of the join table
+	for _, field := range rel.JoinTable.Fields {
+		if name, ok := pairs[field.DBName]; ok && field.DBName != "" {
+			columns, fields = append(columns, field.DBName), append(fields, field)
+			s.keys = append(s.keys, rel.FieldSchema.LookUpField(name))
+		}
+	}
+	rows := rel.JoinTable.MakeSlice()
+	question := db.Session(&gorm.Session{NewDB: true}).Model(reflect.New(rel.JoinTable.ModelType).Interface()).Table(rel.JoinTable.Table).
+		Select(columns).Clauses(clause.Where{Exprs: owners})
+	if s.stmt.Unscoped {
+		question = question.Unscoped()
+	}
+	if err := question.Find(rows.Interface()).Error; err != nil {
+		return nil, err
+	}
+	var keys [][]any
+	times := map[string]int{}
+	repeated := false
+	for i, found := 0, rows.Elem(); i < found.Len(); i++ {
+		key := make([]any, len(fields))
+		for j, field := range fields {
+			key[j], _ = field.ValueOf(s.stmt.Context, found.Index(i))
+		}
+		name := keyName(key)
+		if name == "" {
+			continue
+		}
+		if times[name]++; times[name] == 1 {
+			keys = append(keys, key)
+		} else {
+			repeated = true
+		}
+	}
+	if repeated {
+		s.times = times
+	}
+	return keys, nil
+}
+
+// keyName makes keys comparable, whatever integer types the two tables have. A
+// key with a NULL, which equals none, has no name.
+func keyName(key []any) string {
+	var name strings.Builder
+	for _, value := range key {
+		v := reflect.Indirect(reflect.ValueOf(value))
+		if !v.IsValid() {
+			return ""
+		}
+		fmt.Fprintf(&name, "%v\x00", v.Interface())
+	}
+	return name.String()
+}
+
+// answer tells again what the join would have told more than once.
+func (s *split) answer(db *gorm.DB) {
+	if s.counts {
+		s.count(db)
+		return
+	}
+	dest := s.stmt.ReflectValue
+	if dest.Kind() != reflect.Slice {
+		return
+	}
+	all := reflect.MakeSlice(dest.Type(), 0, dest.Len())
+	for i := 0; i < dest.Len(); i++ {
+		for n := s.times[s.keyOf(dest.Index(i))]; n > 0; n-- {
+			all = reflect.Append(all, dest.Index(i))
+		}
+	}
+	dest.Set(all)
+	db.RowsAffected = int64(all.Len())
+}
+
+func (s *split) count(db *gorm.DB) {
+	var columns []string
+	for _, field := range s.keys {
+		columns = append(columns, field.DBName)
+	}
+	rows := s.stmt.Schema.MakeSlice()
+	question := db.Session(&gorm.Session{NewDB: true}).Model(s.stmt.Model).Select(columns)
+	if where, ok := s.stmt.Clauses["WHERE"]; ok {
+		question.Statement.Clauses["WHERE"] = where
+	}
+	question = question.Unscoped() // the conditions have the model's own by now
+	if err := db.AddError(question.Find(rows.Interface()).Error); err != nil {
+		return
+	}
+	var n int64
+	for i := 0; i < rows.Elem().Len(); i++ {
+		n += int64(s.times[s.keyOf(rows.Elem().Index(i))])
+	}
+	*s.stmt.Dest.(*int64) = n
+}
+
+func (s *split) keyOf(row reflect.Value) string {
+	key := make([]any, len(s.keys))
+	for i, field := range s.keys {
+		key[i], _ = field.ValueOf(s.stmt.Context, reflect.Indirect(row))
+	}
+	return keyName(key)
+}
+
+// in is the condition that a row has one of the keys. SQLite knows no list of
+// rows, so a key of several columns is spelled out.
+func (s *split) in(table string, keys [][]any) clause.Expression {
+	columns := make([]clause.Column, len(s.keys))
+	for i, field := range s.keys {
+		columns[i] = clause.Column{Table: table, Name: field.DBName}
+	}
+	return oneOf(columns, keys)
+}
+
+func oneOf(columns []clause.Column, keys [][]any) clause.Expression {
+	if len(columns) == 1 || len(keys) == 0 {
+		values := make([]any, len(keys))
+		for i, key := range keys {
+			values[i] = key[0]
+		}
+		return clause.IN{Column: columns[0], Values: values}
+	}
+	alternatives := make([]clause.Expression, len(keys))
+	for i, key := range keys {
+		same := make([]clause.Expression, len(columns))
+		for j, column := range columns {
+			same[j] = clause.Eq{Column: column, Value: key[j]}
+		}
+		alternatives[i] = clause.And(same...)
+	}
+	return clause.And(clause.Or(alternatives...))
+}
+
+// variables is how many variables one statement of a bind's dialect can have, as
+// its server is by default, less some for the rest of the statement.
+func variables(b *bind) int {
+	const rest = 100
+	switch b.written {
+	case postgresSQL, mysqlSQL:
+		return 65535 - rest
+	case transactSQL:
+		return 2100 - rest
+	default:
+		return 32766 - rest
+	}
+}
+
+// shaped names what makes it matter which rows are told twice, or "".
+func (s *split) shaped() string {
+	stmt := s.stmt
+	if t := modelType(stmt.Dest); !s.counts && t != stmt.Schema.ModelType {
+		return "a destination that is not its model"
+	}
+	for _, name := range []string{"LIMIT", "GROUP BY", "SELECT"} {
+		c, ok := stmt.Clauses[name]
+		if !ok {
+			continue
+		}
+		if expr, ok := c.Expression.(clause.Expr); ok && expr.SQL == "count(*)" {
+			continue
+		}
+		return name
+	}
+	if stmt.Distinct {
+		return "DISTINCT"
+	}
+	if len(stmt.Selects) > 0 && !s.counts {
+		return "columns of its own"
+	}
+	return ""
+}
+
+// mentions names a part of the statement that speaks of the join table, or "".
+func mentions(stmt *gorm.Statement, rel *schema.Relationship) string {
+	names := map[string]bool{foldTable(rel.JoinTable.Table): true}
+	for _, field := range rel.JoinTable.Fields {
+		if field.DBName != "" && rel.FieldSchema.LookUpField(field.DBName) == nil {
+			names[foldTable(field.DBName)] = true
+		}
+	}
+	m := mentioned{names}
+	if where, ok := stmt.Clauses["WHERE"].Expression.(clause.Where); ok && m.in(where.Exprs...) {
+		return "a condition"
+	}
+	if order, ok := stmt.Clauses["ORDER BY"].Expression.(clause.OrderBy); ok {
+		for _, column := range order.Columns {
+			if m.column(column.Column) {
+				return "its order"
+			}
+		}
+		if order.Expression != nil && m.in(order.Expression) {
+			return "its order"
+		}
+	}
+	if group, ok := stmt.Clauses["GROUP BY"].Expression.(clause.GroupBy); ok {
+		for _, column := range group.Columns {
+			if m.column(column) {
+				return "its group"
+			}
+		}
+		if m.in(group.Having...) {
+			return "its group"
+		}
+	}
+	for _, selected := range stmt.Selects {
+		if m.text(selected) {
+			return "what it selects"
+		}
+	}
+	if chosen, ok := stmt.Clauses["SELECT"]; ok && chosen.Expression != nil {
+		if _, plain := chosen.Expression.(clause.Select); !plain && m.in(chosen.Expression) {
+			return "what it selects"
+		}
+	}
+	return ""
+}
+
+// mentioned looks for names in a statement's expressions. One that it does not
+// know is taken to have them.
+type mentioned struct{ names map[string]bool }
+
+func (m mentioned) in(exprs ...clause.Expression) bool {
+	for _, expr := range exprs {
+		switch expr := expr.(type) {
+		case clause.Expr:
+			if m.text(expr.SQL) || m.values(expr.Vars) {
+				return true
+			}
+		case clause.NamedExpr:
+			if m.text(expr.SQL) || m.values(expr.Vars) {
+				return true
+			}
+		case clause.AndConditions:
+			if m.in(expr.Exprs...) {
+				return true
+			}
+		case clause.OrConditions:
+			if m.in(expr.Exprs...) {
+				return true
+			}
+		case clause.NotConditions:
+			if m.in(expr.Exprs...) {
+				return true
+			}
+		case clause.Where:
+			if m.in(expr.Exprs...) {
+				return true
+			}
+		case clause.IN:
+			if m.left(expr.Column) || m.values(expr.Values) {
+				return true
+			}
+		case clause.Eq:
+			if m.left(expr.Column) || m.value(expr.Value) {
+				return true
+			}
+		case clause.Neq:
+			if m.in(clause.Eq(expr)) {
+				return true
+			}
+		case clause.Gt:
+			if m.in(clause.Eq(expr)) {
+				return true
+			}
+		case clause.Gte:
+			if m.in(clause.Eq(expr)) {
+				return true
+			}
+		case clause.Lt:
+			if m.in(clause.Eq(expr)) {
+				return true
+			}
+		case clause.Lte:
+			if m.in(clause.Eq(expr)) {
+				return true
+			}
+		case clause.Like:
+			if m.in(clause.Eq(expr)) {
+				return true
+			}
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+func (m mentioned) values(values []any) bool {
+	for _, value := range values {
+		if m.value(value) {
+			return true
+		}
+	}
+	return false
+}
+
+// value looks at a column, or at a value that may be one.
+func (m mentioned) value(value any) bool {
+	switch value := value.(type) {
+	case clause.Column:
+		return m.column(value)
+	case clause.Table:
+		return m.names[foldTable(value.Name)]
+	case clause.Expression:
+		return m.in(value)
+	default:
+		return false
+	}
+}
+
+// left looks at the left side of a comparison.
+func (m mentioned) left(column any) bool {
+	if text, ok := column.(string); ok {
+		return m.text(text)
+	}
+	return m.value(column)
+}
+
+func (m mentioned) column(column clause.Column) bool {
+	if column.Raw {
+		return m.text(column.Name)
+	}
+	return m.names[foldTable(column.Table)] || (column.Table == "" || column.Table == clause.CurrentTable) && m.names[foldTable(column.Name)]
+}
+
+func (m mentioned) text(text string) bool {
+	r := sqlReader{lexer: lexer{src: text}}
+	for token := r.scan(); token.kind != endToken; token = r.scan() {
+		if (token.kind == wordToken || token.kind == quotedToken) && m.names[r.unquoted(token)] {
+			return true
+		}
+	}
+	return false
+}
+
+// inexact refuses a split that could answer something else than the join.
+func (s *split) inexact(home, at *home, rel *schema.Relationship, why string) error {
+	return &CrossBindError{
+		Claims: []Claim{{Key: home.bind.key, Source: "model " + schemaName(rel.FieldSchema)}, {Key: at.bind.key, Source: "join table " + quoted(rel.JoinTable.Table)}},
+		Way:    "across binds the association is asked in two statements, which can't be exact here, since " + why + "; query the join table and then the model",
+	}
+}

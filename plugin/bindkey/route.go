@@ -36,8 +36,11 @@ func (p *Plugin) routeCallback(kind statementKind) func(*gorm.DB) {
 	return func(db *gorm.DB) {
 		if db.Error == nil {
 			err := error(nil)
-			if kind == queryStatement && has(db.Statement, "FROM") {
+			switch {
+			case kind == queryStatement && has(db.Statement, "FROM"):
 				err = p.splitJoin(db)
+			case kind == updateStatement || kind == deleteStatement:
+				err = p.splitSet(db)
 			}
 			if err == nil {
 				err = p.route(db, kind)

@@ -1,12 +1,14 @@
 package bindkey_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sort"
 	"testing"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
@@ -71,4 +73,39 @@ func TestZZSplit(t *testing.T) {
 	fmt.Println(w.db.ToSQL(func(tx *gorm.DB) *gorm.DB { return tx.Joins("JOIN logs ON true").Find(&[]User{}) }))
 	fmt.Println(w.db.Where("id IN (?)", w.db.Clauses(bindkey.Use("main")).Model(&User{}).Select("id")).Find(&[]User{}).Error)
 	fmt.Println(w.db.Clauses(bindkey.AllowCrossBind).Where("id IN (SELECT user_id FROM logs)").Find(&[]User{}).RowsAffected)
+}
+
+func TestZZSet(t *testing.T) {
+	ctx := context.Background()
+	for _, name := range []string{"many unlink", "many update", "many delete", "belongs unlink", "belongs update", "belongs delete", "m2m unlink", "m2m update", "m2m back update", "m2m cond unlink", "create"} {
+		w := newWorld(t, worldConfig{})
+		var err error
+		changed := w.changes(func() {
+			switch name {
+			case "many unlink":
+				_, err = gorm.G[User](w.db).Where("id = ?", 1).Set(clause.Association{Association: "Orders", Type: clause.OpUnlink}).Update(ctx)
+			case "many update":
+				_, err = gorm.G[User](w.db).Where("id = ?", 1).Set(clause.Association{Association: "Logs", Type: clause.OpUpdate, Set: []clause.Assignment{{Column: clause.Column{Name: "event"}, Value: "new"}}}).Update(ctx)
+			case "many delete":
+				_, err = gorm.G[User](w.db).Where("id = ?", 1).Set(clause.Association{Association: "Logs", Type: clause.OpDelete}).Update(ctx)
+			case "belongs unlink":
+				_, err = gorm.G[LogEntry](w.db).Where("id = ?", 1).Set(clause.Association{Association: "User", Type: clause.OpUnlink}).Update(ctx)
+			case "belongs update":
+				_, err = gorm.G[LogEntry](w.db).Where("id = ?", 1).Set(clause.Association{Association: "User", Type: clause.OpUpdate, Set: []clause.Assignment{{Column: clause.Column{Name: "name"}, Value: "new"}}}).Update(ctx)
+			case "belongs delete":
+				_, err = gorm.G[LogEntry](w.db).Where("id = ?", 1).Set(clause.Association{Association: "User", Type: clause.OpDelete}).Update(ctx)
+			case "m2m unlink":
+				_, err = gorm.G[Tag](w.db).Where("id = ?", 1).Set(clause.Association{Association: "Users", Type: clause.OpUnlink}).Update(ctx)
+			case "m2m cond unlink":
+				_, err = gorm.G[User](w.db).Where("id = ?", 1).Set(clause.Association{Association: "Tags", Type: clause.OpUnlink, Conditions: []clause.Expression{clause.Eq{Column: "id", Value: 1}}}).Update(ctx)
+			case "m2m update":
+				_, err = gorm.G[User](w.db).Where("id = ?", 1).Set(clause.Association{Association: "Tags", Type: clause.OpUpdate, Set: []clause.Assignment{{Column: clause.Column{Name: "name"}, Value: "new"}}}).Update(ctx)
+			case "m2m back update":
+				_, err = gorm.G[Tag](w.db).Where("id = ?", 1).Set(clause.Association{Association: "Users", Type: clause.OpUpdate, Set: []clause.Assignment{{Column: clause.Column{Name: "name"}, Value: "new"}}}).Update(ctx)
+			case "create":
+				_, err = gorm.G[User](w.db).Where("id = ?", 1).Set(clause.Association{Association: "Logs", Type: clause.OpCreate, Set: []clause.Assignment{{Column: clause.Column{Name: "event"}, Value: "new"}}}).Update(ctx)
+			}
+		})
+		fmt.Println(name, "changed", changed, err)
+	}
 }

@@ -132,8 +132,6 @@ func TestTablesDecide(t *testing.T) {
 			_, err := gorm.G[User](w.db).Joins(clause.LeftJoin.Association("Profile"), nil).Find(context.Background())
 			return err
 		},
-		"many2many Find":        func() error { return w.db.Model(&User{ID: 1}).Association("Tags").Find(&[]Tag{}) },
-		"many2many Count":       func() error { a := w.db.Model(&User{ID: 1}).Association("Tags"); a.Count(); return a.Error },
 		"Table and AutoMigrate": func() error { return w.db.Table("users").AutoMigrate(&LogEntry{}) },
 		"Use in a subquery of other table": func() error {
 			return w.db.Table("(?) AS x, logs", w.db.Clauses(bindkey.Use("archive")).Model(&User{})).Find(&[]map[string]any{}).Error

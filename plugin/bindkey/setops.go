@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
+	"gorm.io/plugin/dbresolver"
 )
 
 // The association operations of GORM's generics, G[T](db).Set(association) with
@@ -171,7 +172,8 @@ func (p *Plugin) asked(query *gorm.DB, exprs []clause.Expression, outer []clause
 		question = question.Unscoped()
 	}
 	var rows []map[string]any
-	if err := question.Find(&rows).Error; err != nil {
+	// What is written depends on the answer: a replica may be behind.
+	if err := question.Clauses(dbresolver.Write).Find(&rows).Error; err != nil {
 		return nil, err
 	}
 	keys := make([][]any, 0, len(rows))

@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
+	"gorm.io/plugin/dbresolver"
 )
 
 // Association("Tags").Find and Count join the join table to the model's
@@ -19,6 +20,7 @@ import (
 
 // A split is a statement whose join was taken out.
 type split struct {
+	plugin *Plugin
 	stmt   *gorm.Statement
 	times  map[string]int // how often the join finds a row, by its key; nil: once
 	keys   []*schema.Field
@@ -50,7 +52,7 @@ func (p *Plugin) splitJoin(db *gorm.DB) error {
 		return nil
 	}
 
-	s := split{stmt: stmt, counts: isCount(stmt)}
+	s := split{plugin: p, stmt: stmt, counts: isCount(stmt)}
 	pairs, owners := s.conditions(rel, join.ON.Exprs)
 	if pairs == nil {
 		return nil // not the join of an association
@@ -200,6 +202,9 @@ func (s *split) ask(db *gorm.DB, rel *schema.Relationship, pairs map[string]stri
 		Select(columns).Clauses(clause.Where{Exprs: owners})
 	if s.stmt.Unscoped {
 		question = question.Unscoped()
+	}
+	if s.plugin.operation(s.stmt, queryStatement, destination{}) == writing { // a locking clause, or Write
+		question = question.Clauses(dbresolver.Write)
 	}
 	if err := question.Find(rows.Interface()).Error; err != nil {
 		return nil, err

@@ -1,0 +1,279 @@
+package bindkey_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+	"gorm.io/plugin/dbresolver"
+
+	"github.com/gormbind/gormbind/plugin/bindkey"
+)
+
+// joined is a clause of the application's own that joins a table.
+func joined(join clause.Join) clause.Expression { return clause.From{Joins: []clause.Join{join}} }
+
+// within is an expression of the application's own that holds a subquery.
+type within struct{ query *gorm.DB }
+
+func (w within) Build(builder clause.Builder) {
+	_, _ = builder.WriteString("EXISTS (")
+	builder.AddVar(builder, w.query)
+	_ = builder.WriteByte(')')
+}
+
+// crossings are statements of users, or of no model, that need the table logs of
+// analytics, too.
+func crossings() map[string]func(tx *gorm.DB) *gorm.DB {
+	logs := func(tx *gorm.DB) *gorm.DB {
+		return tx.Session(&gorm.Session{NewDB: true}).Model(&LogEntry{}).Select("user_id")
+	}
+	users := func(tx *gorm.DB) *gorm.DB { return tx.Find(&[]User{}) }
+	return map[string]func(tx *gorm.DB) *gorm.DB{
+		"Joins":             func(tx *gorm.DB) *gorm.DB { return tx.Joins("User").Find(&[]LogEntry{}) },
+		"nested Joins":      func(tx *gorm.DB) *gorm.DB { return tx.Joins("User").Joins("User.Team").Find(&[]LogEntry{}) },
+		"InnerJoins":        func(tx *gorm.DB) *gorm.DB { return tx.InnerJoins("Profile").Find(&[]User{}) },
+		"a raw join":        func(tx *gorm.DB) *gorm.DB { return users(tx.Joins("LEFT JOIN logs l ON l.user_id = users.id")) },
+		"a quoted raw join": func(tx *gorm.DB) *gorm.DB { return users(tx.Joins("LEFT JOIN `Logs` l ON l.user_id = users.id")) },
+		"a join of a subquery": func(tx *gorm.DB) *gorm.DB {
+			return users(tx.Joins("JOIN (?) AS l ON l.user_id = users.id", logs(tx)))
+		},
+		"a clause.Join": func(tx *gorm.DB) *gorm.DB {
+			return users(tx.Clauses(joined(clause.Join{Table: clause.Table{Name: "logs"}, ON: clause.Where{Exprs: []clause.Expression{clause.Expr{SQL: "true"}}}})))
+		},
+		"a clause.From": func(tx *gorm.DB) *gorm.DB {
+			return users(tx.Clauses(clause.From{Tables: []clause.Table{{Name: "users"}, {Name: "logs"}}}))
+		},
+		"several tables":    func(tx *gorm.DB) *gorm.DB { return tx.Table("users, logs").Find(&[]map[string]any{}) },
+		"Where":             func(tx *gorm.DB) *gorm.DB { return users(tx.Where("id IN (?)", logs(tx))) },
+		"Where, text":       func(tx *gorm.DB) *gorm.DB { return users(tx.Where("id IN (SELECT user_id FROM logs)")) },
+		"Where, lower case": func(tx *gorm.DB) *gorm.DB { return users(tx.Where("id in (select user_id from Logs)")) },
+		"Where, a raw one": func(tx *gorm.DB) *gorm.DB {
+			return users(tx.Where("id IN (?)", tx.Session(&gorm.Session{NewDB: true}).Raw("SELECT user_id FROM logs WHERE id = ?", 1)))
+		},
+		"Where, EXISTS": func(tx *gorm.DB) *gorm.DB {
+			return users(tx.Where("EXISTS (?)", logs(tx).Where("logs.user_id = users.id")))
+		},
+		"Where, own type":                    func(tx *gorm.DB) *gorm.DB { return users(tx.Where(within{logs(tx)})) },
+		"Where, a map":                       func(tx *gorm.DB) *gorm.DB { return users(tx.Where(map[string]any{"id": logs(tx)})) },
+		"Where, an unknown table of a model": func(tx *gorm.DB) *gorm.DB { return users(tx.Where("id IN (?)", logs(tx).Table("logs_2026"))) },
+		"Where, a Use": func(tx *gorm.DB) *gorm.DB {
+			return users(tx.Where("id IN (?)", tx.Session(&gorm.Session{NewDB: true}).Clauses(bindkey.Use("archive")).Model(&User{}).Select("id")))
+		},
+		"Not": func(tx *gorm.DB) *gorm.DB { return users(tx.Not("id IN (?)", logs(tx))) },
+		"Or":  func(tx *gorm.DB) *gorm.DB { return users(tx.Where("id = 1").Or("id IN (?)", logs(tx))) },
+		"a group of conditions": func(tx *gorm.DB) *gorm.DB {
+			return users(tx.Where(tx.Session(&gorm.Session{NewDB: true}).Where("id = 1").Or("id IN (?)", logs(tx))))
+		},
+		"a subquery in a subquery": func(tx *gorm.DB) *gorm.DB {
+			return users(tx.Where("id IN (?)", tx.Session(&gorm.Session{NewDB: true}).Model(&User{}).Select("id").Where("id IN (?)", logs(tx))))
+		},
+		"inline condition": func(tx *gorm.DB) *gorm.DB { return tx.Find(&[]User{}, "id IN (?)", logs(tx)) },
+		"Having": func(tx *gorm.DB) *gorm.DB {
+			return tx.Model(&User{}).Select("name").Group("name").Having("count(*) > (?)", logs(tx).Select("count(*)")).Find(&[]string{})
+		},
+		"Select": func(tx *gorm.DB) *gorm.DB {
+			return tx.Model(&User{}).Select("(?) AS n", logs(tx).Limit(1)).Find(&[]string{})
+		},
+		"Select, text": func(tx *gorm.DB) *gorm.DB {
+			return tx.Model(&User{}).Select("(SELECT event FROM logs LIMIT 1)").Find(&[]string{})
+		},
+		"Order": func(tx *gorm.DB) *gorm.DB {
+			return users(tx.Order(clause.OrderBy{Expression: clause.Expr{SQL: "(?)", Vars: []any{logs(tx).Limit(1)}}}))
+		},
+		"Table": func(tx *gorm.DB) *gorm.DB {
+			return tx.Table("(?) AS u, (?) AS l", tx.Session(&gorm.Session{NewDB: true}).Model(&User{}), logs(tx)).Find(&[]map[string]any{})
+		},
+		"Table and model": func(tx *gorm.DB) *gorm.DB { return tx.Table("(?) AS l", logs(tx)).Find(&[]User{}) },
+		"Update":          func(tx *gorm.DB) *gorm.DB { return tx.Model(&User{ID: 1}).Update("name", logs(tx).Limit(1)) },
+		"Updates": func(tx *gorm.DB) *gorm.DB {
+			return tx.Model(&User{ID: 1}).Updates(map[string]any{"name": gorm.Expr("(?)", logs(tx).Limit(1))})
+		},
+		"Update, text": func(tx *gorm.DB) *gorm.DB {
+			return tx.Model(&User{ID: 1}).Update("name", gorm.Expr("(SELECT event FROM logs LIMIT 1)"))
+		},
+		"Update, where": func(tx *gorm.DB) *gorm.DB { return tx.Model(&User{}).Where("id IN (?)", logs(tx)).Update("name", "x") },
+		"Delete":        func(tx *gorm.DB) *gorm.DB { return tx.Where("id IN (?)", logs(tx)).Delete(&User{}) },
+		"soft Delete": func(tx *gorm.DB) *gorm.DB {
+			return tx.Where("user_id IN (?)", tx.Session(&gorm.Session{NewDB: true}).Model(&User{}).Select("id")).Delete(&LogEntry{})
+		},
+		"Delete, joins": func(tx *gorm.DB) *gorm.DB {
+			return tx.Joins("JOIN logs ON logs.user_id = users.id").Where("1 = 1").Delete(&User{})
+		},
+		"Create": func(tx *gorm.DB) *gorm.DB {
+			return tx.Model(&User{}).Create(map[string]any{"name": clause.Expr{SQL: "(SELECT event FROM logs LIMIT 1)"}})
+		},
+		"an upsert": func(tx *gorm.DB) *gorm.DB {
+			return tx.Clauses(clause.OnConflict{DoUpdates: clause.Assignments(map[string]any{"name": gorm.Expr("(?)", logs(tx).Limit(1))})}).Create(&User{ID: 1})
+		},
+		"Count": func(tx *gorm.DB) *gorm.DB { return tx.Model(&User{}).Where("id IN (?)", logs(tx)).Count(new(int64)) },
+		"Pluck": func(tx *gorm.DB) *gorm.DB {
+			return tx.Model(&User{}).Where("id IN (?)", logs(tx)).Pluck("name", &[]string{})
+		},
+		"Scopes": func(tx *gorm.DB) *gorm.DB {
+			return users(tx.Scopes(func(tx *gorm.DB) *gorm.DB { return tx.Where("id IN (SELECT user_id FROM logs)") }))
+		},
+
+		"Raw": func(tx *gorm.DB) *gorm.DB {
+			return tx.Raw("SELECT * FROM users JOIN logs ON true").Find(&[]map[string]any{})
+		},
+		"Raw, comma": func(tx *gorm.DB) *gorm.DB {
+			return tx.Raw("SELECT * FROM users u, \"logs\" l").Find(&[]map[string]any{})
+		},
+		"Raw, CTE": func(tx *gorm.DB) *gorm.DB {
+			return tx.Raw("WITH l AS (SELECT * FROM logs) SELECT * FROM users, l").Find(&[]map[string]any{})
+		},
+		"Raw, union": func(tx *gorm.DB) *gorm.DB {
+			return tx.Raw("SELECT id FROM users UNION SELECT id FROM main.logs").Find(&[]map[string]any{})
+		},
+		"Raw, insert":      func(tx *gorm.DB) *gorm.DB { return tx.Exec("INSERT INTO users (name) SELECT event FROM logs") },
+		"Raw, update":      func(tx *gorm.DB) *gorm.DB { return tx.Exec("UPDATE users SET name = (SELECT event FROM logs)") },
+		"Raw, delete":      func(tx *gorm.DB) *gorm.DB { return tx.Exec("DELETE FROM users WHERE id IN (SELECT user_id FROM logs)") },
+		"Raw, two at once": func(tx *gorm.DB) *gorm.DB { return tx.Exec("DELETE FROM users; DELETE FROM logs") },
+		"Raw, a subquery": func(tx *gorm.DB) *gorm.DB {
+			return tx.Raw("SELECT * FROM users WHERE id IN (?)", logs(tx)).Find(&[]map[string]any{})
+		},
+		"Raw, a Use inside": func(tx *gorm.DB) *gorm.DB {
+			return tx.Raw("SELECT * FROM users WHERE id IN (?)", tx.Session(&gorm.Session{NewDB: true}).Clauses(bindkey.Use("archive")).Model(&User{}).Select("id")).Find(&[]map[string]any{})
+		},
+		"generics": func(tx *gorm.DB) *gorm.DB {
+			_, err := gorm.G[User](tx).Where("id IN (?)", logs(tx)).Find(context.Background())
+			_ = tx.AddError(err)
+			return tx
+		},
+	}
+}
+
+// TestGuard runs each crossing on databases that are closed: what was sent would
+// say so.
+func TestGuard(t *testing.T) {
+	for _, mode := range modes() {
+		t.Run(mode.name, func(t *testing.T) {
+			w := newWorld(t, worldConfig{gorm: mode.config})
+			w.must(w.plugin.Close())
+			closeDB(w.db)
+			for name, run := range crossings() {
+				mode.run(w.db, func(tx *gorm.DB) {
+					err := run(tx.Session(&gorm.Session{})).Error
+					var crossing *bindkey.CrossBindError
+					if !errors.As(err, &crossing) || !errors.Is(err, bindkey.ErrCrossBind) || len(crossing.Claims) < 2 {
+						t.Errorf("%s: err = %v", name, err)
+					}
+				})
+			}
+		})
+	}
+}
+
+// In DryRun the SQL is there, beside the error.
+func TestGuardInDryRun(t *testing.T) {
+	w := newWorld(t, worldConfig{})
+	for name, run := range crossings() {
+		if name == "generics" {
+			continue // has no SQL to show
+		}
+		plain := run(w.plain["main"].Session(&gorm.Session{DryRun: true})).Statement.SQL.String()
+		tx := run(w.db.Session(&gorm.Session{DryRun: true}))
+		if !errors.Is(tx.Error, bindkey.ErrCrossBind) {
+			t.Errorf("%s: err = %v", name, tx.Error)
+		}
+		if sql := tx.Statement.SQL.String(); sql != plain {
+			t.Errorf("%s: SQL is\n%s, not\n%s", name, sql, plain)
+		}
+		if told := w.db.ToSQL(func(tx *gorm.DB) *gorm.DB { return run(tx.Session(&gorm.Session{})) }); told == "" || strings.ContainsAny(told, "\x01\x02") {
+			t.Errorf("%s: ToSQL is %q", name, told)
+		}
+	}
+}
+
+// What only looks like a crossing is none.
+func TestGuardLetsThrough(t *testing.T) {
+	w := newWorld(t, worldConfig{})
+	fresh := func() *gorm.DB { return w.db.Session(&gorm.Session{NewDB: true}) }
+	for name, tx := range map[string]*gorm.DB{
+		"a subquery of the same bind":      w.db.Where("user_id IN (?)", fresh().Model(&Profile{}).Select("user_id")).Find(&[]LogEntry{}),
+		"of a model without a key":         w.db.Where("team_id IN (?)", fresh().Model(&Team{}).Select("id")).Find(&[]User{}),
+		"a column of a table's name":       w.db.Where("id IN (SELECT id AS logs FROM users)").Find(&[]User{}),
+		"an alias of a table's name":       w.db.Where("id IN (SELECT logs.id FROM users AS logs)").Find(&[]User{}),
+		"a CTE of a table's name":          w.db.Raw("WITH logs AS (SELECT * FROM users) SELECT * FROM users, logs").Find(&[]map[string]any{}),
+		"a string":                         w.db.Where("name <> 'SELECT 1 FROM logs'").Find(&[]User{}),
+		"a value":                          w.db.Where("name <> ?", "SELECT * FROM logs").Find(&[]User{}),
+		"a comment":                        w.db.Where("1 = 1 /* SELECT 1 FROM logs */").Find(&[]User{}),
+		"Use around it":                    w.db.Clauses(bindkey.Use("main")).Where("id IN (SELECT user_id FROM logs)").Find(&[]User{}),
+		"Use of the same bind inside":      w.db.Where("id IN (?)", fresh().Clauses(bindkey.Use("main")).Model(&LogEntry{}).Select("user_id")).Find(&[]User{}),
+		"AllowCrossBind":                   w.db.Clauses(bindkey.AllowCrossBind).Where("id IN (SELECT user_id FROM logs)").Find(&[]User{}),
+		"AllowCrossBind, a relation":       w.db.Clauses(bindkey.AllowCrossBind).Joins("Profile").Find(&[]User{}),
+		"AllowCrossBind, SQL with a model": w.db.Clauses(bindkey.AllowCrossBind).Model(&User{}).Raw("SELECT users.* FROM users JOIN logs ON true").Find(&[]User{}),
+		"AllowCrossBind and Use":           w.db.Clauses(bindkey.AllowCrossBind, bindkey.Use("archive")).Raw("SELECT * FROM users JOIN logs ON true").Find(&[]map[string]any{}),
+	} {
+		if tx.Error != nil {
+			t.Errorf("%s: %v", name, tx.Error)
+		}
+	}
+	if err := w.db.Clauses(bindkey.AllowCrossBind).Raw("SELECT * FROM users JOIN logs ON true").Find(&[]map[string]any{}).Error; !errors.Is(err, bindkey.ErrCrossBind) {
+		t.Errorf("AllowCrossBind without a model or Use: %v", err)
+	}
+	if err := w.db.Clauses(bindkey.AllowCrossBind).Preload("Orders", "id IN (SELECT id FROM logs)").Find(&[]User{}).Error; !errors.Is(err, bindkey.ErrCrossBind) {
+		t.Errorf("AllowCrossBind holds for a preload: %v", err)
+	}
+}
+
+// One database behind two keys is one: what names tables of both runs there.
+func TestGuardOneDatabase(t *testing.T) {
+	for name, config := range map[string]func(w *world) dbresolver.Config{
+		"its pool": func(*world) dbresolver.Config { return dbresolver.Config{} },
+		"its DSN": func(w *world) dbresolver.Config {
+			return dbresolver.Config{Sources: []gorm.Dialector{w.dialector("main")}}
+		},
+		"a *sql.DB": func(w *world) dbresolver.Config {
+			pool, err := w.plain["main"].DB()
+			w.must(err)
+			return dbresolver.Config{Sources: []gorm.Dialector{sqlite.New(sqlite.Config{Conn: pool})}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, worldConfig{install: func(w *world) {
+				w.registerBut("analytics")
+				w.plugin.Register("analytics", config(w))
+				if name == "a *sql.DB" {
+					w.plugin.Register("more", config(w), &Order{})
+				}
+			}})
+			run := func() error { return w.db.Where("id IN (SELECT user_id FROM logs)").Find(&[]User{}).Error }
+			if name == "a *sql.DB" {
+				run = func() error { return w.db.Where("id IN (SELECT user_id FROM orders)").Find(&[]LogEntry{}).Error }
+			}
+			if err := run(); err != nil {
+				t.Error(err)
+			}
+			if name != "a *sql.DB" {
+				w.must(w.db.Joins("User").Find(&[]LogEntry{}).Error)
+				w.must(w.db.Raw("SELECT * FROM users JOIN logs ON true").Find(&[]map[string]any{}).Error)
+				var tags []Tag
+				w.must(w.db.Model(&User{ID: 1}).Association("Tags").Find(&tags))
+				if fmt.Sprint(len(tags)) != "2" {
+					t.Errorf("tags: %v", tags)
+				}
+			}
+		})
+	}
+}
+
+// AllowCrossBind lets SQLite's ATTACH do what it is for.
+func TestAllowCrossBindAttached(t *testing.T) {
+	w := newWorld(t, worldConfig{install: func(w *world) { w.registerBut("main"); w.plugin.SetMaxOpenConns(1) }})
+	pool, err := w.db.DB()
+	w.must(err)
+	pool.SetMaxOpenConns(1) // ATTACH is of one connection
+	w.must(w.db.Clauses(bindkey.Use("main")).Exec("ATTACH ? AS analytics", w.file("analytics")).Error)
+	var origins []string
+	w.must(w.db.Clauses(bindkey.AllowCrossBind).Model(&User{}).Joins("JOIN analytics.logs l ON l.user_id = users.id").Pluck("l.origin", &origins).Error)
+	if fmt.Sprint(origins) != "[analytics analytics analytics]" {
+		t.Errorf("origins: %v", origins)
+	}
+}

@@ -70,7 +70,10 @@
 //
 // What 2, 3 and 4 say must agree, and so must the models of relations that are
 // joined (Joins("Team")): otherwise the statement is refused with a
-// [*CrossBindError], and no database is asked. Use silences it. A model without
+// [*CrossBindError], and no database is asked. So it is for subqueries, wherever
+// they stand. Use silences it, and [AllowCrossBind] lets one through where a
+// database reaches all tables. Two binds in one database are no crossing. In
+// DryRun the SQL is built, with the error beside it. A model without
 // a key says nothing where Table or SQL names the table, so a struct for a few
 // columns does not pull the statement to the default bind. A name in Table that
 // is not known (logs_2026) says nothing either: the model decides. A subquery
@@ -188,15 +191,14 @@
 //
 // Statements across binds:
 //
-//   - A subquery in Where, Select, Having, or in an update's values, is not
-//     checked. Across binds, the database says that it has no such table; or, if
-//     it has one of that name, reads that. Use two statements.
-//   - Association(…).Find and Count of a many2many relation across binds are
-//     refused. Preload works, and so do Append, Replace, Delete and Clear.
+//   - Association(…).Find and Count of a many2many relation across binds are two
+//     queries. Where these can't be exact they are refused: docs/cross-bind.md
+//     says when.
 //   - The association operations of generics, gorm.G[T](db, Use(key)).Set(…), hand
 //     no Use on to their statements: GORM starts those from the handle.
-//   - Two keys on one database are two binds, though they share a connection pool:
-//     a statement with tables of both needs Use.
+//   - Tables are known by name. A subquery of a table that is not known, or a
+//     statement TABLE t inside another, is not checked: the database says that it
+//     has no such table; or, if it has one of that name, reads that.
 //   - There is no isolation across databases, and no foreign key. What one
 //     branch reads may be newer than what another does.
 //   - Databases commit one after the other: see [*PartialCommitError].

@@ -51,6 +51,7 @@ func Steps() []Step {
 		{"rollback", "One fails, both are rolled back", func(s *story) error { return rollback(s.db, s.out) }},
 		{"explain", "Ask where a statement would go", func(s *story) error { return explain(s.db, s.plugin, s.out) }},
 		{"refuse", "What is refused", func(s *story) error { return refuse(s.db, s.out) }},
+		{"crossbind", "Two databases in one statement", func(s *story) error { return crossBind(s.db, s.out) }},
 	}
 }
 

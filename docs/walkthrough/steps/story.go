@@ -216,3 +216,28 @@ func refuse(db *gorm.DB, out io.Writer) error {
 }
 
 // endregion
+
+// region crossbind
+func crossBind(db *gorm.DB, out io.Writer) error {
+	// No database can answer this: users are in one, logs in the other.
+	active := db.Model(&models.LogEntry{}).Select("user_id")
+	var crossing *bindkey.CrossBindError
+	if err := db.Where("id IN (?)", active).Find(&[]models.User{}).Error; !errors.As(err, &crossing) {
+		return fmt.Errorf("a statement of two databases was not refused: %w", err)
+	}
+	for _, claim := range crossing.Claims {
+		fmt.Fprintf(out, "%s is in %s\n", claim.Source, claim.Key)
+	}
+
+	// Two statements can.
+	var ids []uint
+	if err := db.Clauses(dbresolver.Write).Model(&models.LogEntry{}).Distinct("user_id").Pluck("user_id", &ids).Error; err != nil {
+		return err
+	}
+	var names []string
+	err := db.Model(&models.User{}).Where("id IN ?", ids).Order("id").Pluck("name", &names).Error
+	fmt.Fprintln(out, "users with a log entry:", names)
+	return err
+}
+
+// endregion

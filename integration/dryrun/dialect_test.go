@@ -137,6 +137,9 @@ var statements = []statement{
 		return db.Model(m).Where("id = ?", 3).Update("name", db.Model(m).Select("max(name)").Where("size < ?", 3))
 	}},
 	{"soft delete", func(db *gorm.DB, m any, _ string) *gorm.DB { return db.Where("name = ?", "x").Delete(m) }},
+	{"soft delete, returning", func(db *gorm.DB, m any, _ string) *gorm.DB {
+		return db.Clauses(clause.Returning{Columns: []clause.Column{{Name: "id"}}}).Where("name = ?", "x").Delete(m)
+	}},
 	{"Delete", func(db *gorm.DB, m any, _ string) *gorm.DB { return db.Unscoped().Where("name = ?", "x").Delete(m, 4) }},
 	{"Delete, returning", func(db *gorm.DB, m any, _ string) *gorm.DB {
 		return db.Unscoped().Clauses(clause.Returning{}).Delete(m, 7)
@@ -176,6 +179,13 @@ var statements = []statement{
 	}},
 	{"a subquery in a subquery", func(db *gorm.DB, m any, table string) *gorm.DB {
 		return db.Where("id IN (?)", db.Model(m).Select("id").Where("parent_id IN (?)", db.Raw("SELECT id FROM "+table+" WHERE name = ?", "deep")).Where("size = ?", 1)).Find(rows(m))
+	}},
+	{"subqueries of an unknown table", func(db *gorm.DB, m any, _ string) *gorm.DB {
+		return db.Where("name = ?", "a").Where("id IN (?)", db.Table("unknown").Select("id").Where("x = ?", 2)).
+			Where("id IN (?)", db.Raw("SELECT id FROM unknown WHERE y = ?", 3)).Where("size = ?", 5).Find(rows(m))
+	}},
+	{"Raw, a subquery of an unknown table", func(db *gorm.DB, m any, table string) *gorm.DB {
+		return db.Raw("SELECT * FROM "+table+" WHERE size = ? AND id IN (?)", 1, db.Table("unknown AS u").Select("u.id").Where("u.x = ?", 4)).Find(rows(m))
 	}},
 	{"Table", func(db *gorm.DB, _ any, table string) *gorm.DB {
 		return db.Table(table).Where("id = ?", 1).Find(&[]map[string]any{})

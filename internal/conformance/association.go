@@ -45,7 +45,7 @@ func associations() group {
 					r.done(r.db.Preload(k.name).Order("id").Find(&people), &people)
 				}
 			}},
-			testCase{name: "Count and Find of " + k.name, reads: true, together: k.far, run: func(r *run) {
+			testCase{name: "Count and Find of " + k.name, reads: true, split: k.far, run: func(r *run) {
 				r.note(r.db.Model(load(r)).Association(k.name).Count())
 				r.note(r.db.Model(&[]Person{{ID: 1}, {ID: 2}}).Association(k.name).Count())
 				var found []map[string]any
@@ -65,7 +65,7 @@ func associations() group {
 			r.ok(r.db.Model(&[]Person{{ID: 1}, {ID: 2}}).Order("id").Association("Letters").Find(&letters, "id > ?", 1))
 			r.note(&letters)
 		}},
-		testCase{name: "Find of many to many", reads: true, together: true, run: func(r *run) {
+		testCase{name: "Find of many to many", reads: true, split: true, run: func(r *run) {
 			var clubs []Club
 			r.ok(r.db.Model(&Person{ID: 1}).Where("clubs.name <> ?", "club1").Association("Clubs").Find(&clubs))
 			r.note(&clubs)

@@ -79,6 +79,7 @@ func clauses() group {
 		{name: "From and Limit of Update and Delete", only: []string{mariadb}, run: func(r *run) {
 			r.done(r.db.Model(&Team{}).Where("id > ?", 0).Order("id DESC").Limit(1).Update("name", "last"))
 			r.done(r.db.Where("id > ?", 0).Order("id").Limit(1).Delete(&Stamp{}))
+			r.done(r.db.Where("id > ?", 0).Order("id").Limit(1).Delete(&Letter{})) // a soft delete
 		}},
 		{name: "Select with a modifier", reads: true, run: func(r *run) {
 			var teams []Team

@@ -86,16 +86,16 @@ func (DraftV2) TableName() string { return "drafts" }
 
 func migratedModels(far bool) []any {
 	if far {
-		return []any{&Sketch{}, &SketchV2{}, &Exhibit{}, &Keyword{}}
+		return []any{&Bang{}, &Sketch{}, &SketchV2{}, &Exhibit{}, &Keyword{}}
 	}
-	return []any{&Draft{}, &DraftV2{}, &DraftV3{}, &Chapter{}, &Folio{}, &Sheet{}}
+	return []any{&Echo{}, &Draft{}, &DraftV2{}, &DraftV3{}, &Chapter{}, &Folio{}, &Sheet{}}
 }
 
 // isFar tells whether a table is that of a far model. A name that no model has
 // is near.
 func isFar(name string) bool {
 	switch name {
-	case "sketches", "old_sketches", "exhibits", "keywords", "far_view":
+	case "sketches", "old_sketches", "exhibits", "keywords", "far_view", "bangs":
 		return true
 	}
 	for _, tb := range tables {
@@ -108,7 +108,7 @@ func isFar(name string) bool {
 
 // migratedNames are the tables and views that cases make.
 var migratedNames = []string{"drafts", "drafts_2026", "old_drafts", "chapters", "sketches", "old_sketches", "folios", "folio_keywords", "exhibits",
-	"keywords", "near_view", "far_view"}
+	"keywords", "near_view", "far_view", "echos", "bangs"}
 
 // migrations are the calls of gorm.Migrator.
 func migrations() group {

@@ -51,6 +51,12 @@ func (r *recorder) Trace(_ context.Context, _ time.Time, ask func() (string, int
 	r.statements = append(r.statements, statement{sql, rows, err})
 }
 
+func (r *recorder) add(statements []statement) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.statements = append(r.statements, statements...)
+}
+
 // take empties the recorder.
 func (r *recorder) take() []statement {
 	r.mu.Lock()

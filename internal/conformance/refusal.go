@@ -42,7 +42,19 @@ func crossBind(t *testing.T, h *handles) {
 		"Table of subqueries": func() error {
 			return db.Table("(?) AS a, (?) AS b", db.Model(&Person{}), db.Model(&Team{})).Find(&[]map[string]any{}).Error
 		},
-		"Find of many to many": func() error { return db.Model(&Person{ID: 1}).Association("Clubs").Find(&[]Club{}) },
+		"Where": func() error {
+			return db.Where("team_id IN (?)", db.Model(&Team{}).Select("id")).Find(&[]Person{}).Error
+		},
+		"Where of Update": func() error {
+			return db.Model(&Letter{}).Where("person_id IN (?)", db.Model(&Person{}).Select("id")).Update("title", "x").Error
+		},
+		"value of Update": func() error {
+			return db.Model(&Person{ID: 1}).Update("name", db.Table("teams").Select("max(name)")).Error
+		},
+		"Delete": func() error { return db.Where("id = (?)", db.Table("people").Select("max(id)")).Delete(&Team{}).Error },
+		"order of many to many": func() error {
+			return db.Model(&Person{ID: 1}).Order("memberships.club_id").Association("Clubs").Find(&[]Club{})
+		},
 		"Raw in a transaction": func() error {
 			return db.Transaction(func(tx *gorm.DB) error {
 				must(t, tx.Create(&Person{Name: "undone"}).Error)

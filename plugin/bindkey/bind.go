@@ -153,7 +153,10 @@ func (b *bind) dsn() string {
 	} else if b.plugin.adopted != nil {
 		return ""
 	}
-	if dsn := dialectorField(source, "DSN"); dsn.IsValid() && dsn.Kind() == reflect.String {
+	if supplied(source) {
+		return "" // its DSN, if it has one, was not used
+	}
+	if dsn := dialectorField(source, "DSN"); dsn.IsValid() && dsn.Kind() == reflect.String && dsn.String() != "" {
 		return source.Name() + " " + dsn.String()
 	}
 	return ""

@@ -520,8 +520,8 @@ func TestConfigureLoggers(t *testing.T) {
 	}{
 		"a pointer":                          {newTracedLog(), false},
 		"a struct":                           {struct{ logger.Interface }{logger.Discard}, false},
-		"one that can't be compared":         {uncomparable{Interface: logger.Discard}, false},
-		"one in a struct, that can't either": {struct{ logger.Interface }{uncomparable{Interface: logger.Discard}}, false},
+		"one that can't be compared":         {uncomparable{logger.Discard, []string{"app"}}, false},
+		"one in a struct, that can't either": {struct{ logger.Interface }{uncomparable{logger.Discard, []string{"app"}}}, false},
 		"with TraceResolverMode":             {newTracedLog(), true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -548,7 +548,7 @@ func TestConfigureLoggers(t *testing.T) {
 // An uncomparable is a logger as some libraries have it: a struct with a slice.
 type uncomparable struct {
 	logger.Interface
-	fields []string //nolint:unused // makes the type one that can't be compared
+	fields []string
 }
 
 func (u uncomparable) LogMode(logger.LogLevel) logger.Interface { return u }

@@ -41,9 +41,33 @@ func dialectOf(db *gorm.DB) *dialect {
 	}
 }
 
-// same reports whether two dialects compile every statement alike. Their names
-// don't tell: MariaDB has RETURNING and MySQL has not, and both are "mysql".
+// same reports whether binds can share a dialect: it compiles every statement
+// alike, and has nothing to itself. ClickHouse's callbacks, for one, are methods
+// of a dialector that remembers its servers.
 func (d *dialect) same(other *dialect) bool {
+	return d.alike(other) && !hides(reflect.ValueOf(d.Dialector)) && !hides(reflect.ValueOf(other.Dialector))
+}
+
+// hides reports whether a dialector has a state that it does not show.
+func hides(value reflect.Value) bool {
+	for (value.Kind() == reflect.Pointer || value.Kind() == reflect.Interface) && !value.IsNil() {
+		value = value.Elem()
+	}
+	if value.Kind() != reflect.Struct {
+		return false
+	}
+	for i := 0; i < value.NumField(); i++ {
+		field := value.Type().Field(i)
+		if !field.IsExported() && !field.Anonymous && !value.Field(i).IsZero() || field.Anonymous && hides(value.Field(i)) {
+			return true
+		}
+	}
+	return false
+}
+
+// alike reports whether two dialects compile every statement alike. Their names
+// don't tell: MariaDB has RETURNING and MySQL has not, and both are "mysql".
+func (d *dialect) alike(other *dialect) bool {
 	if d.Name() != other.Name() || !reflect.DeepEqual(d.clauses, other.clauses) || len(d.builders) != len(other.builders) {
 		return false
 	}
@@ -57,7 +81,7 @@ func (d *dialect) same(other *dialect) bool {
 
 // connectionFields are the fields of GORM's dialectors that say what they
 // connect to, and not how they write SQL.
-var connectionFields = map[string]bool{"DSN": true, "DSNConfig": true, "Conn": true, "DriverName": true, "ServerVersion": true}
+var connectionFields = map[string]bool{"DSN": true, "DSNConfig": true, "Conn": true, "DriverName": true, "ServerVersion": true, "Version": true}
 
 // sameSettings compares the fields of two dialectors.
 func sameSettings(a, b reflect.Value) bool {

@@ -277,3 +277,24 @@ func TestAllowCrossBindAttached(t *testing.T) {
 		t.Errorf("origins: %v", origins)
 	}
 }
+
+// Pools that the application opened have no DSN in their dialectors, and are not
+// one database for that.
+func TestGuardSuppliedPools(t *testing.T) {
+	w := newWorld(t, worldConfig{install: func(w *world) {
+		w.registerBut("analytics archive")
+		for _, key := range []string{"analytics", "archive"} {
+			pool, err := w.plain[key].DB()
+			w.must(err)
+			w.plugin.Register(key, dbresolver.Config{Sources: []gorm.Dialector{sqlite.New(sqlite.Config{Conn: pool})}})
+		}
+	}})
+	for name, err := range map[string]error{
+		"a subquery": w.db.Where("id IN (SELECT owner_id FROM notes)").Find(&[]LogEntry{}).Error,
+		"raw SQL":    w.db.Raw("SELECT * FROM logs JOIN notes ON true").Find(&[]map[string]any{}).Error,
+	} {
+		if !errors.Is(err, bindkey.ErrCrossBind) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -129,10 +129,6 @@ type printer struct{ *strings.Builder }
 
 func (p printer) Printf(format string, args ...any) { fmt.Fprintf(p, format, args...) }
 
-type otherDialect struct{ gorm.Dialector }
-
-func (otherDialect) Name() string { return "other" }
-
 func TestInstallThroughConfig(t *testing.T) {
 	for way, plugins := range map[string]func(w *world) map[string]gorm.Plugin{
 		"the plugin": func(w *world) map[string]gorm.Plugin {

@@ -86,27 +86,20 @@ type bound struct {
 	bind *bind
 }
 
-// boundTo is the bind that routing found for a statement, or nil. In DryRun, a
-// statement in a transaction has the pool that it came with.
+// boundTo is the bind that routing found for a statement, or nil.
 func (p *Plugin) boundTo(db *gorm.DB) *bind {
-	if pool, ok := db.Statement.ConnPool.(*boundPool); ok {
-		return pool.bind
-	}
-	pool := unwrap(db.Statement.ConnPool)
-	_, routed := pool.(routedPool)
-	if db.DryRun || !routed {
-		if kept, ok := db.Statement.Settings.Load(boundSetting); ok && kept.(bound).stmt == db.Statement {
-			return kept.(bound).bind
-		}
-	}
-	switch pool := pool.(type) {
+	switch pool := unwrap(db.Statement.ConnPool).(type) {
 	case *boundPool:
 		return pool.bind
 	case *branch:
 		return pool.pool.bind
 	case *preparedBranch:
 		return pool.pool.bind
-	default:
+	case routedPool:
 		return nil
 	}
+	if kept, ok := db.Statement.Settings.Load(boundSetting); ok && kept.(bound).stmt == db.Statement {
+		return kept.(bound).bind
+	}
+	return nil
 }

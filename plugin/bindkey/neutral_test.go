@@ -109,12 +109,14 @@ func TestWriteNeutral(t *testing.T) {
 		{"a name with a mark in it", quoted("a\x01b\x010\x02"), `"ab0"`},
 		{"a qualified name of quoted parts", quoted(quoted("main") + "." + quoted("logs")), `"main"."logs"`},
 	} {
-		if !isNeutral(c.text) {
-			t.Errorf("%s: %q is not neutral", c.name, c.text)
-		}
-		if got := renderNeutral(numbers, c.text, nil); got != c.want {
-			t.Errorf("%s: %q, want %q", c.name, got, c.want)
-		}
+		t.Run(c.name, func(t *testing.T) {
+			if !isNeutral(c.text) {
+				t.Errorf("%q is not neutral", c.text)
+			}
+			if got := renderNeutral(numbers, c.text, nil); got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
 	}
 
 	var stmt gorm.Statement

@@ -81,9 +81,9 @@ func (b *bind) open(handle *gorm.DB) error {
 		if err != nil {
 			return err
 		}
-		if spoken := b.plugin.dialectFor(opened); i == 0 {
-			b.plain, b.dialect = opened, spoken
-		} else if spoken != b.dialect {
+		if i == 0 {
+			b.plain, b.dialect = opened, b.plugin.dialectFor(opened)
+		} else if !b.dialect.alike(dialectOf(opened)) {
 			return b.polyglot("source", i, opened)
 		}
 	}

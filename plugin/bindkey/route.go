@@ -176,7 +176,7 @@ func (p *Plugin) join(db *gorm.DB, kind statementKind, tx *transaction, b *bind)
 		return errStale
 	}
 	if db.DryRun {
-		db.Statement.Settings.Store(boundSetting, bound{db.Statement, b})
+		db.Statement.ConnPool = tx.dryBranch(b).forStatement(db.PrepareStmt)
 		return nil
 	}
 	branch, err := tx.branchOf(b)

@@ -8,6 +8,7 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+	"gorm.io/gorm/logger"
 	"gorm.io/gorm/schema"
 	"gorm.io/plugin/dbresolver"
 )
@@ -30,11 +31,20 @@ func (p *Plugin) splitSet(db *gorm.DB) error {
 	if err != nil {
 		return err
 	}
-	exprs, err := p.splitConditions(db, where.Exprs, d.bind)
-	if err == nil && exprs != nil {
+	// Once without asking: what is refused is refused before anything is sent.
+	for _, dry := range []bool{true, false} {
+		exprs, err := p.splitConditions(db.Session(&gorm.Session{DryRun: dry}), where.Exprs, d.bind)
+		if err != nil || exprs == nil {
+			return err
+		}
 		replaceWhere(stmt, exprs)
+		if dry {
+			if err := p.crossingBefore(db); err != nil {
+				return err
+			}
+		}
 	}
-	return err
+	return nil
 }
 
 func hasSubquery(exprs []clause.Expression) bool {
@@ -126,7 +136,7 @@ func (p *Plugin) splitCondition(db *gorm.DB, given clause.Expr, at *bind) (claus
 		if !ok {
 			return nil, nil
 		}
-		return p.asked(inner, exprs, givenColumns(columns), inner.Statement.Selects, at)
+		return p.asked(db, inner, exprs, givenColumns(columns), inner.Statement.Selects, at)
 	case "EXISTS (?)":
 		var outer []clause.Column
 		var own []string
@@ -141,7 +151,7 @@ func (p *Plugin) splitCondition(db *gorm.DB, given clause.Expr, at *bind) (claus
 				rest = append(rest, expr)
 			}
 		}
-		return p.asked(inner, rest, outer, own, at)
+		return p.asked(db, inner, rest, outer, own, at)
 	}
 	return nil, nil
 }
@@ -156,8 +166,9 @@ func givenColumns(values []any) (columns []clause.Column) {
 }
 
 // asked asks a subquery for the columns own, and is the condition that the
-// columns outer have one of the answers.
-func (p *Plugin) asked(query *gorm.DB, exprs []clause.Expression, outer []clause.Column, own []string, at *bind) (clause.Expression, error) {
+// columns outer have one of the answers. Where db is in DryRun, so is the
+// question.
+func (p *Plugin) asked(db, query *gorm.DB, exprs []clause.Expression, outer []clause.Column, own []string, at *bind) (clause.Expression, error) {
 	if len(outer) == 0 || len(outer) != len(own) {
 		return nil, nil // and so it is refused
 	}
@@ -173,7 +184,11 @@ func (p *Plugin) asked(query *gorm.DB, exprs []clause.Expression, outer []clause
 	}
 	var rows []map[string]any
 	// What is written depends on the answer: a replica may be behind.
-	if err := question.Clauses(dbresolver.Write).Find(&rows).Error; err != nil {
+	question = question.Clauses(dbresolver.Write)
+	if db.DryRun {
+		question = question.Session(&gorm.Session{DryRun: true, Logger: logger.Discard})
+	}
+	if err := question.Find(&rows).Error; err != nil {
 		return nil, err
 	}
 	keys := make([][]any, 0, len(rows))

@@ -8,6 +8,7 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+	"gorm.io/gorm/logger"
 	"gorm.io/gorm/schema"
 	"gorm.io/plugin/dbresolver"
 )
@@ -25,6 +26,7 @@ type split struct {
 	times  map[string]int // how often the join finds a row, by its key; nil: once
 	keys   []*schema.Field
 	counts bool
+	limit  *clause.Limit // of what is told, with what is told twice
 }
 
 const splitSetting = "bindkey:split"
@@ -61,6 +63,10 @@ func (p *Plugin) splitJoin(db *gorm.DB) error {
 	if what := mentions(stmt, rel); what != "" {
 		return s.inexact(home, at, rel, fmt.Sprintf("%s names the join table's columns", what))
 	}
+	delete(stmt.Clauses, "FROM")
+	if err := p.crossingBefore(db); err != nil {
+		return err
+	}
 	keys, err := s.ask(db, rel, pairs, owners)
 	if err != nil {
 		return err
@@ -68,17 +74,45 @@ func (p *Plugin) splitJoin(db *gorm.DB) error {
 	if limit := variables(home.bind); len(keys)*len(s.keys) > limit {
 		return s.inexact(home, at, rel, fmt.Sprintf("the join table has %d rows for it, more than a statement can bind", len(keys)))
 	}
+	if stmt.Distinct {
+		s.times = nil // tells each row once
+	}
 	if s.times != nil {
 		if what := s.shaped(); what != "" {
 			return s.inexact(home, at, rel, "several owners have the same row, and the statement has "+what)
 		}
 	}
 
-	delete(stmt.Clauses, "FROM")
 	stmt.AddClause(clause.Where{Exprs: []clause.Expression{s.in(stmt.Schema.Table, keys)}})
 	if s.times != nil {
+		if limit, ok := stmt.Clauses["LIMIT"].Expression.(clause.Limit); ok && !s.counts {
+			s.limit = &limit
+			delete(stmt.Clauses, "LIMIT")
+		}
 		p.splits.Store(true)
 		stmt.Settings.Store(splitSetting, &s)
+	}
+	return nil
+}
+
+// crossingBefore is the error of a statement that crosses binds all the same: it
+// is told before anything else is asked.
+func (p *Plugin) crossingBefore(db *gorm.DB) error {
+	stmt := db.Statement
+	d, err := p.destination(stmt)
+	if err != nil {
+		return err
+	}
+	session := db.Session(&gorm.Session{NewDB: true, DryRun: true, Logger: logger.Discard, Initialized: true})
+	scratch := session.Statement
+	scratch.Schema, scratch.Table, scratch.TableExpr, scratch.Model = stmt.Schema, stmt.Table, stmt.TableExpr, stmt.Model
+	scratch.Dest, scratch.ReflectValue, scratch.Clauses = stmt.Dest, stmt.ReflectValue, stmt.Clauses
+	defer func() {
+		_ = recover() // where GORM renders it, it says so
+	}()
+	scratch.Build("SELECT", "SET", "WHERE", "GROUP BY", "ORDER BY")
+	if crossing := d.bind.crossing(scratch.SQL.String()); crossing != nil {
+		return crossing
 	}
 	return nil
 }
@@ -263,6 +297,19 @@ func (s *split) answer(db *gorm.DB) {
 			all = reflect.Append(all, dest.Index(i))
 		}
 	}
+	if s.limit != nil {
+		from, to := s.limit.Offset, all.Len()
+		if from < 0 {
+			from = 0
+		}
+		if from > to {
+			from = to
+		}
+		if limit := s.limit.Limit; limit != nil && *limit >= 0 && *limit < to-from {
+			to = from + *limit
+		}
+		all = all.Slice(from, to)
+	}
 	dest.Set(all)
 	db.RowsAffected = int64(all.Len())
 }
@@ -345,7 +392,10 @@ func (s *split) shaped() string {
 	if t := modelType(stmt.Dest); !s.counts && t != stmt.Schema.ModelType {
 		return "a destination that is not its model"
 	}
-	for _, name := range []string{"LIMIT", "GROUP BY", "SELECT"} {
+	if limit, ok := stmt.Clauses["LIMIT"].Expression.(clause.Limit); ok && limit.Offset > 0 && s.counts {
+		return "OFFSET"
+	}
+	for _, name := range []string{"GROUP BY", "SELECT"} {
 		c, ok := stmt.Clauses[name]
 		if !ok {
 			continue
@@ -354,9 +404,6 @@ func (s *split) shaped() string {
 			continue
 		}
 		return name
-	}
-	if stmt.Distinct {
-		return "DISTINCT"
 	}
 	if len(stmt.Selects) > 0 && !s.counts {
 		return "columns of its own"
@@ -372,7 +419,7 @@ func mentions(stmt *gorm.Statement, rel *schema.Relationship) string {
 			names[foldTable(field.DBName)] = true
 		}
 	}
-	m := mentioned{names}
+	m := mentioned{foldTable(rel.JoinTable.Table), names}
 	if where, ok := stmt.Clauses["WHERE"].Expression.(clause.Where); ok && m.in(where.Exprs...) {
 		return "a condition"
 	}
@@ -411,7 +458,10 @@ func mentions(stmt *gorm.Statement, rel *schema.Relationship) string {
 
 // mentioned looks for names in a statement's expressions. One that it does not
 // know is taken to have them.
-type mentioned struct{ names map[string]bool }
+type mentioned struct {
+	table string
+	names map[string]bool // and its columns
+}
 
 func (m mentioned) in(exprs ...clause.Expression) bool {
 	for _, expr := range exprs {
@@ -519,9 +569,22 @@ func (m mentioned) column(column clause.Column) bool {
 
 func (m mentioned) text(text string) bool {
 	r := sqlReader{lexer: lexer{src: text}}
+	depth, nested := 0, -1 // the level of parentheses of a SELECT inside
 	for token := r.scan(); token.kind != endToken; token = r.scan() {
-		if (token.kind == wordToken || token.kind == quotedToken) && m.names[r.unquoted(token)] {
-			return true
+		switch {
+		case token.kind == otherToken && r.src[token.start] == '(':
+			depth++
+		case token.kind == otherToken && r.src[token.start] == ')':
+			if depth--; depth < nested {
+				nested = -1
+			}
+		case token.key == kwSelect && nested < 0:
+			nested = depth
+		case token.kind == wordToken || token.kind == quotedToken:
+			// A column in a subquery is that of its own tables.
+			if name := r.unquoted(token); name == m.table || nested < 0 && m.names[name] {
+				return true
+			}
 		}
 	}
 	return false

@@ -104,6 +104,19 @@ func (t *transaction) branchOf(b *bind) (*branch, error) {
 	return t.addBranch(pool), nil
 }
 
+// dryBranch is the branch of a statement in DryRun, for which no policy is asked.
+// Nothing is sent there, but for a dialect whose callbacks know no DryRun.
+func (t *transaction) dryBranch(b *bind) *branch {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, branch := range t.branches {
+		if hasBind(branch.binds, b) {
+			return branch
+		}
+	}
+	return newBranch(t, b.pools(t.operation())[0])
+}
+
 // branchAt is the first branch of a transaction, at a pool already picked.
 func (t *transaction) branchAt(pool *boundPool) *branch {
 	t.mu.Lock()
@@ -145,10 +158,22 @@ func (t *transaction) join(b *branch, begun *begunBranch) error {
 	if t.done {
 		return sql.ErrTxDone
 	}
+	if !hasBranch(t.branches, b) {
+		t.branches = append(t.branches, b) // of a statement in DryRun
+	}
 	b.joinedAt = len(t.savepoints)
 	b.begun.Store(begun)
 	t.joined = append(t.joined, b)
 	return nil
+}
+
+func hasBranch(branches []*branch, b *branch) bool {
+	for _, one := range branches {
+		if one == b {
+			return true
+		}
+	}
+	return false
 }
 
 func (t *transaction) over() bool {

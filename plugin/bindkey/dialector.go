@@ -53,9 +53,12 @@ func (d *dialector) BindVarTo(writer clause.Writer, stmt *gorm.Statement, v any)
 
 // QuoteTo writes a quoted name.
 func (d *dialector) QuoteTo(writer clause.Writer, name string) {
-	if d.neutral {
+	switch {
+	case d.neutral:
 		writeNeutralName(writer, name)
-	} else {
+	case d.plugin.mixed && isNeutral(name):
+		d.Dialector.QuoteTo(writer, withoutMarks.Replace(name)) // quoted before: by Statement.Quote
+	default:
 		d.Dialector.QuoteTo(writer, name)
 	}
 }

@@ -24,8 +24,12 @@ type branch struct {
 	begun     atomic.Pointer[begunBranch] // nil until BEGIN, and after a savepoint before it is rolled back to
 	joinedAt  int                         // how many savepoints the transaction had at BEGIN
 	prepared  preparedBranch
-	turns     chan struct{} // of the goroutines that share the branch: full while one has it
-	holder    atomic.Uint64 // that goroutine
+	turns     queue         // of the goroutines that share the branch
+	holder    atomic.Uint64 // the goroutine whose turn it is
+
+	// What most branches need and no more, in the branch's own memory.
+	firstBind  [1]*bind
+	firstBegun begunBranch
 }
 
 // A begunBranch is a branch's transaction in its database.
@@ -49,7 +53,13 @@ type preparedBranch struct {
 }
 
 func newBranch(t *transaction, pool *boundPool) *branch {
-	b := &branch{tx: t, pool: pool, binds: []*bind{pool.bind}, turns: make(chan struct{}, 1)}
+	return new(branch).init(t, pool)
+}
+
+func (b *branch) init(t *transaction, pool *boundPool) *branch {
+	b.tx, b.pool = t, pool
+	b.firstBind[0] = pool.bind
+	b.binds = b.firstBind[:]
 	b.finder = b
 	b.prepared.branch = b
 	b.prepared.onDemand.finder = &b.prepared
@@ -107,8 +117,11 @@ func (b *branch) begin() (*begunBranch, error) {
 	if b.tx.over() {
 		return nil, sql.ErrTxDone
 	}
-	begun, err := b.pool.real.branch(b.tx.ctx, b.tx.opts)
-	if err != nil {
+	begun := &b.firstBegun
+	if begun.tx != nil {
+		begun = new(begunBranch) // again, after a savepoint before it
+	}
+	if err := b.pool.real.branch(b.tx.ctx, b.tx.opts, begun); err != nil {
 		return nil, b.failed("BEGIN", err)
 	}
 	if err := b.tx.join(b, begun); err != nil {
@@ -123,11 +136,11 @@ func (b *branch) begin() (*begunBranch, error) {
 // a branch could be rolled back between the COMMITs of others, database/sql
 // would roll back on a goroutine of its own that nobody can wait for, and pgx
 // would close the connection in the place of ROLLBACK.
-func (r *realPool) branch(ctx context.Context, opts *sql.TxOptions) (*begunBranch, error) {
-	always := func() bool { return true }
+func (r *realPool) branch(ctx context.Context, opts *sql.TxOptions, begun *begunBranch) error {
 	if ctx.Done() == nil {
 		tx, err := r.begin(ctx, opts)
-		return &begunBranch{tx: tx, release: always}, err
+		begun.tx, begun.release = tx, func() bool { return true }
+		return err
 	}
 	beginCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	detach := context.AfterFunc(ctx, cancel)
@@ -136,14 +149,14 @@ func (r *realPool) branch(ctx context.Context, opts *sql.TxOptions) (*begunBranc
 		if err == nil {
 			_ = tx.Rollback() // or database/sql does it at this moment; nothing was written
 		}
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	begun := &begunBranch{tx: tx}
+	begun.tx = tx
 	begun.release = context.AfterFunc(ctx, begun.end)
-	return begun, nil
+	return nil
 }
 
 // end rolls back once; who comes second waits.

@@ -221,12 +221,13 @@ type evidenced struct {
 	bind   *bind
 	why    Reason
 	source string
+	table  string // in the place of source, for what is not told but in an error
 }
 
 func (e *evidence) decided() bool { return len(e.found) > 0 }
 
 func (e *evidence) add(b *bind, why Reason, source string) {
-	e.found = append(e.found, evidenced{b, why, source})
+	e.found = append(e.found, evidenced{bind: b, why: why, source: source})
 }
 
 // names adds the binds of known tables. A table of several binds is no
@@ -237,7 +238,7 @@ func (e *evidence) names(tables []string, why Reason) {
 		switch len(binds) {
 		case 0:
 		case 1:
-			e.add(binds[0], why, "table "+quoted(table))
+			e.found = append(e.found, evidenced{bind: binds[0], why: why, table: table})
 		default:
 			e.unsure = append(e.unsure, table)
 		}
@@ -489,6 +490,9 @@ func (e *evidence) crossing(routed *bind) *CrossBindError {
 		claim(routed.key, "the statement")
 	}
 	for _, found := range e.found {
+		if found.table != "" {
+			found.source = "table " + quoted(found.table)
+		}
 		claim(found.bind.key, found.source)
 	}
 	for _, table := range e.unsure {

@@ -27,11 +27,17 @@ type transaction struct {
 	joined     []*branch   // begun, in the order of their BEGIN
 	savepoints []savepoint // set and not rolled back, in order
 	afterwards outcomeFuncs
+
+	// What a transaction in one database needs, in the transaction's own memory.
+	first         branch
+	firstBranches [1]*branch
+	firstJoined   [1]*branch
 }
 
 func newTransaction(p *Plugin, ctx context.Context, opts *sql.TxOptions) *transaction {
 	tx := &transaction{plugin: p, ctx: ctx, uses: p.newUseScope()}
 	tx.finder = tx
+	tx.branches, tx.joined = tx.firstBranches[:0], tx.firstJoined[:0]
 	if opts != nil {
 		kept := *opts // BEGIN comes later
 		tx.opts = &kept
@@ -125,8 +131,11 @@ func (t *transaction) branchAt(pool *boundPool) *branch {
 }
 
 func (t *transaction) addBranch(pool *boundPool) *branch {
-	b := newBranch(t, pool)
-	t.branches = append(t.branches, b)
+	b := &t.first
+	if b.tx != nil {
+		b = new(branch)
+	}
+	t.branches = append(t.branches, b.init(t, pool))
 	return b
 }
 

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"runtime"
 	"strconv"
+	"sync"
 
 	"gorm.io/gorm"
 )
@@ -57,16 +58,8 @@ func (t *turn) begin(ctx context.Context) error {
 	if t.branch.holder.Load() == own {
 		return nil
 	}
-	select {
-	case t.branch.turns <- struct{}{}:
-	default:
-		select {
-		case t.branch.turns <- struct{}{}:
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-t.branch.tx.ctx.Done():
-			return t.branch.tx.ctx.Err()
-		}
+	if err := t.branch.turns.enter(ctx, t.branch.tx.ctx); err != nil {
+		return err
 	}
 	t.branch.holder.Store(own)
 	t.taken = true
@@ -78,8 +71,59 @@ func (t *turn) end() {
 	if t.taken {
 		t.taken = false
 		t.branch.holder.Store(0)
-		<-t.branch.turns
+		t.branch.turns.leave()
 	}
+}
+
+// A queue lets one in at a time, in the order in which they came.
+type queue struct {
+	mu      sync.Mutex
+	busy    bool
+	waiting []chan struct{} // closed when its turn has come
+}
+
+// enter waits until the queue is free, or one of the contexts ends.
+func (q *queue) enter(ctx, other context.Context) error {
+	q.mu.Lock()
+	if !q.busy {
+		q.busy = true
+		q.mu.Unlock()
+		return nil
+	}
+	turn := make(chan struct{})
+	q.waiting = append(q.waiting, turn)
+	q.mu.Unlock()
+	var err error
+	select {
+	case <-turn:
+		return nil
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-other.Done():
+		err = other.Err()
+	}
+	q.mu.Lock()
+	for i, one := range q.waiting {
+		if one == turn {
+			q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
+			q.mu.Unlock()
+			return err
+		}
+	}
+	q.mu.Unlock()
+	q.leave() // its turn has come at this moment
+	return err
+}
+
+func (q *queue) leave() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.waiting) == 0 {
+		q.busy = false
+		return
+	}
+	close(q.waiting[0])
+	q.waiting = q.waiting[1:]
 }
 
 // goroutine is the number of the goroutine that calls, as panics print it. Go

@@ -157,7 +157,11 @@ func (b *bind) dsn() string {
 		return "" // its DSN, if it has one, was not used
 	}
 	if dsn := dialectorField(source, "DSN"); dsn.IsValid() && dsn.Kind() == reflect.String && dsn.String() != "" {
-		return source.Name() + " " + dsn.String()
+		driver := ""
+		if name := dialectorField(source, "DriverName"); name.IsValid() && name.Kind() == reflect.String {
+			driver = name.String()
+		}
+		return source.Name() + " " + driver + " " + dsn.String()
 	}
 	return ""
 }

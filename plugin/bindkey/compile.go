@@ -1,9 +1,8 @@
 package bindkey
 
 import (
-	"reflect"
-
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 )
 
 // sending is a callback that renders and sends a statement. In a handle of
@@ -15,15 +14,13 @@ func (p *Plugin) sending(kind statementKind, callback func(*gorm.DB)) func(*gorm
 			return
 		}
 		stmt, run := db.Statement, callback
-		pool, ctx := stmt.ConnPool, stmt.Context
-		if p.claused.Load() {
-			if kept, ok := stmt.Settings.Load(trustedSetting); ok && kept == stmt {
-				stmt.Context = trusted(ctx)
-			}
-		}
+		pool := stmt.ConnPool
 		b := p.boundTo(db)
-		if b != nil && !db.DryRun && routedBy(pool) == nil {
-			stmt.ConnPool = looking(b, pool)
+		if b != nil && !db.DryRun {
+			own, trust := routedBy(pool) == nil, p.trusts(stmt)
+			if own || trust {
+				stmt.ConnPool = looking(b, pool, own, trust)
+			}
 		}
 		outside, ok := db.Config.Dialector.(*dialector)
 		compiles := p.mixed && ok && outside.bind != nil
@@ -38,7 +35,7 @@ func (p *Plugin) sending(kind statementKind, callback func(*gorm.DB)) func(*gorm
 		if compiles {
 			db.Config.Dialector = outside
 		}
-		stmt.ConnPool, stmt.Context = pool, ctx
+		stmt.ConnPool = pool
 		if kind == queryStatement && db.Error == nil && p.splits.Load() {
 			if kept, ok := stmt.Settings.Load(splitSetting); ok && kept.(*split).stmt == stmt {
 				stmt.Settings.Delete(splitSetting)
@@ -96,20 +93,20 @@ func (p *Plugin) trusts(stmt *gorm.Statement) bool {
 func (p *Plugin) markSubquery(db *gorm.DB, b *bind, crossing *CrossBindError) bool {
 	stmt := db.Statement
 	used := p.trusts(stmt) && !has(stmt, allowClause)
-	hidden := stmt.TableExpr != nil && stmt.Schema != nil
+	hidden := stmt.Schema != nil && (stmt.TableExpr != nil || !p.homeOf(stmt.Schema).keyed())
 	if !p.mixed && !used && !hidden && crossing == nil && !isNeutral(stmt.SQL.String()) || !isSubquery(db) {
 		return false
 	}
 	before, after := "", ""
 	switch {
 	case used:
-		before, after = usesPrefix+b.key+string(neutralEnd), usesEnd
+		before, after = usesPrefix+b.key+markEnd, usesSuffix
 	case crossing != nil:
 		for _, claim := range crossing.Claims {
-			before += belongsPrefix + claim.Key + string(neutralEnd)
+			before += belongsPrefix + claim.Key + markEnd
 		}
-	case hidden && p.homeOf(stmt.Schema).keyed():
-		before = belongsPrefix + b.key + string(neutralEnd)
+	case hidden && (p.homeOf(stmt.Schema).keyed() || ownTable(stmt)):
+		before = belongsPrefix + b.key + markEnd
 	}
 	if before != "" {
 		text := stmt.SQL.String()
@@ -121,27 +118,57 @@ func (p *Plugin) markSubquery(db *gorm.DB, b *bind, crossing *CrossBindError) bo
 
 // deleting runs a callback. A soft delete builds an UPDATE with the clauses of
 // the handle's update processor (soft_delete.go); those of the bind's dialect
-// must be found in their place, or a LIMIT is dropped.
+// must be found in their place, or a LIMIT is dropped. So UPDATE and WHERE,
+// which both have, build the bind's clauses up to WHERE and from there on, and
+// the handle's others build nothing.
 func (p *Plugin) deleting(db *gorm.DB, b *bind, kind statementKind, run func(*gorm.DB)) {
 	stmt := db.Statement
 	if kind != deleteStatement || b == nil || b.dialect == p.dialect || stmt.Schema == nil || len(stmt.Schema.DeleteClauses) == 0 {
 		run(db)
 		return
 	}
-	config := *b.plain.Config // which has the dialect's callbacks, in a field of GORM's own
-	to, from := reflect.ValueOf(&config).Elem(), reflect.ValueOf(db.Config).Elem()
-	for i := 0; i < to.NumField(); i++ {
-		if to.Type().Field(i).IsExported() {
-			to.Field(i).Set(from.Field(i))
+	builders := db.Config.ClauseBuilders
+	replaced := make(map[string]clause.ClauseBuilder, len(builders)+4)
+	for name, builder := range builders {
+		replaced[name] = builder
+	}
+	before, after := splitAt("WHERE", p.dialect.clauses[updateStatement])
+	ownBefore, ownAfter := splitAt("WHERE", b.dialect.clauses[updateStatement])
+	own := func(names []string) {
+		db.Config.ClauseBuilders = builders
+		stmt.Build(names...)
+		db.Config.ClauseBuilders = replaced
+	}
+	kept := map[string]clause.Clause{}
+	for _, name := range after {
+		replaced[name] = func(clause.Clause, clause.Builder) {}
+	}
+	replaced["WHERE"] = func(clause.Clause, clause.Builder) { own(ownAfter) }
+	replaced["UPDATE"] = func(clause.Clause, clause.Builder) {
+		own(ownBefore)
+		for _, name := range before {
+			if c, ok := stmt.Clauses[name]; ok && name != "UPDATE" {
+				kept[name] = c
+				delete(stmt.Clauses, name)
+			}
 		}
 	}
-	stmt.DB = &gorm.DB{Config: &config, Statement: stmt}
+	db.Config.ClauseBuilders = replaced
 	run(db)
-	err := stmt.DB.Error
-	stmt.DB = db
-	if err != nil {
-		_ = db.AddError(err)
+	db.Config.ClauseBuilders = builders
+	for name, c := range kept {
+		stmt.Clauses[name] = c
 	}
+}
+
+// splitAt splits names before one of them.
+func splitAt(name string, names []string) (before, from []string) {
+	for i := range names {
+		if names[i] == name {
+			return names[:i], names[i:]
+		}
+	}
+	return names, nil
 }
 
 // ToSQL explains SQL with the handle's dialector, whatever the statement's was

@@ -160,7 +160,7 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 	}
 	b, why, err := e.verdict()
 	home := own || model != nil && model.keyed()
-	if err != nil && home && p.allows(stmt) {
+	if err != nil && home && p.allows(stmt, model.bind) {
 		b, why, err = model.bind, model.why, nil
 	}
 	if err != nil {

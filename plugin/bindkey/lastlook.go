@@ -47,16 +47,42 @@ func (b *bind) crossing(text string) *CrossBindError {
 	return nil
 }
 
-// nested reports whether a SELECT stands inside a text, and not only at its
-// beginning.
+// nested reports whether a text may name a table that routing has not seen: it
+// has a SELECT inside, a JOIN, a second FROM, IN without parentheses, or a second
+// statement.
 func nested(text string) bool {
-	const word = len("select")
-	for i := 1; i+word <= len(text); i++ {
-		if text[i]|' ' == 's' && text[i+1]|' ' == 'e' && strings.EqualFold(text[i:i+word], "select") {
+	froms := 0
+	for i := 1; i+1 < len(text); i++ {
+		switch text[i] | ' ' {
+		case 's':
+			if is(text, i, "select") {
+				return true
+			}
+		case 'j':
+			if is(text, i, "join") {
+				return true
+			}
+		case 'f':
+			if is(text, i, "from") {
+				if froms++; froms > 1 {
+					return true
+				}
+			}
+		case 'i':
+			if is(text, i, "in") && text[i-1] == ' ' && bytesOf[text[i+2]] == blankByte && !strings.HasPrefix(strings.TrimLeft(text[i+2:], " \t\r\n"), "(") {
+				return true
+			}
+		case ';':
 			return true
 		}
 	}
 	return false
+}
+
+// is reports whether a word stands in a text, in any case. Another letter before
+// or behind it only means that the text is read for nothing.
+func is(text string, at int, word string) bool {
+	return at+len(word) < len(text) && strings.EqualFold(text[at:at+len(word)], word)
 }
 
 // trustedKey marks the context of statements that go where they go whatever

@@ -100,9 +100,13 @@ func (l *lexer) scan() token {
 			return token{kind: quotedToken, start: start, end: l.pos}
 		case c == '$' && l.dialect == postgresSQL && l.skipDollar():
 			return token{kind: stringToken, start: start, end: l.pos}
-		case c == neutralStart:
-			l.skipQuoted(neutralEnd, false)
-			if strings.HasPrefix(l.src[start:l.pos], neutralNamePrefix) {
+		case c == markStart[0] && strings.HasPrefix(l.src[start:], markStart):
+			before, mark, _ := nextMark(l.src[start:])
+			l.pos += len(before) + len(mark) + len(markEnd)
+			if mark == "" {
+				l.pos = len(l.src)
+			}
+			if strings.HasPrefix(mark, namePrefix) {
 				return token{kind: quotedToken, start: start, end: l.pos}
 			}
 			return token{kind: otherToken, start: start, end: l.pos} // a variable

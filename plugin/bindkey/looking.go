@@ -7,18 +7,33 @@ import (
 	"gorm.io/gorm"
 )
 
-// looking is a transaction or connection of the application's own that takes a
-// last look at what is sent, as the plugin's pools do.
-func looking(b *bind, pool gorm.ConnPool) gorm.ConnPool {
+// looking is the pool of one statement. For a transaction or connection of the
+// application's own it takes a last look at what is sent, as the plugin's pools
+// do; for a statement with Use or AllowCrossBind it tells them that it is
+// trusted, and nobody else, such as a Valuer that asks the database meanwhile.
+func looking(b *bind, pool gorm.ConnPool, looks, trusts bool) gorm.ConnPool {
+	conn := lookingConn{ConnPool: pool, bind: b, looks: looks, trusts: trusts}
 	if tx, ok := pool.(gorm.Tx); ok {
-		return &lookingTx{tx, lookingConn{pool, b}}
+		return &lookingTx{tx, conn}
 	}
-	return &lookingConn{pool, b}
+	return &conn
 }
 
 type lookingConn struct {
 	gorm.ConnPool
-	bind *bind
+	bind          *bind
+	looks, trusts bool
+}
+
+func (l *lookingConn) outgoing(ctx context.Context, query string, args []any) (context.Context, string, error) {
+	if l.trusts {
+		ctx = trusted(ctx)
+	}
+	var err error
+	if l.looks {
+		query, err = l.bind.outgoing(ctx, query, args)
+	}
+	return ctx, query, err
 }
 
 type lookingTx struct {
@@ -27,7 +42,7 @@ type lookingTx struct {
 }
 
 func (l *lookingConn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	query, err := l.bind.outgoing(ctx, query, args)
+	ctx, query, err := l.outgoing(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +50,7 @@ func (l *lookingConn) ExecContext(ctx context.Context, query string, args ...any
 }
 
 func (l *lookingConn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	query, err := l.bind.outgoing(ctx, query, args)
+	ctx, query, err := l.outgoing(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +58,7 @@ func (l *lookingConn) QueryContext(ctx context.Context, query string, args ...an
 }
 
 func (l *lookingConn) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	query, err := l.bind.outgoing(ctx, query, args)
+	ctx, query, err := l.outgoing(ctx, query, args)
 	if err != nil {
 		return errorRow(err)
 	}

@@ -461,9 +461,11 @@ func (m migrator) CreateView(name string, option gorm.ViewOption) error {
 		return err
 	}
 	err = m.changeIn(b, func(inner gorm.Migrator) error {
-		if m.plugin.mixed {
-			option.Query = m.spoken(b, option.Query)
+		query, err := m.spoken(b, option.Query)
+		if err != nil {
+			return err
 		}
+		option.Query = query
 		return inner.CreateView(name, option)
 	})
 	if err == nil {
@@ -474,12 +476,15 @@ func (m migrator) CreateView(name string, option gorm.ViewOption) error {
 
 // spoken is a query as SQL in a bind's dialect, with its variables written into
 // it: the bind's own migrator can't read neutral SQL.
-func (m migrator) spoken(b *bind, query *gorm.DB) *gorm.DB {
+func (m migrator) spoken(b *bind, query *gorm.DB) (*gorm.DB, error) {
 	session := m.on(b, nil)
 	var text strings.Builder
 	session.Statement.AddVar(&text, query)
 	vars := session.Statement.Vars
-	return m.on(b, nil).Raw(b.dialect.Explain(renderNeutral(b.dialect, text.String(), vars), vars...))
+	if crossing := b.crossing(text.String()); crossing != nil && m.plugin.effectiveUse(m.db.Statement) == nil {
+		return nil, crossing
+	}
+	return m.on(b, nil).Raw(b.dialect.Explain(renderNeutral(b.dialect, text.String(), vars), vars...)), nil
 }
 
 func (m migrator) DropView(name string) error {

@@ -1,6 +1,8 @@
 package bindkey
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"strconv"
 	"strings"
 
@@ -10,43 +12,64 @@ import (
 
 // Neutral SQL is what GORM renders before the bind is known, in a handle of
 // several dialects: Raw, Exec and Table render while the chain is built, and a
-// subquery may stand in a statement of another bind. A variable is written as
-// \x01, its index in Statement.Vars and \x02; a quoted name as \x01, a double
-// quote, the name and \x02. No database accepts these bytes, so that what was
-// left neutral by mistake fails instead of meaning something else.
+// subquery may stand in a statement of another bind. It has marks for variables,
+// by their index in Statement.Vars, and for quoted names.
 //
 // In a handle of any kind, marks also tell the statement around a subquery what
-// its text does not: \x01, @, a bind key and \x02 say that it belongs to that
-// bind; and what stands between \x01, (, a bind key and \x02, and \x01)\x02, has
-// a Use. Nothing of them is rendered.
-const (
-	neutralStart      = '\x01'
-	neutralEnd        = '\x02'
-	neutralNamePrefix = "\x01\""
-
-	belongsPrefix = "\x01@"
-	usesPrefix    = "\x01("
-	usesEnd       = "\x01)\x02"
+// its text does not: that it belongs to a bind, or that it has a Use. Nothing of
+// them is rendered.
+//
+// A mark begins and ends with bytes that no database accepts, so that what was
+// left by mistake fails instead of meaning something else, and with a number that
+// is random in each process: nobody who chooses a name or a value can write one.
+var (
+	markStart, markEnd = func() (start, end string) {
+		var random [8]byte
+		if _, err := rand.Read(random[:]); err != nil {
+			panic("bindkey: no random numbers: " + err.Error())
+		}
+		number := hex.EncodeToString(random[:])
+		return "\x01" + number, number + "\x02"
+	}()
+	variablePrefix = markStart + "?"  // and the index
+	namePrefix     = markStart + "\"" // and the name
+	belongsPrefix  = markStart + "@"  // and the bind key
+	usesPrefix     = markStart + "("  // and the bind key, before a subquery
+	usesSuffix     = markStart + ")" + markEnd
 )
 
 func writeNeutralVar(writer clause.Writer, stmt *gorm.Statement) {
-	_ = writer.WriteByte(neutralStart)
+	_, _ = writer.WriteString(variablePrefix)
 	_, _ = writer.WriteString(strconv.Itoa(len(stmt.Vars) - 1))
-	_ = writer.WriteByte(neutralEnd)
+	_, _ = writer.WriteString(markEnd)
 }
 
-var withoutMarks = strings.NewReplacer(neutralNamePrefix, "", string(neutralStart), "", string(neutralEnd), "")
+var withoutMarks = strings.NewReplacer(namePrefix, "", markEnd, "")
 
 func writeNeutralName(writer clause.Writer, name string) {
-	if strings.IndexByte(name, neutralStart) >= 0 || strings.IndexByte(name, neutralEnd) >= 0 {
-		name = withoutMarks.Replace(name) // it is quoted already, or would end the quotes
+	if isNeutral(name) || strings.Contains(name, markEnd) {
+		name = withoutMarks.Replace(name) // it is quoted already
 	}
-	_, _ = writer.WriteString(neutralNamePrefix)
+	_, _ = writer.WriteString(namePrefix)
 	_, _ = writer.WriteString(name)
-	_ = writer.WriteByte(neutralEnd)
+	_, _ = writer.WriteString(markEnd)
 }
 
-func isNeutral(sql string) bool { return strings.IndexByte(sql, neutralStart) >= 0 }
+func isNeutral(sql string) bool { return strings.Contains(sql, markStart) }
+
+// nextMark is the text before the first mark, the mark without its end, and the
+// text behind it. Without a mark, all is before.
+func nextMark(text string) (before, mark, rest string) {
+	start := strings.Index(text, markStart)
+	if start < 0 {
+		return text, "", ""
+	}
+	length := strings.Index(text[start:], markEnd)
+	if length < 0 {
+		return text, "", ""
+	}
+	return text[:start], text[start : start+length], text[start+length+len(markEnd):]
+}
 
 // renderNeutral writes neutral SQL in a dialect.
 func renderNeutral(d gorm.Dialector, sql string, vars []any) string {
@@ -59,72 +82,55 @@ func renderNeutral(d gorm.Dialector, sql string, vars []any) string {
 	)
 	rendered.Grow(len(sql))
 	for {
-		start := strings.IndexByte(sql, neutralStart)
-		if start < 0 {
-			break
-		}
-		length := strings.IndexByte(sql[start:], neutralEnd)
-		if length < 0 {
-			break
-		}
-		rendered.WriteString(sql[:start])
-		mark := sql[start : start+length]
-		index, err := strconv.Atoi(mark[1:])
+		before, mark, rest := nextMark(sql)
+		rendered.WriteString(before)
 		switch {
-		case strings.HasPrefix(mark, neutralNamePrefix):
-			d.QuoteTo(&rendered, mark[len(neutralNamePrefix):])
-		case strings.HasPrefix(mark, belongsPrefix), strings.HasPrefix(mark, usesPrefix), mark == usesEnd[:2]:
-		case err == nil && 0 <= index && index < len(vars):
+		case mark == "":
+			return rendered.String()
+		case strings.HasPrefix(mark, namePrefix):
+			d.QuoteTo(&rendered, mark[len(namePrefix):])
+		case strings.HasPrefix(mark, variablePrefix):
+			index, err := strconv.Atoi(mark[len(variablePrefix):])
+			if err != nil || index < 0 || index >= len(vars) {
+				rendered.WriteString(mark + markEnd) // and so it fails
+				break
+			}
 			stmt.Vars = vars[:index+1]
 			d.BindVarTo(&rendered, &stmt, vars[index])
-		default:
-			rendered.WriteString(sql[start : start+length+1]) // not the plugin's
 		}
-		sql = sql[start+length+1:]
+		sql = rest
 	}
-	rendered.WriteString(sql)
-	return rendered.String()
 }
 
 // withoutUses is a text without its subqueries that have a Use, and the bind
 // keys of all its marks.
-func withoutUses(text string) (rest string, keys []string) {
+func withoutUses(text string) (without string, keys []string) {
 	if !isNeutral(text) {
 		return text, nil
 	}
 	var kept strings.Builder
 	for depth := 0; ; {
-		start := strings.IndexByte(text, neutralStart)
-		length := -1
-		if start >= 0 {
-			length = strings.IndexByte(text[start:], neutralEnd)
-		}
-		if length < 0 {
-			if depth == 0 {
-				kept.WriteString(text)
-			}
-			return kept.String(), keys
-		}
-		mark, before := text[start:start+length], text[:start]
+		before, mark, rest := nextMark(text)
 		if depth == 0 {
 			kept.WriteString(before)
 		}
-		text = text[start+length+1:]
 		switch {
+		case mark == "":
+			return kept.String(), keys
 		case strings.HasPrefix(mark, usesPrefix):
 			if depth == 0 {
 				keys = append(keys, mark[len(usesPrefix):])
 				kept.WriteString("SELECT 1")
 			}
 			depth++
-		case mark == usesEnd[:2]:
+		case mark+markEnd == usesSuffix:
 			depth--
 		case depth > 0:
 		case strings.HasPrefix(mark, belongsPrefix):
 			keys = append(keys, mark[len(belongsPrefix):])
 		default:
-			kept.WriteString(mark)
-			kept.WriteByte(neutralEnd)
+			kept.WriteString(mark + markEnd)
 		}
+		text = rest
 	}
 }

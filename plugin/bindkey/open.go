@@ -21,6 +21,12 @@ func (p *Plugin) open(db *gorm.DB) error {
 	p.own = p.realPoolOf(unwrap(db.ConnPool), false)
 	p.dialect = dialectOf(db)
 	p.dialects = []*dialect{p.dialect}
+	for _, b := range append(p.registered[:len(p.registered):len(p.registered)], p.defaultBind()) {
+		b.written = p.dialect.lexicon
+		if sources := b.config.Sources; len(sources) > 0 && sources[0] != nil {
+			b.written = lexiconOf(sources[0].Name())
+		}
+	}
 	for _, b := range p.registered {
 		switch err := b.open(db); {
 		case err == nil:
@@ -72,10 +78,6 @@ func (b *bind) open(handle *gorm.DB) error {
 	registered.Policy, registered.TraceResolverMode = b.config.Policy, b.config.TraceResolverMode
 
 	b.sources, b.replicas = nil, nil
-	b.written = b.plugin.dialect.lexicon
-	if sources := b.config.Sources; len(sources) > 0 && sources[0] != nil {
-		b.written = lexiconOf(sources[0].Name())
-	}
 	for i, source := range b.config.Sources {
 		opened, err := b.openPool(handle, source, roleName("source", i), false)
 		if err != nil {

@@ -109,8 +109,12 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 			stmt.SQL.WriteString(renderNeutral(b.dialect, text, stmt.Vars))
 		}
 	}
-	if p.claused.Load() && (found.why == ReasonUse || has(stmt, allowClause)) {
-		stmt.Settings.Store(trustedSetting, stmt)
+	if p.claused.Load() {
+		if found.why == ReasonUse || p.allows(stmt, b) {
+			stmt.Settings.Store(trustedSetting, stmt)
+		} else {
+			stmt.Settings.Delete(trustedSetting)
+		}
 	}
 
 	switch pool := unwrap(stmt.ConnPool).(type) {

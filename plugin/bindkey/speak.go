@@ -110,6 +110,7 @@ func (p *Plugin) speak(db *gorm.DB, b *bind, kind statementKind) error {
 		spoke = from.bind.dialect
 	}
 	config := *db.Config
+	subquery := kind == queryStatement && isSubquery(db)
 	outside := b.outside
 	if set := p.configure(db, b, &config); set != 0 && outside != p.outside {
 		outside = b.dialector(set)
@@ -118,8 +119,11 @@ func (p *Plugin) speak(db *gorm.DB, b *bind, kind statementKind) error {
 	if b.dialect != spoke {
 		config.ClauseBuilders = b.dialect.builders
 	}
-	if kind == queryStatement && isSubquery(db) {
-		config.Dialector = outside.subquery
+	if subquery {
+		config.Logger = logger.Discard // as GORM has set it
+		if p.mixed {
+			config.Dialector = outside.subquery
+		}
 	}
 	db.Config = &config
 	if !p.mixed {

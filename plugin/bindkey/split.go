@@ -1,6 +1,7 @@
 package bindkey
 
 import (
+	"database/sql/driver"
 	"fmt"
 	"reflect"
 	"strings"
@@ -23,6 +24,7 @@ import (
 type split struct {
 	plugin *Plugin
 	stmt   *gorm.Statement
+	rel    *schema.Relationship
 	times  map[string]int // how often the join finds a row, by its key; nil: once
 	keys   []*schema.Field
 	counts bool
@@ -42,26 +44,28 @@ func (p *Plugin) splitJoin(db *gorm.DB) error {
 	if join.Expression != nil || join.Type != "" || join.Table.Raw || len(join.ON.Exprs) == 0 {
 		return nil
 	}
-	rel := p.relationOf(stmt, join.Table.Name)
-	if rel == nil {
-		return nil
+	rel, err := p.relationOf(stmt, join.Table.Name)
+	if rel == nil || err != nil {
+		return err
 	}
 	home, at := p.homeOf(stmt.Schema), p.homeOf(rel.JoinTable)
-	if home.err != nil || at.err != nil || home.bind.shares(at.bind) || p.effectiveUse(stmt) != nil || p.allows(stmt) {
+	if home.err != nil || at.err != nil || home.bind.shares(at.bind) || p.effectiveUse(stmt) != nil || p.allows(stmt, home.bind) {
 		return nil
 	}
 	if u, derived := p.derived(stmt, at.bind); derived && u == home.bind {
 		return nil
 	}
 
-	s := split{plugin: p, stmt: stmt, counts: isCount(stmt)}
+	s := split{plugin: p, stmt: stmt, rel: rel, counts: isCount(stmt)}
 	pairs, owners := s.conditions(rel, join.ON.Exprs)
 	if pairs == nil {
 		return nil // not the join of an association
 	}
-	p.withoutJoinClauses(stmt, rel)
-	if what := mentions(stmt, rel); what != "" {
-		return s.inexact(home, at, rel, fmt.Sprintf("%s names the join table's columns", what))
+	if p.withoutJoinClauses(stmt, rel) && alternatives(stmt) {
+		return s.inexact(home, at, rel, "the join table's rows are soft deleted, which GORM writes beside an OR")
+	}
+	if p.mentions(stmt, rel) {
+		return s.inexact(home, at, rel, "the statement names the join table's columns")
 	}
 	delete(stmt.Clauses, "FROM")
 	if err := p.crossingBefore(db); err != nil {
@@ -83,7 +87,11 @@ func (p *Plugin) splitJoin(db *gorm.DB) error {
 		}
 	}
 
-	stmt.AddClause(clause.Where{Exprs: []clause.Expression{s.in(stmt.Schema.Table, keys)}})
+	// In the place of the join, so that the conditions stay as GORM writes them,
+	// with an OR among them.
+	stmt.Clauses["FROM"] = clause.Clause{Name: "FROM", Expression: clause.From{Joins: []clause.Join{{
+		Expression: clause.Expr{SQL: "JOIN (SELECT 1) AS ? ON ?", Vars: []any{clause.Table{Name: rel.JoinTable.Table}, s.in(stmt.Schema.Table, keys)}},
+	}}}}
 	if s.times != nil {
 		if limit, ok := stmt.Clauses["LIMIT"].Expression.(clause.Limit); ok && !s.counts {
 			s.limit = &limit
@@ -103,15 +111,7 @@ func (p *Plugin) crossingBefore(db *gorm.DB) error {
 	if err != nil {
 		return err
 	}
-	session := db.Session(&gorm.Session{NewDB: true, DryRun: true, Logger: logger.Discard, Initialized: true})
-	scratch := session.Statement
-	scratch.Schema, scratch.Table, scratch.TableExpr, scratch.Model = stmt.Schema, stmt.Table, stmt.TableExpr, stmt.Model
-	scratch.Dest, scratch.ReflectValue, scratch.Clauses = stmt.Dest, stmt.ReflectValue, stmt.Clauses
-	defer func() {
-		_ = recover() // where GORM renders it, it says so
-	}()
-	scratch.Build("SELECT", "SET", "WHERE", "GROUP BY", "ORDER BY")
-	if crossing := d.bind.crossing(scratch.SQL.String()); crossing != nil {
+	if crossing := d.bind.crossing(p.rendered(stmt)); crossing != nil {
 		return crossing
 	}
 	return nil
@@ -119,26 +119,34 @@ func (p *Plugin) crossingBefore(db *gorm.DB) error {
 
 // relationOf is the many2many relation to the statement's model over a join
 // table of this name, or nil.
-func (p *Plugin) relationOf(stmt *gorm.Statement, table string) *schema.Relationship {
+func (p *Plugin) relationOf(stmt *gorm.Statement, table string) (*schema.Relationship, error) {
 	type place struct {
 		target *schema.Schema
 		table  string
 	}
 	if found, ok := p.joined.Load(place{stmt.Schema, table}); ok {
-		return found.(*schema.Relationship)
+		return found.(*schema.Relationship), nil
 	}
 	var found *schema.Relationship
+	var conflict error
 	p.eachSchema(func(s *schema.Schema) {
 		for _, rel := range s.Relationships.Many2Many {
-			if rel.JoinTable != nil && rel.JoinTable.Table == table && rel.FieldSchema == stmt.Schema {
-				found = rel
+			if rel.JoinTable == nil || rel.JoinTable.Table != table || rel.FieldSchema != stmt.Schema {
+				continue
 			}
+			if found != nil && conflict == nil {
+				one, other := p.askHome(found.JoinTable), p.askHome(rel.JoinTable)
+				if one.err == nil && other.err == nil && !one.bind.shares(other.bind) {
+					conflict = &AmbiguousTableError{Table: table, Keys: sortedKeys(map[string]bool{one.bind.key: true, other.bind.key: true})}
+				}
+			}
+			found = rel
 		}
 	})
-	if found != nil {
+	if found != nil && conflict == nil {
 		p.joined.Store(place{stmt.Schema, table}, found)
 	}
-	return found
+	return found, conflict
 }
 
 // eachSchema visits the schemas that GORM has parsed for the handle: its cache
@@ -190,10 +198,10 @@ func (s *split) conditions(rel *schema.Relationship, exprs []clause.Expression) 
 // withoutJoinClauses takes out of a statement what Association has put there for
 // the join table's own clauses, such as a soft delete: the question to the join
 // table has them by itself.
-func (p *Plugin) withoutJoinClauses(stmt *gorm.Statement, rel *schema.Relationship) {
+func (p *Plugin) withoutJoinClauses(stmt *gorm.Statement, rel *schema.Relationship) (found bool) {
 	where, ok := stmt.Clauses["WHERE"].Expression.(clause.Where)
 	if !ok || len(rel.JoinTable.QueryClauses) == 0 {
-		return
+		return false
 	}
 	own := gorm.Statement{DB: stmt.DB, Context: stmt.Context, Schema: rel.JoinTable, Table: rel.JoinTable.Table, Clauses: map[string]clause.Clause{}}
 	for _, query := range rel.JoinTable.QueryClauses {
@@ -208,6 +216,26 @@ func (p *Plugin) withoutJoinClauses(stmt *gorm.Statement, rel *schema.Relationsh
 		}
 	}
 	replaceWhere(stmt, kept)
+	return len(kept) < len(where.Exprs)
+}
+
+// alternatives reports whether a statement's conditions have an OR that GORM
+// leaves without parentheses.
+func alternatives(stmt *gorm.Statement) bool {
+	where, _ := stmt.Clauses["WHERE"].Expression.(clause.Where)
+	for _, expr := range where.Exprs {
+		switch expr := expr.(type) {
+		case clause.OrConditions:
+			return true
+		case clause.NotConditions:
+			for _, not := range expr.Exprs {
+				if named, ok := not.(clause.NamedExpr); ok && strings.Contains(strings.ToUpper(named.SQL), " OR ") {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 func replaceWhere(stmt *gorm.Statement, exprs []clause.Expression) {
@@ -234,6 +262,7 @@ func (s *split) ask(db *gorm.DB, rel *schema.Relationship, pairs map[string]stri
 	rows := rel.JoinTable.MakeSlice()
 	question := db.Session(&gorm.Session{NewDB: true}).Model(reflect.New(rel.JoinTable.ModelType).Interface()).Table(rel.JoinTable.Table).
 		Select(columns).Clauses(clause.Where{Exprs: owners})
+	question = question.Session(&gorm.Session{SkipHooks: true})
 	if s.stmt.Unscoped {
 		question = question.Unscoped()
 	}
@@ -272,6 +301,9 @@ func (s *split) ask(db *gorm.DB, rel *schema.Relationship, pairs map[string]stri
 func keyName(key []any) string {
 	var name strings.Builder
 	for _, value := range key {
+		if valuer, ok := value.(driver.Valuer); ok {
+			value, _ = valuer.Value()
+		}
 		v := reflect.Indirect(reflect.ValueOf(value))
 		if !v.IsValid() {
 			return ""
@@ -293,8 +325,18 @@ func (s *split) answer(db *gorm.DB) {
 	}
 	all := reflect.MakeSlice(dest.Type(), 0, dest.Len())
 	for i := 0; i < dest.Len(); i++ {
-		for n := s.times[s.keyOf(dest.Index(i))]; n > 0; n-- {
-			all = reflect.Append(all, dest.Index(i))
+		row, n := dest.Index(i), s.times[s.keyOf(dest.Index(i))]
+		if n == 0 {
+			_ = db.AddError(s.unsure())
+			return
+		}
+		for all = reflect.Append(all, row); n > 1; n-- {
+			if row.Kind() == reflect.Pointer { // each row is an object of its own
+				again := reflect.New(row.Type().Elem())
+				again.Elem().Set(row.Elem())
+				row = again
+			}
+			all = reflect.Append(all, row)
 		}
 	}
 	if s.limit != nil {
@@ -314,23 +356,40 @@ func (s *split) answer(db *gorm.DB) {
 	db.RowsAffected = int64(all.Len())
 }
 
+// unsure is the error of a row whose key the join table writes in another way: a
+// database may compare strings without regard to case.
+func (s *split) unsure() error {
+	return s.inexact(s.plugin.askHome(s.rel.FieldSchema), s.plugin.askHome(s.rel.JoinTable), s.rel, "several owners have the same row, and its key is not the same, letter by letter, in both tables")
+}
+
 func (s *split) count(db *gorm.DB) {
 	var columns []string
 	for _, field := range s.keys {
-		columns = append(columns, field.DBName)
+		columns = append(columns, s.stmt.Table+"."+field.DBName)
 	}
 	rows := s.stmt.Schema.MakeSlice()
-	question := db.Session(&gorm.Session{NewDB: true}).Model(s.stmt.Model).Select(columns)
-	if where, ok := s.stmt.Clauses["WHERE"]; ok {
-		question.Statement.Clauses["WHERE"] = where
+	question := db.Session(&gorm.Session{NewDB: true, SkipHooks: true}).Model(s.stmt.Model).Select(columns)
+	question.Statement.Joins = s.stmt.Joins
+	for _, name := range []string{"FROM", "WHERE"} {
+		if kept, ok := s.stmt.Clauses[name]; ok {
+			question.Statement.Clauses[name] = kept
+		}
 	}
 	question = question.Unscoped() // the conditions have the model's own by now
+	if s.plugin.operation(s.stmt, queryStatement, destination{}) == writing {
+		question = question.Clauses(dbresolver.Write)
+	}
 	if err := db.AddError(question.Find(rows.Interface()).Error); err != nil {
 		return
 	}
 	var n int64
 	for i := 0; i < rows.Elem().Len(); i++ {
-		n += int64(s.times[s.keyOf(rows.Elem().Index(i))])
+		times := s.times[s.keyOf(rows.Elem().Index(i))]
+		if times == 0 {
+			_ = db.AddError(s.unsure())
+			return
+		}
+		n += int64(times)
 	}
 	*s.stmt.Dest.(*int64) = n
 }
@@ -392,7 +451,7 @@ func (s *split) shaped() string {
 	if t := modelType(stmt.Dest); !s.counts && t != stmt.Schema.ModelType {
 		return "a destination that is not its model"
 	}
-	if limit, ok := stmt.Clauses["LIMIT"].Expression.(clause.Limit); ok && limit.Offset > 0 && s.counts {
+	if s.counts && offset(stmt) > 0 {
 		return "OFFSET"
 	}
 	for _, name := range []string{"GROUP BY", "SELECT"} {
@@ -405,170 +464,25 @@ func (s *split) shaped() string {
 		}
 		return name
 	}
-	if len(stmt.Selects) > 0 && !s.counts {
+	if dest := stmt.ReflectValue.Kind(); !s.counts && dest != reflect.Slice && (dest != reflect.Struct || offset(stmt) > 0) {
+		return "a destination that is not a slice"
+	}
+	if (len(stmt.Selects) > 0 || len(stmt.Omits) > 0) && !s.counts {
 		return "columns of its own"
 	}
 	return ""
 }
 
-// mentions names a part of the statement that speaks of the join table, or "".
-func mentions(stmt *gorm.Statement, rel *schema.Relationship) string {
-	names := map[string]bool{foldTable(rel.JoinTable.Table): true}
+// mentions reports whether the statement speaks of the join table: by its name,
+// or by a column that only it has.
+func (p *Plugin) mentions(stmt *gorm.Statement, rel *schema.Relationship) bool {
+	table, columns := foldTable(rel.JoinTable.Table), map[string]bool{}
 	for _, field := range rel.JoinTable.Fields {
 		if field.DBName != "" && rel.FieldSchema.LookUpField(field.DBName) == nil {
-			names[foldTable(field.DBName)] = true
+			columns[foldTable(field.DBName)] = true
 		}
 	}
-	m := mentioned{foldTable(rel.JoinTable.Table), names}
-	if where, ok := stmt.Clauses["WHERE"].Expression.(clause.Where); ok && m.in(where.Exprs...) {
-		return "a condition"
-	}
-	if order, ok := stmt.Clauses["ORDER BY"].Expression.(clause.OrderBy); ok {
-		for _, column := range order.Columns {
-			if m.column(column.Column) {
-				return "its order"
-			}
-		}
-		if order.Expression != nil && m.in(order.Expression) {
-			return "its order"
-		}
-	}
-	if group, ok := stmt.Clauses["GROUP BY"].Expression.(clause.GroupBy); ok {
-		for _, column := range group.Columns {
-			if m.column(column) {
-				return "its group"
-			}
-		}
-		if m.in(group.Having...) {
-			return "its group"
-		}
-	}
-	for _, selected := range stmt.Selects {
-		if m.text(selected) {
-			return "what it selects"
-		}
-	}
-	if chosen, ok := stmt.Clauses["SELECT"]; ok && chosen.Expression != nil {
-		if _, plain := chosen.Expression.(clause.Select); !plain && m.in(chosen.Expression) {
-			return "what it selects"
-		}
-	}
-	return ""
-}
-
-// mentioned looks for names in a statement's expressions. One that it does not
-// know is taken to have them.
-type mentioned struct {
-	table string
-	names map[string]bool // and its columns
-}
-
-func (m mentioned) in(exprs ...clause.Expression) bool {
-	for _, expr := range exprs {
-		switch expr := expr.(type) {
-		case clause.Expr:
-			if m.text(expr.SQL) || m.values(expr.Vars) {
-				return true
-			}
-		case clause.NamedExpr:
-			if m.text(expr.SQL) || m.values(expr.Vars) {
-				return true
-			}
-		case clause.AndConditions:
-			if m.in(expr.Exprs...) {
-				return true
-			}
-		case clause.OrConditions:
-			if m.in(expr.Exprs...) {
-				return true
-			}
-		case clause.NotConditions:
-			if m.in(expr.Exprs...) {
-				return true
-			}
-		case clause.Where:
-			if m.in(expr.Exprs...) {
-				return true
-			}
-		case clause.IN:
-			if m.left(expr.Column) || m.values(expr.Values) {
-				return true
-			}
-		case clause.Eq:
-			if m.left(expr.Column) || m.value(expr.Value) {
-				return true
-			}
-		case clause.Neq:
-			if m.in(clause.Eq(expr)) {
-				return true
-			}
-		case clause.Gt:
-			if m.in(clause.Eq(expr)) {
-				return true
-			}
-		case clause.Gte:
-			if m.in(clause.Eq(expr)) {
-				return true
-			}
-		case clause.Lt:
-			if m.in(clause.Eq(expr)) {
-				return true
-			}
-		case clause.Lte:
-			if m.in(clause.Eq(expr)) {
-				return true
-			}
-		case clause.Like:
-			if m.in(clause.Eq(expr)) {
-				return true
-			}
-		default:
-			return true
-		}
-	}
-	return false
-}
-
-func (m mentioned) values(values []any) bool {
-	for _, value := range values {
-		if m.value(value) {
-			return true
-		}
-	}
-	return false
-}
-
-// value looks at a column, or at a value that may be one.
-func (m mentioned) value(value any) bool {
-	switch value := value.(type) {
-	case clause.Column:
-		return m.column(value)
-	case clause.Table:
-		return m.names[foldTable(value.Name)]
-	case clause.Expression:
-		return m.in(value)
-	default:
-		return false
-	}
-}
-
-// left looks at the left side of a comparison.
-func (m mentioned) left(column any) bool {
-	if text, ok := column.(string); ok {
-		return m.text(text)
-	}
-	return m.value(column)
-}
-
-func (m mentioned) column(column clause.Column) bool {
-	if column.Raw {
-		return m.text(column.Name)
-	}
-	return m.names[foldTable(column.Table)] || (column.Table == "" || column.Table == clause.CurrentTable) && m.names[foldTable(column.Name)]
-}
-
-func (m mentioned) text(text string) bool {
-	r := sqlReader{lexer: lexer{src: text}}
+	r := sqlReader{lexer: lexer{src: p.rendered(stmt)}}
 	depth, nested := 0, -1 // the level of parentheses of a SELECT inside
 	for token := r.scan(); token.kind != endToken; token = r.scan() {
 		switch {
@@ -578,16 +492,37 @@ func (m mentioned) text(text string) bool {
 			if depth--; depth < nested {
 				nested = -1
 			}
-		case token.key == kwSelect && nested < 0:
+		case token.key == kwSelect && nested < 0 && depth > 0:
 			nested = depth
 		case token.kind == wordToken || token.kind == quotedToken:
 			// A column in a subquery is that of its own tables.
-			if name := r.unquoted(token); name == m.table || nested < 0 && m.names[name] {
+			if name := r.unquoted(token); name == table || nested < 0 && columns[name] {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+func offset(stmt *gorm.Statement) int {
+	limit, _ := stmt.Clauses["LIMIT"].Expression.(clause.Limit)
+	return limit.Offset
+}
+
+// rendered is what GORM would make of a statement's conditions, columns and
+// order.
+func (p *Plugin) rendered(stmt *gorm.Statement) (text string) {
+	session := stmt.DB.Session(&gorm.Session{NewDB: true, DryRun: true, Logger: logger.Discard, Initialized: true})
+	scratch := session.Statement
+	scratch.Schema, scratch.Table, scratch.TableExpr, scratch.Model = stmt.Schema, stmt.Table, stmt.TableExpr, stmt.Model
+	scratch.Dest, scratch.ReflectValue, scratch.Clauses = stmt.Dest, stmt.ReflectValue, stmt.Clauses
+	defer func() {
+		if recover() != nil { // GORM says so where it renders it
+			text = ""
+		}
+	}()
+	scratch.Build("SELECT", "SET", "WHERE", "GROUP BY", "ORDER BY")
+	return scratch.SQL.String() + " " + strings.Join(stmt.Selects, ", ")
 }
 
 // inexact refuses a split that could answer something else than the join.

@@ -733,8 +733,8 @@ func (r *sqlReader) unquoted(t token) string {
 	if t.kind == wordToken {
 		return foldTable(text)
 	}
-	if text[0] == neutralStart {
-		return foldTable(strings.TrimSuffix(strings.TrimPrefix(text, neutralNamePrefix), string(neutralEnd)))
+	if strings.HasPrefix(text, namePrefix) {
+		return foldTable(strings.TrimSuffix(text[len(namePrefix):], markEnd))
 	}
 	quote := text[:1]
 	if quote == "[" {

@@ -27,7 +27,9 @@ func Use(key string) clause.Expression { return using(key) }
 //	db.Clauses(bindkey.AllowCrossBind).Joins("JOIN logs ON logs.user_id = users.id").Find(&users)
 var AllowCrossBind clause.Expression = allowing{}
 
-type allowing struct{}
+// An allowing is an AllowCrossBind in a statement. What is chained on the result
+// has it still: it holds there for models of the bind it has gone to.
+type allowing struct{ to *bind }
 
 const allowClause = "bindkey:allow_cross_bind"
 
@@ -42,9 +44,17 @@ func (a allowing) ModifyStatement(stmt *gorm.Statement) {
 	}
 }
 
-// allows reports whether a statement has AllowCrossBind.
-func (p *Plugin) allows(stmt *gorm.Statement) bool {
-	return p.claused.Load() && has(stmt, allowClause)
+// allows reports whether a statement that goes to a bind has AllowCrossBind.
+func (p *Plugin) allows(stmt *gorm.Statement, b *bind) bool {
+	if !p.claused.Load() {
+		return false
+	}
+	a, ok := stmt.Clauses[allowClause].Expression.(allowing)
+	if !ok || a.to != nil && a.to != b {
+		return false
+	}
+	stmt.Clauses[allowClause] = clause.Clause{Expression: allowing{to: b}}
+	return true
 }
 
 // dbresolver's own names: of its callback, which its clauses call while the

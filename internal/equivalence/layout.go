@@ -1,0 +1,152 @@
+package equivalence
+
+import (
+	"fmt"
+	"math/rand"
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/plugin/dbresolver"
+
+	"github.com/gormbind/gormbind/plugin/bindkey"
+)
+
+// A layout says where each table lives, and how the plugin is told.
+type layout struct {
+	name  string
+	binds map[string]string // table → bind
+	keyed map[string]bool   // models that have a key; the others live in the default bind
+	data  map[string][]any  // bind → what is given to Register
+}
+
+// newLayout draws one: all tables in one bind, spread over two or over three,
+// or so that related models are apart.
+func newLayout(rng *rand.Rand, s *schema) *layout {
+	l := &layout{binds: map[string]string{}, keyed: map[string]bool{}, data: map[string][]any{}}
+	switch n := rng.Intn(10); {
+	case n == 0:
+		l.name = "one bind" // that of the tag in models.go
+		for _, m := range s.models {
+			l.binds[m.name] = betaBind
+		}
+	case n < 4:
+		l.name = "two binds"
+		two := rng.Perm(3)[:2]
+		for _, m := range s.models {
+			l.binds[m.name] = bindKeys[two[rng.Intn(2)]]
+		}
+	case n < 8:
+		l.name = "three binds"
+		for _, m := range s.models {
+			l.binds[m.name] = bindKeys[rng.Intn(3)]
+		}
+	default:
+		l.name = "apart"
+		l.apart(rng, s)
+	}
+	for _, m := range s.models {
+		bind := l.binds[m.name]
+		if bind != mainBind || rng.Intn(2) == 0 {
+			l.keyed[m.name] = true
+			l.data[bind] = append(l.data[bind], m.pointer())
+		}
+	}
+	l.joinTables(rng, s)
+	return l
+}
+
+// apart gives each model the bind that fewest of its relations have.
+func (l *layout) apart(rng *rand.Rand, s *schema) {
+	for _, i := range rng.Perm(len(s.models)) {
+		m := s.models[i]
+		near := map[string]int{}
+		for _, other := range s.models {
+			for _, r := range other.relations {
+				if r.owner == m {
+					near[l.binds[r.target.name]]++
+				}
+				if r.target == m {
+					near[l.binds[r.owner.name]]++
+				}
+			}
+		}
+		best := rng.Intn(3)
+		for _, n := range rng.Perm(3) {
+			if near[bindKeys[n]] < near[bindKeys[best]] {
+				best = n
+			}
+		}
+		l.binds[m.name] = bindKeys[best]
+	}
+}
+
+// joinTables places the join tables: with the model that declares the relation,
+// or where Register says. Both sides of a relation that two models declare
+// must agree, so they are told where they live in different binds.
+func (l *layout) joinTables(rng *rand.Rand, s *schema) {
+	for _, t := range s.tables {
+		if _, placed := l.binds[t.name]; placed {
+			continue
+		}
+		declarers := map[string]bool{}
+		for _, m := range s.models {
+			for _, r := range m.relations {
+				if r.join == t {
+					declarers[l.binds[m.name]] = true
+				}
+			}
+		}
+		bind := bindKeys[rng.Intn(3)]
+		if l.name == "one bind" {
+			bind = betaBind
+		}
+		switch {
+		case t.name == "product_tags": // tagged
+			bind = betaBind
+		case len(declarers) == 1 && rng.Intn(2) == 0: // not told
+			for declared := range declarers {
+				bind = declared
+			}
+		case t.model != nil:
+			l.keyed[t.name] = true
+			l.data[bind] = append(l.data[bind], t.model.pointer())
+		default:
+			l.data[bind] = append(l.data[bind], t.name)
+		}
+		l.binds[t.name] = bind
+	}
+}
+
+// crossed reports whether some tables live in several binds.
+func (l *layout) crossed(tables []string) bool {
+	for _, t := range tables {
+		if l.binds[t] != l.binds[tables[0]] {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *layout) String() string {
+	var parts []string
+	for _, key := range bindKeys {
+		var tables []string
+		for _, t := range sortedKeys(l.binds) {
+			if l.binds[t] == key {
+				tables = append(tables, t)
+			}
+		}
+		parts = append(parts, key+": "+strings.Join(tables, " "))
+	}
+	return fmt.Sprintf("%s (%s)", l.name, strings.Join(parts, "; "))
+}
+
+// install makes the plugin for a layout, and installs it.
+func (l *layout) install(db *gorm.DB, s *schema, open func(bind string) gorm.Dialector) (*bindkey.Plugin, error) {
+	p := bindkey.New(bindkey.Models(s.all...)).
+		Register(mainBind, dbresolver.Config{}, l.data[mainBind]...)
+	for _, key := range bindKeys[1:] {
+		p.Register(key, dbresolver.Config{Sources: []gorm.Dialector{open(key)}}, l.data[key]...)
+	}
+	return p, db.Use(p)
+}

@@ -1,6 +1,8 @@
 package bindkey
 
 import (
+	"strings"
+
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 )
@@ -118,12 +120,12 @@ func (p *Plugin) markSubquery(db *gorm.DB, b *bind, crossing *CrossBindError) bo
 
 // deleting runs a callback. A soft delete builds an UPDATE with the clauses of
 // the handle's update processor (soft_delete.go); those of the bind's dialect
-// must be found in their place, or a LIMIT is dropped. So UPDATE and WHERE,
-// which both have, build the bind's clauses up to WHERE and from there on, and
-// the handle's others build nothing.
+// must be found in their place and order, or a LIMIT is dropped. So UPDATE and
+// WHERE, which both have, build the bind's clauses up to WHERE and from there
+// on, and the handle's others build nothing.
 func (p *Plugin) deleting(db *gorm.DB, b *bind, kind statementKind, run func(*gorm.DB)) {
 	stmt := db.Statement
-	if kind != deleteStatement || b == nil || b.dialect == p.dialect || stmt.Schema == nil || len(stmt.Schema.DeleteClauses) == 0 {
+	if kind != deleteStatement || b == nil || b.dialect == p.dialect || stmt.Unscoped || stmt.Schema == nil || len(stmt.Schema.DeleteClauses) == 0 {
 		run(db)
 		return
 	}
@@ -132,43 +134,29 @@ func (p *Plugin) deleting(db *gorm.DB, b *bind, kind statementKind, run func(*go
 	for name, builder := range builders {
 		replaced[name] = builder
 	}
-	before, after := splitAt("WHERE", p.dialect.clauses[updateStatement])
-	ownBefore, ownAfter := splitAt("WHERE", b.dialect.clauses[updateStatement])
-	own := func(names []string) {
-		db.Config.ClauseBuilders = builders
-		stmt.Build(names...)
-		db.Config.ClauseBuilders = replaced
-	}
-	kept := map[string]clause.Clause{}
-	for _, name := range after {
-		replaced[name] = func(clause.Clause, clause.Builder) {}
-	}
-	replaced["WHERE"] = func(clause.Clause, clause.Builder) { own(ownAfter) }
-	replaced["UPDATE"] = func(clause.Clause, clause.Builder) {
-		own(ownBefore)
-		for _, name := range before {
-			if c, ok := stmt.Clauses[name]; ok && name != "UPDATE" {
-				kept[name] = c
-				delete(stmt.Clauses, name)
-			}
+	for _, name := range p.dialect.clauses[updateStatement] {
+		replaced[name] = func(clause.Clause, clause.Builder) {
+			text := strings.TrimSuffix(stmt.SQL.String(), " ") // which is there already, before the clause
+			stmt.SQL.Reset()
+			stmt.SQL.WriteString(text)
 		}
 	}
+	own := func(names []string) clause.ClauseBuilder {
+		return func(clause.Clause, clause.Builder) {
+			db.Config.ClauseBuilders = builders
+			stmt.Build(names...)
+			db.Config.ClauseBuilders = replaced
+		}
+	}
+	names := b.dialect.clauses[updateStatement]
+	where := 0
+	for where < len(names) && names[where] != "WHERE" {
+		where++
+	}
+	replaced["UPDATE"], replaced["WHERE"] = own(names[:where]), own(names[where:])
 	db.Config.ClauseBuilders = replaced
 	run(db)
 	db.Config.ClauseBuilders = builders
-	for name, c := range kept {
-		stmt.Clauses[name] = c
-	}
-}
-
-// splitAt splits names before one of them.
-func splitAt(name string, names []string) (before, from []string) {
-	for i := range names {
-		if names[i] == name {
-			return names[:i], names[i:]
-		}
-	}
-	return names, nil
 }
 
 // ToSQL explains SQL with the handle's dialector, whatever the statement's was

@@ -122,7 +122,7 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 	if own && p.strict && !model.keyed() {
 		return &UnboundError{Model: schemaName(stmt.Schema), Table: stmt.Table, Known: p.known()}
 	}
-	if own && len(stmt.Joins) == 0 && !has(stmt, "FROM") && !has(stmt, "INSERT") && !has(stmt, "UPDATE") {
+	if own && len(stmt.Joins) == 0 && !has(stmt, "FROM") && !has(stmt, "INSERT") && !has(stmt, "UPDATE") && !hasRawSubquery(stmt) {
 		// The statement of most programs: a model's own table, and no other evidence.
 		d.bind, d.why = model.bind, model.why
 		return nil
@@ -144,6 +144,7 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 	}
 	if !d.raw {
 		e.clauses(stmt)
+		e.rawSubqueries(whereOf(stmt))
 		if err := e.joins(stmt); err != nil {
 			return err
 		}
@@ -359,6 +360,57 @@ func (e *evidence) clauses(stmt *gorm.Statement) {
 			e.expression(stmt, "SELECT * FROM x ", clause.Expr{SQL: "?", Vars: []any{join.Expression}}, ReasonRawSQL)
 		} else {
 			e.table(join.Table.Name, join.Table.Raw)
+		}
+	}
+}
+
+func whereOf(stmt *gorm.Statement) []clause.Expression {
+	where, _ := stmt.Clauses["WHERE"].Expression.(clause.Where)
+	return where.Exprs
+}
+
+// hasRawSubquery reports whether there may be a subquery of given SQL in a
+// statement's conditions.
+func hasRawSubquery(stmt *gorm.Statement) bool {
+	for _, expr := range whereOf(stmt) {
+		switch expr := expr.(type) {
+		case clause.Expr:
+			for _, value := range expr.Vars {
+				if query, ok := value.(*gorm.DB); ok && query.Statement.SQL.Len() > 0 {
+					return true
+				}
+			}
+		case clause.AndConditions, clause.OrConditions, clause.NotConditions:
+			return true
+		}
+	}
+	return false
+}
+
+// rawSubqueries adds the binds of subqueries whose SQL was given, where they have
+// a Use or a model: GORM renders these without a callback (statement.go, AddVar),
+// and their text does not tell.
+func (e *evidence) rawSubqueries(exprs []clause.Expression) {
+	for _, expr := range exprs {
+		switch expr := expr.(type) {
+		case clause.Expr:
+			for _, value := range expr.Vars {
+				query, ok := value.(*gorm.DB)
+				if !ok || query.Statement.SQL.Len() == 0 || !has(query.Statement, usingClause) && query.Statement.Model == nil {
+					continue
+				}
+				if route, err := e.plugin.Explain(query); err == nil && route.Why != ReasonDefault {
+					if b, err := e.plugin.lookup(route.Key, ""); err == nil {
+						e.add(b, ReasonTable, "a subquery")
+					}
+				}
+			}
+		case clause.AndConditions:
+			e.rawSubqueries(expr.Exprs)
+		case clause.OrConditions:
+			e.rawSubqueries(expr.Exprs)
+		case clause.NotConditions:
+			e.rawSubqueries(expr.Exprs)
 		}
 	}
 }

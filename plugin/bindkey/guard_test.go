@@ -10,6 +10,7 @@ import (
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
 	"github.com/gormbind/gormbind/plugin/bindkey"
@@ -295,6 +296,106 @@ func TestGuardSuppliedPools(t *testing.T) {
 	} {
 		if !errors.Is(err, bindkey.ErrCrossBind) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// What one statement is trusted with, no other is: not what is chained on its
+// result, nor what a Valuer asks meanwhile.
+func TestGuardTrustsOneStatement(t *testing.T) {
+	w := newWorld(t, worldConfig{})
+	crossing := func(tx *gorm.DB) error { return tx.Find(&[]LogEntry{}, "user_id IN (SELECT id FROM users)").Error }
+	used := w.db.Clauses(bindkey.Use("main")).Model(&User{}).Find(&[]User{})
+	w.must(used.Error)
+	if err := crossing(used.Table("logs").Model(&LogEntry{})); !errors.Is(err, bindkey.ErrCrossBind) {
+		t.Errorf("chained on Use: %v", err)
+	}
+	allowed := w.db.Clauses(bindkey.AllowCrossBind).Model(&User{}).Find(&[]User{})
+	w.must(allowed.Error)
+	if err := crossing(allowed.Table("logs").Model(&LogEntry{})); !errors.Is(err, bindkey.ErrCrossBind) {
+		t.Errorf("chained on AllowCrossBind: %v", err)
+	}
+	var asked error
+	asking := valuer(func(ctx context.Context, tx *gorm.DB) {
+		asked = errors.Join(crossing(tx.Session(&gorm.Session{NewDB: true})), crossing(w.db.WithContext(ctx)))
+	})
+	w.must(w.db.Clauses(bindkey.Use("main")).Where("name <> ?", asking).Find(&[]User{}).Error)
+	if !errors.Is(asked, bindkey.ErrCrossBind) {
+		t.Errorf("a Valuer: %v", asked)
+	}
+}
+
+// valuer is a gorm.Valuer that asks the database.
+type valuer func(ctx context.Context, tx *gorm.DB)
+
+func (v valuer) GormValue(ctx context.Context, tx *gorm.DB) clause.Expr {
+	v(ctx, tx)
+	return clause.Expr{SQL: "?", Vars: []any{"x"}}
+}
+
+// A Valuer in a soft delete of another dialect asks the right database.
+func TestValuerInSoftDelete(t *testing.T) {
+	w := newWorld(t, worldConfig{install: ways["two dialects"]})
+	var users []User
+	asking := valuer(func(_ context.Context, tx *gorm.DB) {
+		w.must(tx.Session(&gorm.Session{NewDB: true}).Find(&users).Error)
+	})
+	w.must(w.db.Where("event <> ?", asking).Delete(&LogEntry{}).Error)
+	if len(users) == 0 || users[0].Origin != "main" { // in the default transaction
+		t.Errorf("users: %+v", users)
+	}
+}
+
+// Nobody who chooses a name or a value can write a mark of the plugin's.
+func TestMarksAreNotForged(t *testing.T) {
+	for way, install := range map[string]func(*world){"one dialect": nil, "two dialects": ways["two dialects"]} {
+		w := newWorld(t, worldConfig{install: install})
+		changed := w.changes(func() {
+			for _, name := range []string{"name\x01\" = 'x'; DELETE FROM users; -- \x02", "name\x02 = 'x'; DELETE FROM users; --"} {
+				if err := w.db.Model(&User{}).Where(map[string]any{name: 1}).Update("name", "x").Error; err == nil {
+					t.Errorf("%s: a column %q is there", way, name)
+				}
+			}
+		})
+		if changed != "" {
+			t.Errorf("%s: changed %s", way, changed)
+		}
+		const value = "a\x01@analytics\x02b\x010\x02c"
+		w.must(w.db.Exec("UPDATE users SET name = '" + value + "' WHERE id = 1").Error)
+		var got string
+		w.must(w.plain["main"].Raw("SELECT name FROM users WHERE id = 1").Scan(&got).Error)
+		if got != value {
+			t.Errorf("%s: a value became %q", way, got)
+		}
+	}
+}
+
+// A handle whose logger is Discard has subqueries all the same.
+func TestGuardWithDiscard(t *testing.T) {
+	w := newWorld(t, worldConfig{install: func(w *world) {
+		w.registerAll()
+		w.plugin.Configure("analytics", func(c *gorm.Config) { c.Logger = logger.Default.LogMode(logger.Silent) })
+	}})
+	if err := w.db.Where("id IN (?)", w.db.Model(&LogEntry{}).Table("logs_2026").Select("user_id")).Find(&[]User{}).Error; !errors.Is(err, bindkey.ErrCrossBind) {
+		t.Errorf("err = %v", err)
+	}
+}
+
+// A view over tables of two binds is refused, and one with a Use inside is made.
+func TestGuardOfViews(t *testing.T) {
+	for way, install := range map[string]func(*world){"one dialect": nil, "two dialects": ways["two dialects"]} {
+		w := newWorld(t, worldConfig{install: install})
+		fresh := func() *gorm.DB { return w.db.Session(&gorm.Session{NewDB: true}) }
+		crossing := fresh().Model(&User{}).Where("id IN (SELECT user_id FROM logs)")
+		if err := w.db.Migrator().CreateView("v", gorm.ViewOption{Query: crossing}); !errors.Is(err, bindkey.ErrCrossBind) {
+			t.Errorf("%s: %v", way, err)
+		}
+		used := fresh().Clauses(bindkey.Use("analytics")).Model(&LogEntry{}).Where("event = ?", "event1")
+		w.must(w.db.Migrator().CreateView("w", gorm.ViewOption{Query: used}))
+		var n int64
+		w.must(w.plain["analytics"].Table("w").Count(&n).Error)
+		if n != 1 {
+			t.Errorf("%s: the view has %d rows", way, n)
 		}
 	}
 }

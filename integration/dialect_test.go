@@ -97,7 +97,11 @@ func compilings() []compiling {
 		{"Scopes", func(db *gorm.DB, m any, _ string) *gorm.DB {
 			return db.Scopes(func(db *gorm.DB) *gorm.DB { return db.Where("size = ?", 1).Table(db.Statement.Table) }).Find(list(m))
 		}},
-		{"Create", func(db *gorm.DB, m any, _ string) *gorm.DB { set(m, "Name", "n"); set(m, "Seen", seen); return db.Create(m) }},
+		{"Create", func(db *gorm.DB, m any, _ string) *gorm.DB {
+			set(m, "Name", "n")
+			set(m, "Seen", seen)
+			return db.Create(m)
+		}},
 		{"Create with id", func(db *gorm.DB, m any, _ string) *gorm.DB {
 			set(m, "ID", uint(4))
 			set(m, "Size", 2)
@@ -113,7 +117,11 @@ func compilings() []compiling {
 			set(m, "Seen", seen)
 			return db.Clauses(clause.OnConflict{DoNothing: true}).Create(m)
 		}},
-		{"Save", func(db *gorm.DB, m any, _ string) *gorm.DB { set(m, "ID", uint(4)); set(m, "Seen", seen); return db.Save(m) }},
+		{"Save", func(db *gorm.DB, m any, _ string) *gorm.DB {
+			set(m, "ID", uint(4))
+			set(m, "Seen", seen)
+			return db.Save(m)
+		}},
 		{"Create map", func(db *gorm.DB, m any, _ string) *gorm.DB {
 			return db.Model(m).Create(map[string]any{"name": clause.Expr{SQL: "upper(?)", Vars: []any{"x"}}})
 		}},
@@ -129,8 +137,12 @@ func compilings() []compiling {
 		{"update limited", func(db *gorm.DB, m any, _ string) *gorm.DB {
 			return db.Model(m).Where("id > ?", 3).Order("id").Limit(2).Update("name", "z")
 		}},
-		{"soft delete", func(db *gorm.DB, m any, _ string) *gorm.DB { return db.Where("name = ?", "x").Order("id").Limit(1).Delete(m) }},
-		{"Delete", func(db *gorm.DB, m any, _ string) *gorm.DB { return db.Unscoped().Where("name = ?", "x").Limit(1).Delete(m) }},
+		{"soft delete", func(db *gorm.DB, m any, _ string) *gorm.DB {
+			return db.Where("name = ?", "x").Order("id").Limit(1).Delete(m)
+		}},
+		{"Delete", func(db *gorm.DB, m any, _ string) *gorm.DB {
+			return db.Unscoped().Where("name = ?", "x").Limit(1).Delete(m)
+		}},
 		{"Delete, returning", func(db *gorm.DB, m any, _ string) *gorm.DB {
 			return db.Unscoped().Clauses(clause.Returning{Columns: []clause.Column{{Name: "id"}}}).Delete(m, 7)
 		}},
@@ -200,7 +212,9 @@ func compilings() []compiling {
 			return db.Joins("JOIN (?) AS p ON p.id = ?", db.Model(m).Select("id").Where("size = ?", 6), 8).Find(list(m))
 		}},
 
-		{"Table", func(db *gorm.DB, m any, table string) *gorm.DB { return db.Table(table).Where("id = ?", 1).Find(&[]map[string]any{}) }},
+		{"Table", func(db *gorm.DB, m any, table string) *gorm.DB {
+			return db.Table(table).Where("id = ?", 1).Find(&[]map[string]any{})
+		}},
 		{"Table, schema", func(db *gorm.DB, m any, table string) *gorm.DB {
 			return db.Table("public."+table).Where("id = ?", 1).Find(list(m))
 		}},
@@ -211,7 +225,9 @@ func compilings() []compiling {
 			return db.Table("(?) AS t, (?) AS u", db.Model(m).Select("id").Where("size = ?", 1), db.Raw("SELECT id FROM "+table+" WHERE size = ?", 2)).
 				Where("t.id = ?", 3).Find(&[]map[string]any{})
 		}},
-		{"Table, update", func(db *gorm.DB, m any, table string) *gorm.DB { return db.Table(table).Where("id = ?", 1).Update("name", "q") }},
+		{"Table, update", func(db *gorm.DB, m any, table string) *gorm.DB {
+			return db.Table(table).Where("id = ?", 1).Update("name", "q")
+		}},
 		{"a Quote of the application's", func(db *gorm.DB, m any, table string) *gorm.DB {
 			return db.Model(m).Select(db.Statement.Quote("name")).Where(db.Statement.Quote(clause.Column{Table: table, Name: "size"})+" = ?", 3).Find(&[]map[string]any{})
 		}},
@@ -220,7 +236,9 @@ func compilings() []compiling {
 			_, _ = db.Rows()
 			return db
 		}},
-		{"a valuer", func(db *gorm.DB, m any, table string) *gorm.DB { return db.Where("name = ?", shout("hi")).Find(list(m)) }},
+		{"a valuer", func(db *gorm.DB, m any, table string) *gorm.DB {
+			return db.Where("name = ?", shout("hi")).Find(list(m))
+		}},
 	}
 }
 

@@ -21,7 +21,10 @@ func TestConformance(t *testing.T) {
 				continue
 			}
 			world := conformance.World{Main: main, Analytics: analytics}
-			t.Run(main.Dialect+"+"+analytics.Dialect, func(t *testing.T) { conformance.Run(t, world) })
+			t.Run(main.Dialect+"+"+analytics.Dialect, func(t *testing.T) {
+				t.Parallel() // they wait for servers most of the time
+				conformance.Run(t, world)
+			})
 		}
 	}
 }

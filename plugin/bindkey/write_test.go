@@ -220,7 +220,7 @@ func writeCases() []writeCase {
 
 func TestWrites(t *testing.T) {
 	for way, install := range ways {
-		for _, mode := range modes() {
+		for _, mode := range modesOf(way) {
 			for _, c := range writeCases() {
 				way, install, mode, c := way, install, mode, c
 				t.Run(way+"/"+mode.name+"/"+c.name, func(t *testing.T) {

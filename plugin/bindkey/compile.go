@@ -75,6 +75,9 @@ func (p *Plugin) sent(db *gorm.DB, b *bind, kind statementKind) {
 }
 
 func (p *Plugin) refusedBefore(stmt *gorm.Statement) *CrossBindError {
+	if !p.refusing.Load() {
+		return nil
+	}
 	if kept, ok := stmt.Settings.Load(refusedSetting); ok && kept.(refused).stmt == stmt {
 		return kept.(refused).err
 	}

@@ -69,6 +69,7 @@ type Plugin struct {
 	claused    atomic.Bool  // some statement had a Use, Read or Write
 	explaining atomic.Int32 // calls of Explain under way
 	splits     atomic.Bool  // some association across binds had a row twice
+	refusing   atomic.Bool  // some statement in DryRun crossed binds
 
 	installing sync.Mutex
 	closed     bool

@@ -161,6 +161,7 @@ func (p *Plugin) refusesLater(db *gorm.DB, err error, found *destination) bool {
 			found.bind, found.why = home.bind, home.why
 		}
 	}
+	p.refusing.Store(true)
 	db.Statement.Settings.Store(refusedSetting, refused{db.Statement, crossing})
 	return true
 }

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand"
+	"runtime"
+	"runtime/debug"
+	"runtime/pprof"
+	"sync"
+	"time"
+)
+
+// A runner is a contender with its task, one for each goroutine.
+type runner struct {
+	name  string
+	tasks []task
+}
+
+// A sample is what was measured of one contender.
+type sample struct {
+	name   string
+	times  []float64 // ns for one op, of each round
+	allocs float64   // for one op
+	bytes  float64
+}
+
+// pace is how long is measured.
+type pace struct {
+	total  time.Duration // for one piece of work
+	slice  time.Duration // of one contender, before it is another's turn
+	rounds int           // at least
+	once   bool          // one op of each, to see that it runs
+}
+
+func (p pace) String() string {
+	return fmt.Sprintf("%v for each piece of work, in slices of %v", p.total, p.slice)
+}
+
+// run times n ops. Several goroutines run n each, and the time is that of all.
+func (r runner) run(n int, around func(run func())) error {
+	for _, t := range r.tasks {
+		if t.before != nil {
+			if err := t.before(n); err != nil {
+				return err
+			}
+		}
+	}
+	var err error
+	if len(r.tasks) == 1 {
+		around(func() { err = r.tasks[0].times(n) })
+	} else {
+		err = r.together(n, around)
+	}
+	for _, t := range r.tasks {
+		if t.after != nil && err == nil {
+			err = t.after()
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.name, err)
+	}
+	return nil
+}
+
+func (t task) times(n int) error {
+	for i := 0; i < n; i++ {
+		if err := t.op(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r runner) together(n int, around func(run func())) error {
+	var (
+		ready, done sync.WaitGroup
+		begin       = make(chan struct{})
+		errs        = make([]error, len(r.tasks))
+	)
+	for i := range r.tasks {
+		ready.Add(1)
+		done.Add(1)
+		go func(i int) {
+			defer done.Done()
+			ready.Done()
+			<-begin
+			errs[i] = r.tasks[i].times(n)
+		}(i)
+	}
+	ready.Wait()
+	around(func() {
+		close(begin)
+		done.Wait()
+	})
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// slice is the time of n ops in ns, for one of them.
+func (r runner) slice(n int) (float64, error) {
+	var elapsed time.Duration
+	err := r.run(n, func(run func()) {
+		began := time.Now()
+		run()
+		elapsed = time.Since(began)
+	})
+	return float64(elapsed.Nanoseconds()) / float64(n), err
+}
+
+// measure alternates the runners in short slices, in a new order each round, so
+// that what else the machine does hits all alike. In a CPU profile, the slices
+// have the runner's name as a label.
+func measure(runners []runner, p pace, random *rand.Rand) ([]sample, error) {
+	samples := make([]sample, len(runners))
+	n, err := fitting(runners, p)
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	for round := 0; round < p.rounds || time.Since(began) < p.total; round++ {
+		for _, i := range random.Perm(len(runners)) {
+			var took float64
+			pprof.Do(context.Background(), pprof.Labels("by", runners[i].name), func(context.Context) {
+				took, err = runners[i].slice(n)
+			})
+			if err != nil {
+				return nil, err
+			}
+			samples[i].times = append(samples[i].times, took)
+		}
+	}
+	for i, r := range runners {
+		samples[i].name = r.name
+		if samples[i].allocs, samples[i].bytes, err = r.memory(n, p); err != nil {
+			return nil, err
+		}
+	}
+	return samples, nil
+}
+
+// fitting is how many ops of the first runner take a slice's time. All runners
+// do that many, and have done some before they are timed.
+func fitting(runners []runner, p pace) (int, error) {
+	n := 1
+	for {
+		took, err := runners[0].slice(n)
+		if err != nil {
+			return 0, err
+		}
+		if p.once {
+			return 1, nil
+		}
+		if total := time.Duration(took * float64(n)); total >= p.slice/2 {
+			if n = int(float64(p.slice.Nanoseconds()) / took); n < 1 {
+				n = 1
+			}
+			break
+		}
+		n *= 2
+	}
+	for _, r := range runners {
+		for i := 0; i < 3; i++ {
+			if _, err := r.slice(n); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return n, nil
+}
+
+// memory is what one op allocates, on one goroutine and without the garbage
+// collector, which empties pools.
+func (r runner) memory(n int, p pace) (allocs, bytes float64, err error) {
+	alone := runner{r.name, r.tasks[:1]}
+	switch {
+	case p.once:
+		n = 1
+	case n > 500:
+		n = 500
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	for try := 0; try < 5; try++ {
+		var before, after runtime.MemStats
+		err := alone.run(n, func(run func()) {
+			runtime.ReadMemStats(&before)
+			run()
+			runtime.ReadMemStats(&after)
+		})
+		if err != nil {
+			return 0, 0, err
+		}
+		// The least, since goroutines of database/sql allocate now and then.
+		a, b := float64(after.Mallocs-before.Mallocs)/float64(n), float64(after.TotalAlloc-before.TotalAlloc)/float64(n)
+		if try == 0 || a < allocs {
+			allocs = a
+		}
+		if try == 0 || b < bytes {
+			bytes = b
+		}
+		if p.once {
+			break
+		}
+	}
+	return allocs, bytes, nil
+}

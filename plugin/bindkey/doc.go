@@ -199,6 +199,12 @@
 //   - Tables are known by name. A subquery of a table that is not known, or a
 //     statement TABLE t inside another, is not checked: the database says that it
 //     has no such table; or, if it has one of that name, reads that.
+//   - A subquery of given SQL that has a Use, Clauses(Use(key)).Raw(…), counts by
+//     its text as well.
+//   - With SkipDefaultTransaction, associations may be written or deleted before the
+//     statement that they belong to is refused.
+//   - After SetupJoinTable behind db.Use, a join model without a key that was also
+//     given to [Models] stays known in the default bind by its name.
 //   - There is no isolation across databases, and no foreign key. What one
 //     branch reads may be newer than what another does.
 //   - Databases commit one after the other: see [*PartialCommitError].
@@ -250,6 +256,8 @@
 //     what Statement.Quote returns. It is for GORM, not for a *sql.DB.
 //   - A subquery has the clauses of its own bind's dialect, where that differs from
 //     the dialect of a Use around it.
+//   - Inside a GormValue of a statement of another dialect, Table("x") and names
+//     that Raw quotes are in the dialect of the statement around it.
 //   - An application that replaced gorm:create, or another callback that sends a
 //     statement, replaced it for the handle's own dialect.
 //   - Set("gorm:table_options", …) goes to every table of an AutoMigrate, whatever

@@ -99,7 +99,14 @@ func (p *Plugin) markSubquery(db *gorm.DB, b *bind, crossing *CrossBindError) bo
 	stmt := db.Statement
 	used := p.trusts(stmt) && !has(stmt, allowClause)
 	hidden := stmt.Schema != nil && (stmt.TableExpr != nil || !p.homeOf(stmt.Schema).keyed())
-	if !p.mixed && !used && !hidden && crossing == nil && !isNeutral(stmt.SQL.String()) || !isSubquery(db) {
+	if !p.mixed && !used && !hidden && crossing == nil && !isNeutral(stmt.SQL.String()) {
+		return false
+	}
+	if d, ok := db.Config.Dialector.(*dialector); p.mixed && ok && d.bind != nil {
+		if d != d.inside {
+			return false // routing has looked at the stack
+		}
+	} else if !isSubquery(db) {
 		return false
 	}
 	before, after := "", ""

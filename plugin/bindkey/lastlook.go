@@ -12,7 +12,7 @@ import (
 // was left neutral, and refuses a text that names a table of another bind.
 //
 // Routing has weighed the model, the joins and Table. So the text is only read
-// where a SELECT stands inside it.
+// where it may name another table; see nested.
 func (b *bind) outgoing(ctx context.Context, query string, args []any) (string, error) {
 	marked := isNeutral(query)
 	if !marked && !nested(query) {

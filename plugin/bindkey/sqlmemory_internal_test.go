@@ -1,0 +1,42 @@
+package bindkey
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// What is read of a text is what readSQL reads, the first time, again, and after
+// other texts have taken its place, in each dialect and from many goroutines.
+func TestSQLMemory(t *testing.T) {
+	var p Plugin
+	texts := []string{"SELECT * FROM `a` -- FROM b", "SELECT 'x\\' FROM a; -- ' FROM b"}
+	for i := 0; i < 3000; i++ { // more than there are places
+		texts = append(texts, fmt.Sprintf("SELECT * FROM t%d", i))
+	}
+	for _, length := range []int{shortText + 1, longText + 1} {
+		texts = append(texts, "SELECT * FROM long /*"+strings.Repeat("x", length)+"*/")
+	}
+	var together sync.WaitGroup
+	for i := 0; i < 4; i++ {
+		together.Add(1)
+		go func() {
+			defer together.Done()
+			for _, text := range append(texts, texts[:10]...) {
+				for _, written := range []lexicon{mysqlSQL, postgresSQL} {
+					if got, want := fmt.Sprint(p.read(text, written)), fmt.Sprint(readSQL(text, written)); got != want {
+						t.Errorf("%.40q: %s, want %s", text, got, want)
+					}
+				}
+			}
+		}()
+	}
+	together.Wait()
+	if n := testing.AllocsPerRun(100, func() { p.read(texts[0], mysqlSQL) }); n > 0 {
+		t.Errorf("a text that is remembered allocates %v times", n)
+	}
+	if p.memory.place(texts[len(texts)-1], mysqlSQL) != nil {
+		t.Error("a text of any length is remembered")
+	}
+}

@@ -18,12 +18,13 @@ func TestSQLMemory(t *testing.T) {
 	for _, length := range []int{shortText + 1, longText + 1} {
 		texts = append(texts, "SELECT * FROM long /*"+strings.Repeat("x", length)+"*/")
 	}
+	again := append(texts[:len(texts):len(texts)], texts[:10]...)
 	var together sync.WaitGroup
 	for i := 0; i < 4; i++ {
 		together.Add(1)
 		go func() {
 			defer together.Done()
-			for _, text := range append(texts, texts[:10]...) {
+			for _, text := range again {
 				for _, written := range []lexicon{mysqlSQL, postgresSQL} {
 					if got, want := fmt.Sprint(p.read(text, written)), fmt.Sprint(readSQL(text, written)); got != want {
 						t.Errorf("%.40q: %s, want %s", text, got, want)
@@ -33,6 +34,7 @@ func TestSQLMemory(t *testing.T) {
 		}()
 	}
 	together.Wait()
+	p.read(texts[0], mysqlSQL) // whatever had taken its place
 	if n := testing.AllocsPerRun(100, func() { p.read(texts[0], mysqlSQL) }); n > 0 {
 		t.Errorf("a text that is remembered allocates %v times", n)
 	}

@@ -22,6 +22,7 @@ const (
 // registered in a dbresolver, and the plain handle that speaks their dialect.
 type bind struct {
 	plugin  *Plugin
+	direct  *boundPool // the only one, of a bind that opens with the plugin; or nil
 	key     string
 	config  dbresolver.Config // as registered
 	written lexicon           // which given SQL for this bind is written in
@@ -68,6 +69,15 @@ func (b *bind) pools(op dbresolver.Operation) []*boundPool {
 		return b.replicas
 	}
 	return b.sources
+}
+
+// onlyPool is the pool of a bind for which there is nothing to ask, neither
+// dbresolver nor whether it is open; or nil.
+func (b *bind) onlyPool() *boundPool {
+	if b.late != nil || len(b.sources) > 1 || len(b.replicas) > 0 || b.config.TraceResolverMode {
+		return nil
+	}
+	return b.sources[0]
 }
 
 // pick asks dbresolver for the pool of one statement, exactly once. With one

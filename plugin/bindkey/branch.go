@@ -24,8 +24,8 @@ type branch struct {
 	begun     atomic.Pointer[begunBranch] // nil until BEGIN, and after a savepoint before it is rolled back to
 	joinedAt  int                         // how many savepoints the transaction had at BEGIN
 	prepared  preparedBranch
-	turns     queue         // of the goroutines that share the branch
-	holder    atomic.Uint64 // the goroutine whose turn it is
+	turns     queue // of the goroutines that share the branch
+	number    int   // on the stack of who has a turn
 
 	// What most branches need and no more, in the branch's own memory.
 	firstBind  [1]*bind
@@ -52,12 +52,9 @@ type preparedBranch struct {
 	*branch
 }
 
-func newBranch(t *transaction, pool *boundPool) *branch {
-	return new(branch).init(t, pool)
-}
-
 func (b *branch) init(t *transaction, pool *boundPool) *branch {
 	b.tx, b.pool = t, pool
+	b.number = int(t.number+uint32(len(t.branches))) % numbers
 	b.firstBind[0] = pool.bind
 	b.binds = b.firstBind[:]
 	b.finder = b

@@ -5,73 +5,104 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+	"gorm.io/gorm/logger"
 )
 
-// sending is a callback that renders and sends a statement. In a handle of
-// several dialects it runs the bind's own, with the bind's dialector.
+// sending is a callback that renders and sends a statement. In a transaction it
+// does so in turn.
 func (p *Plugin) sending(kind statementKind, callback func(*gorm.DB)) func(*gorm.DB) {
+	send := func(db *gorm.DB) { p.send(db, kind, callback) }
 	return func(db *gorm.DB) {
-		if db.Error != nil {
-			callback(db)
-			return
-		}
-		stmt, run := db.Statement, callback
-		pool := stmt.ConnPool
-		b := p.boundTo(db)
-		if b != nil && !db.DryRun {
-			own, trust := routedBy(pool) == nil, p.trusts(stmt)
-			if own || trust {
-				stmt.ConnPool = looking(b, pool, own, trust)
+		if pool, ok := db.Statement.ConnPool.(*boundPool); ok && !p.mixed && !p.claused.Load() && !p.splits.Load() {
+			callback(db) // and the pool takes the last look
+			if db.DryRun || p.marked.Load() {
+				p.sent(db, pool.bind, kind)
 			}
+		} else if b := branchInTurn(db); b == nil {
+			p.send(db, kind, callback)
+		} else if err := b.inTurn(db, send); err != nil {
+			fail(db, kind, err)
 		}
-		outside, ok := db.Config.Dialector.(*dialector)
-		compiles := p.mixed && ok && outside.bind != nil
-		if compiles {
-			b = outside.bind
+	}
+}
+
+// send runs the callback. In a handle of several dialects it runs the bind's own,
+// with the bind's dialector.
+func (p *Plugin) send(db *gorm.DB, kind statementKind, callback func(*gorm.DB)) {
+	if db.Error != nil {
+		callback(db)
+		return
+	}
+	stmt, run := db.Statement, callback
+	pool := stmt.ConnPool
+	b, own := p.boundTo(db)
+	if b != nil && !db.DryRun {
+		if trust := p.trusts(stmt); own || trust {
+			stmt.ConnPool = looking(b, pool, own, trust)
+		}
+	}
+	var outside *dialector
+	if p.mixed {
+		if d, ok := db.Config.Dialector.(*dialector); ok && d.bind != nil {
+			outside, b = d, d.bind
 			if b.dialect != p.dialect && b.dialect.callbacks[kind] != nil {
 				run = b.dialect.callbacks[kind]
 			}
 			db.Config.Dialector = outside.inside
 		}
-		p.deleting(db, b, kind, run)
-		if compiles {
-			db.Config.Dialector = outside
+	}
+	if kind == deleteStatement && b != nil && b.dialect != p.dialect {
+		p.deleting(db, b, run)
+	} else {
+		run(db)
+	}
+	if outside != nil {
+		db.Config.Dialector = outside
+	}
+	stmt.ConnPool = pool
+	if kind == queryStatement && db.Error == nil && p.splits.Load() {
+		if kept, ok := stmt.Settings.Load(splitSetting); ok && kept.(*split).stmt == stmt {
+			stmt.Settings.Delete(splitSetting)
+			kept.(*split).answer(db)
 		}
-		stmt.ConnPool = pool
-		if kind == queryStatement && db.Error == nil && p.splits.Load() {
-			if kept, ok := stmt.Settings.Load(splitSetting); ok && kept.(*split).stmt == stmt {
-				stmt.Settings.Delete(splitSetting)
-				kept.(*split).answer(db)
-			}
-		}
-		if b != nil {
-			p.sent(db, b, kind)
-		}
+	}
+	if b != nil {
+		p.sent(db, b, kind)
 	}
 }
 
 // sent looks at a statement's SQL once it is there. In DryRun nobody has before.
 func (p *Plugin) sent(db *gorm.DB, b *bind, kind statementKind) {
 	stmt := db.Statement
-	if db.DryRun {
-		crossing := p.refusedBefore(stmt)
-		if text := stmt.SQL.String(); crossing == nil && (nested(text) || isNeutral(text)) && !p.trusts(stmt) {
-			crossing = b.crossing(text)
+	text := stmt.SQL.String()
+	if !db.DryRun {
+		if isNeutral(text) {
+			rewrite(stmt, renderNeutral(b.dialect, text, stmt.Vars))
 		}
-		if crossing != nil {
-			_ = db.AddError(crossing)
-		}
-		if kind == queryStatement && p.markSubquery(db, b, crossing) {
-			return
-		}
+		return
 	}
-	if text := stmt.SQL.String(); isNeutral(text) {
-		stmt.SQL.Reset()
-		stmt.SQL.WriteString(renderNeutral(b.dialect, text, stmt.Vars))
+	seen := p.glance(text, b.written)
+	crossing := p.refusedBefore(stmt)
+	if crossing == nil && seen != 0 && !p.trusts(stmt) {
+		crossing = b.crossing(text)
 	}
-	if db.DryRun && p.mixed && len(stmt.Vars) > 0 {
+	if crossing != nil {
+		_ = db.AddError(crossing)
+	}
+	if kind == queryStatement && p.maybeSubquery(db) && p.markSubquery(db, b, crossing) {
+		return
+	}
+	if seen&glanceMarks != 0 {
+		rewrite(stmt, renderNeutral(b.dialect, text, stmt.Vars))
+	}
+	if p.mixed && len(stmt.Vars) > 0 && (b.dialect != p.dialect || dialectBehind(stmt.Vars) != nil) {
 		stmt.Vars = withDialect(stmt.Vars, b.dialect)
 	}
+}
+
+func rewrite(stmt *gorm.Statement, text string) {
+	stmt.SQL.Reset()
+	stmt.SQL.WriteString(text)
 }
 
 func (p *Plugin) refusedBefore(stmt *gorm.Statement) *CrossBindError {
@@ -92,6 +123,17 @@ func (p *Plugin) trusts(stmt *gorm.Statement) bool {
 	return ok && kept == stmt
 }
 
+// maybeSubquery reports whether a query in DryRun may be a subquery: in a mixed
+// handle routing has looked at the stack, and in another, isSubquery will.
+func (p *Plugin) maybeSubquery(db *gorm.DB) bool {
+	if p.mixed {
+		if d, ok := db.Config.Dialector.(*dialector); ok && d.bind != nil {
+			return d == d.inside
+		}
+	}
+	return db.Config.Logger == logger.Discard
+}
+
 // markSubquery reports whether a statement is a subquery, whose SQL stays as it
 // is, and marks what its text does not tell the statement around it: a Use, a
 // model without its own table, that it crosses binds.
@@ -102,11 +144,7 @@ func (p *Plugin) markSubquery(db *gorm.DB, b *bind, crossing *CrossBindError) bo
 	if !p.mixed && !used && !hidden && crossing == nil && !isNeutral(stmt.SQL.String()) {
 		return false
 	}
-	if d, ok := db.Config.Dialector.(*dialector); p.mixed && ok && d.bind != nil {
-		if d != d.inside {
-			return false // routing has looked at the stack
-		}
-	} else if !isSubquery(db) {
+	if d, ok := db.Config.Dialector.(*dialector); (!p.mixed || !ok || d.bind == nil) && !isSubquery(db) {
 		return false
 	}
 	before, after := "", ""
@@ -121,21 +159,19 @@ func (p *Plugin) markSubquery(db *gorm.DB, b *bind, crossing *CrossBindError) bo
 		before = belongsPrefix + b.key + markEnd
 	}
 	if before != "" {
-		text := stmt.SQL.String()
-		stmt.SQL.Reset()
-		stmt.SQL.WriteString(before + text + after)
+		rewrite(stmt, before+stmt.SQL.String()+after)
 	}
 	return true
 }
 
-// deleting runs a callback. A soft delete builds an UPDATE with the clauses of
+// deleting runs a delete of a bind of another dialect than the handle's. A soft delete builds an UPDATE with the clauses of
 // the handle's update processor (soft_delete.go); those of the bind's dialect
 // must be found in their place and order, or a LIMIT is dropped. So UPDATE and
 // WHERE, which both have, build the bind's clauses up to WHERE and from there
 // on, and the handle's others build nothing.
-func (p *Plugin) deleting(db *gorm.DB, b *bind, kind statementKind, run func(*gorm.DB)) {
+func (p *Plugin) deleting(db *gorm.DB, b *bind, run func(*gorm.DB)) {
 	stmt := db.Statement
-	if kind != deleteStatement || b == nil || b.dialect == p.dialect || stmt.Unscoped || stmt.Schema == nil || len(stmt.Schema.DeleteClauses) == 0 {
+	if stmt.Unscoped || stmt.Schema == nil || len(stmt.Schema.DeleteClauses) == 0 {
 		run(db)
 		return
 	}
@@ -146,9 +182,7 @@ func (p *Plugin) deleting(db *gorm.DB, b *bind, kind statementKind, run func(*go
 	}
 	for _, name := range p.dialect.clauses[updateStatement] {
 		replaced[name] = func(clause.Clause, clause.Builder) {
-			text := strings.TrimSuffix(stmt.SQL.String(), " ") // which is there already, before the clause
-			stmt.SQL.Reset()
-			stmt.SQL.WriteString(text)
+			rewrite(stmt, strings.TrimSuffix(stmt.SQL.String(), " ")) // which is there already, before the clause
 		}
 	}
 	own := func(names []string) clause.ClauseBuilder {

@@ -133,7 +133,7 @@ func identical[T any](a, b *T) bool {
 // as Configure has changed them.
 func (b *bind) configured(base *settings) (*settings, error) {
 	own := base
-	if b.dialect != b.plugin.dialect {
+	if b.dialect != b.plugin.dialect && !identical(&b.dialect.now, &base.NowFunc) {
 		spoken := *base
 		spoken.NowFunc = b.dialect.now
 		own = &spoken

@@ -30,11 +30,11 @@ type destination struct {
 //  5. The default bind.
 //
 // Evidence of different binds is a [*CrossBindError].
-func (p *Plugin) destination(stmt *gorm.Statement) (destination, error) {
-	d, err := p.weighed(stmt)
+func (p *Plugin) destination(stmt *gorm.Statement, d *destination) error {
+	err := p.weighed(stmt, d)
 	if u := p.effectiveUse(stmt); u != nil {
 		if u.from != nil && err == nil && d.why != ReasonDefault && d.bind != u.from {
-			return d, nil // chained on the result, and of another bind
+			return nil // chained on the result, and of another bind
 		}
 		ran := &use{key: u.key, applied: u.applied, from: u.from}
 		if err == nil && d.why != ReasonDefault {
@@ -43,39 +43,43 @@ func (p *Plugin) destination(stmt *gorm.Statement) (destination, error) {
 		stmt.Clauses[usingClause] = clause.Clause{Expression: ran}
 		d.bind, err = p.lookup(u.key, "")
 		d.why = ReasonUse
-		return d, err
+		return err
 	}
 	if err == nil && p.claused.Load() {
 		if b, derived := p.derived(stmt, d.bind); derived {
 			d.bind, d.why = b, ReasonUse
 		}
 	}
-	return d, err
+	return err
 }
 
 // weighed weighs all evidence but Use. Which dialect given SQL is written in
 // depends on where it goes, and that on what it names: a text that dialects read
 // differently goes to the bind that it names in the bind's own dialect.
-func (p *Plugin) weighed(stmt *gorm.Statement) (destination, error) {
+func (p *Plugin) weighed(stmt *gorm.Statement, d *destination) error {
 	if stmt.SQL.Len() == 0 {
-		var d destination
-		err := p.weigh(stmt, &d)
-		return d, err
+		return p.weigh(stmt, d)
 	}
 	text := stmt.SQL.String()
-	first, err := p.weighAs(stmt, text, p.dialect.lexicon)
+	err := p.weighAs(stmt, text, p.dialect.lexicon, d)
 	if !p.mixed || !ambiguous(text) {
-		return first, err
+		return err
 	}
 	if u := p.effectiveUse(stmt); u != nil {
 		if b, err := p.lookup(u.key, ""); err == nil {
-			return p.weighAs(stmt, text, b.written)
+			return p.weighAs(stmt, text, b.written, d)
 		}
 	}
+	return p.agreed(stmt, text, d, err)
+}
+
+// agreed is the bind that a text names in that bind's own dialect. d and err are
+// what it is in the handle's.
+func (p *Plugin) agreed(stmt *gorm.Statement, text string, d *destination, err error) error {
 	var agreed []destination
 	for _, written := range p.lexicons {
-		d, err := p.weighAs(stmt, text, written)
-		if err != nil || d.bind.written != written {
+		var d destination
+		if p.weighAs(stmt, text, written, &d) != nil || d.bind.written != written {
 			continue
 		}
 		if len(agreed) > 0 && d.why == ReasonDefault {
@@ -88,26 +92,26 @@ func (p *Plugin) weighed(stmt *gorm.Statement) (destination, error) {
 	}
 	if len(agreed) == 0 {
 		if err == nil {
-			err = &CrossBindError{Claims: []Claim{{Key: first.bind.key, Source: "the text, read as one in the handle's dialect"}},
+			err = &CrossBindError{Claims: []Claim{{Key: d.bind.key, Source: "the text, read as one in the handle's dialect"}},
 				Way: "in that bind's own dialect it reads differently; choose with bindkey.Use"}
 		}
-		return first, err
+		return err
 	}
-	for _, d := range agreed[1:] {
-		if d.bind != agreed[0].bind {
-			return first, &CrossBindError{Way: "choose one with bindkey.Use", Claims: []Claim{
+	for _, other := range agreed[1:] {
+		if other.bind != agreed[0].bind {
+			return &CrossBindError{Way: "choose one with bindkey.Use", Claims: []Claim{
 				{Key: agreed[0].bind.key, Source: "the text, read in that bind's dialect"},
-				{Key: d.bind.key, Source: "the same text, read in that bind's"}}}
+				{Key: other.bind.key, Source: "the same text, read in that bind's"}}}
 		}
 	}
-	return agreed[0], nil
+	*d = agreed[0]
+	return nil
 }
 
-func (p *Plugin) weighAs(stmt *gorm.Statement, text string, written lexicon) (destination, error) {
+func (p *Plugin) weighAs(stmt *gorm.Statement, text string, written lexicon, d *destination) error {
 	rest, keys := withoutUses(text)
-	d := destination{raw: true, facts: p.read(rest, written), subqueries: keys}
-	err := p.weigh(stmt, &d)
-	return d, err
+	*d = destination{raw: true, facts: p.read(rest, written), subqueries: keys}
+	return p.weigh(stmt, d)
 }
 
 // weigh weighs all evidence but Use.
@@ -122,8 +126,7 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 	if own && p.strict && !model.keyed() {
 		return &UnboundError{Model: schemaName(stmt.Schema), Table: stmt.Table, Known: p.known()}
 	}
-	if own && len(stmt.Joins) == 0 && !has(stmt, "FROM") && !has(stmt, "INSERT") && !has(stmt, "UPDATE") && !hasRawSubquery(stmt) {
-		// The statement of most programs: a model's own table, and no other evidence.
+	if own && len(stmt.Joins) == 0 && !has(stmt, "FROM") && !has(stmt, "INSERT") && !has(stmt, "UPDATE") && !mayHaveSubquery(whereOf(stmt)) {
 		d.bind, d.why = model.bind, model.why
 		return nil
 	}
@@ -369,22 +372,15 @@ func whereOf(stmt *gorm.Statement) []clause.Expression {
 	return where.Exprs
 }
 
-// hasRawSubquery reports whether there may be a subquery of given SQL in a
-// statement's conditions.
-func hasRawSubquery(stmt *gorm.Statement) bool {
-	for _, expr := range whereOf(stmt) {
-		switch expr := expr.(type) {
-		case clause.Expr:
-			for _, value := range expr.Vars {
-				if query, ok := value.(*gorm.DB); ok && query.Statement.SQL.Len() > 0 {
-					return true
-				}
-			}
+// mayHaveSubquery reports whether there may be a subquery in conditions.
+func mayHaveSubquery(exprs []clause.Expression) bool {
+	for _, expr := range exprs {
+		switch expr.(type) {
 		case clause.AndConditions, clause.OrConditions, clause.NotConditions:
 			return true
 		}
 	}
-	return false
+	return hasSubquery(exprs)
 }
 
 // rawSubqueries adds the binds of subqueries whose SQL was given, where they have

@@ -18,6 +18,7 @@ type dialect struct {
 	callbacks [statementKinds]func(*gorm.DB) // those that send the statement
 	now       func() time.Time
 	lexicon   lexicon
+	quoted    *quotedNames // nil: each name is quoted anew
 }
 
 // dialectOf is the dialect of a handle.
@@ -25,7 +26,7 @@ func dialectOf(db *gorm.DB) *dialect {
 	callbacks := db.Callback()
 	create, query, update := callbacks.Create(), callbacks.Query(), callbacks.Update()
 	remove, row, raw := callbacks.Delete(), callbacks.Row(), callbacks.Raw()
-	return &dialect{
+	d := &dialect{
 		Dialector: innerDialector(db.Dialector),
 		builders:  db.ClauseBuilders,
 		clauses: [statementKinds][]string{
@@ -39,6 +40,10 @@ func dialectOf(db *gorm.DB) *dialect {
 		now:     db.NowFunc,
 		lexicon: lexiconOf(db.Dialector.Name()),
 	}
+	if quotesAlike(d.Dialector) {
+		d.quoted = new(quotedNames)
+	}
+	return d
 }
 
 // same reports whether binds can share a dialect: it compiles every statement

@@ -14,6 +14,7 @@ import (
 type dialector struct {
 	gorm.Dialector
 	plugin  *Plugin
+	dialect *dialect
 	bind    *bind      // nil in the handle, and in its sessions before a statement is routed
 	set     sessionSet // what the session has set itself
 	neutral bool
@@ -59,7 +60,7 @@ func (d *dialector) QuoteTo(writer clause.Writer, name string) {
 	case d.plugin.mixed && isNeutral(name):
 		d.Dialector.QuoteTo(writer, withoutMarks.Replace(name)) // quoted before: by Statement.Quote
 	default:
-		d.Dialector.QuoteTo(writer, name)
+		d.dialect.QuoteTo(writer, name)
 	}
 }
 

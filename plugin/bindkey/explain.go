@@ -63,7 +63,7 @@ func has(stmt *gorm.Statement, clause string) bool {
 }
 
 // explained tells Explain where a statement goes, if it was Explain that asked.
-func (p *Plugin) explained(db *gorm.DB, kind statementKind, found destination) bool {
+func (p *Plugin) explained(db *gorm.DB, kind statementKind, found *destination) bool {
 	asked, ok := db.Statement.Settings.Load(explainSetting)
 	if !ok {
 		return false

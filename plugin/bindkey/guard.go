@@ -46,7 +46,7 @@ func (p *Plugin) guardCallbacks(db *gorm.DB) error {
 			}
 			wrapped := callback
 			if name == processor.sends {
-				wrapped = inTurn(p.sending(processor.kind, wrapped))
+				wrapped = p.sending(processor.kind, wrapped)
 			}
 			if processor.kind.writes() {
 				wrapped = guarded(wrapped)

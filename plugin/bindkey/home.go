@@ -3,6 +3,8 @@ package bindkey
 import (
 	"reflect"
 	"regexp"
+	"sync"
+	"sync/atomic"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
@@ -28,10 +30,49 @@ const (
 // to table names, since two binds may each have a table of one name; and not
 // to Go types alone, since GORM makes the types of join tables by reflection.
 type home struct {
-	bind  *bind
-	why   Reason
-	claim Claim // for error messages
-	err   error
+	schema *schema.Schema
+	bind   *bind
+	why    Reason
+	claim  Claim // for error messages
+	err    error
+}
+
+// A homeMemory remembers homes. Near are those that were found last for a place
+// of a small table, which is a pointer away; all are in a map beside it.
+type homeMemory struct {
+	near [512]atomic.Pointer[home]
+	all  sync.Map // *schema.Schema → *home
+}
+
+// load is the home of a schema, or nil where none is remembered.
+func (m *homeMemory) load(s *schema.Schema) *home {
+	if near := m.place(s).Load(); near != nil && near.schema == s {
+		return near
+	}
+	if found, ok := m.all.Load(s); ok {
+		return found.(*home)
+	}
+	return nil
+}
+
+// remember remembers a home, unless another was before, and returns that.
+func (m *homeMemory) remember(h *home) *home {
+	found, _ := m.all.LoadOrStore(h.schema, h)
+	m.place(h.schema).Store(found.(*home))
+	return found.(*home)
+}
+
+func (m *homeMemory) forget() {
+	for i := range m.near {
+		m.near[i].Store(nil)
+	}
+	m.all.Range(func(key, _ any) bool { m.all.Delete(key); return true })
+}
+
+// place scatters addresses by a multiplication, as Knuth does.
+func (m *homeMemory) place(s *schema.Schema) *atomic.Pointer[home] {
+	const golden = 0x9E3779B97F4A7C15
+	return &m.near[uint64(reflect.ValueOf(s).Pointer())*golden>>(64-9)]
 }
 
 // keyed reports whether the schema itself says where it lives. One that does
@@ -54,21 +95,21 @@ func (p *Plugin) homeOf(s *schema.Schema) *home {
 	if h.err != nil || h.keyed() {
 		return h
 	}
-	return p.remember(s, h)
+	return p.homes.remember(h)
 }
 
 // askHome is homeOf for who only asks. That a schema has no key is then not
 // remembered: SetupJoinTable may yet make it the join table of a model that
 // has one.
 func (p *Plugin) askHome(s *schema.Schema) *home {
-	if found, ok := p.homes.Load(s); ok {
-		return found.(*home)
+	if h := p.homes.load(s); h != nil {
+		return h
 	}
 	h := p.findHome(s)
 	if h.err != nil {
 		return h // a mistake is not remembered: a bind may be registered later
 	}
-	h.claim = Claim{Key: h.bind.key, Source: "model " + schemaName(s)}
+	h.schema, h.claim = s, Claim{Key: h.bind.key, Source: "model " + schemaName(s)}
 	if !h.keyed() {
 		return h
 	}
@@ -77,12 +118,7 @@ func (p *Plugin) askHome(s *schema.Schema) *home {
 	if p.db != nil && p.plainSchema(s) == nil {
 		p.tables.add(s.Table, h.bind)
 	}
-	return p.remember(s, h)
-}
-
-func (p *Plugin) remember(s *schema.Schema, h *home) *home {
-	found, _ := p.homes.LoadOrStore(s, h)
-	return found.(*home)
+	return p.homes.remember(h)
 }
 
 // findHome weighs what is said of a schema: Register's data, the type's own

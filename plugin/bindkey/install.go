@@ -97,14 +97,14 @@ func (p *Plugin) uninstall() {
 	p.db, p.adopted, p.own, p.pools = nil, nil, nil, nil
 	p.dialect, p.dialects, p.base, p.outside, p.mixed, p.speaking = nil, nil, nil, nil, false, false
 	p.lexicons, p.closed = nil, false
-	p.homes.Range(func(key, _ any) bool { p.homes.Delete(key); return true })
+	p.homes.forget()
 	p.tables.binds.Range(func(key, _ any) bool { p.tables.binds.Delete(key); return true })
 	p.binds.Range(func(key, b any) bool {
 		closed := b.(*bind)
 		if !closed.asked {
 			p.binds.Delete(key)
 		}
-		closed.sources, closed.replicas, closed.plain, closed.resolver, closed.late = nil, nil, nil, nil, nil
+		closed.sources, closed.replicas, closed.direct, closed.plain, closed.resolver, closed.late = nil, nil, nil, nil, nil, nil
 		return true
 	})
 }

@@ -88,7 +88,7 @@ func TestKeyCachesDoNotGrow(t *testing.T) {
 	}
 	count := func() map[string]int {
 		counts := map[string]int{"pools": len(p.pools), "setters": len(p.setters), "mistakes": len(p.mistakes)}
-		for name, cache := range map[string]*sync.Map{"types": &p.types, "homes": &p.homes, "parsed": &p.parsed, "tables": &p.tables.binds, "binds": &p.binds} {
+		for name, cache := range map[string]*sync.Map{"types": &p.types, "homes": &p.homes.all, "parsed": &p.parsed, "tables": &p.tables.binds, "binds": &p.binds} {
 			cache.Range(func(any, any) bool { counts[name]++; return true })
 		}
 		return counts

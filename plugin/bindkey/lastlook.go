@@ -14,8 +14,8 @@ import (
 // Routing has weighed the model, the joins and Table. So the text is only read
 // where it may name another table; see nested.
 func (b *bind) outgoing(ctx context.Context, query string, args []any) (string, error) {
-	marked := isNeutral(query)
-	if !marked && !nested(query) {
+	seen := b.plugin.glance(query, b.written)
+	if seen == 0 {
 		return query, nil
 	}
 	if ctx.Value(trustedKey{}) == nil {
@@ -23,7 +23,8 @@ func (b *bind) outgoing(ctx context.Context, query string, args []any) (string, 
 			return "", crossing
 		}
 	}
-	if marked {
+	if seen&glanceMarks != 0 {
+		b.plugin.marked.Store(true)
 		query = renderNeutral(b.dialect, query, args)
 	}
 	return query, nil
@@ -47,12 +48,33 @@ func (b *bind) crossing(text string) *CrossBindError {
 	return nil
 }
 
+// A glance is what a text has that makes the last look read or render it.
+type glance uint8
+
+const (
+	glanceNested glance = 1 << iota // it may name a table that routing has not seen
+	glanceMarks                     // it is neutral
+)
+
+func glanceAt(text string) (seen glance) {
+	if nested(text) {
+		seen |= glanceNested
+	}
+	if isNeutral(text) {
+		seen |= glanceMarks
+	}
+	return seen
+}
+
 // nested reports whether a text may name a table that routing has not seen: it
 // has a SELECT inside, a JOIN, a second FROM, IN without parentheses, or a second
 // statement.
 func nested(text string) bool {
 	froms := 0
 	for i := 1; i+1 < len(text); i++ {
+		if !leads[text[i]] {
+			continue
+		}
 		switch text[i] | ' ' {
 		case 's':
 			if is(text, i, "select") {
@@ -72,12 +94,21 @@ func nested(text string) bool {
 			if is(text, i, "in") && text[i-1] == ' ' && bytesOf[text[i+2]] == blankByte && !strings.HasPrefix(strings.TrimLeft(text[i+2:], " \t\r\n"), "(") {
 				return true
 			}
-		case ';':
+		default:
 			return true
 		}
 	}
 	return false
 }
+
+// leads are the bytes that nested looks at: a semicolon, and the first letters of
+// its words.
+var leads = func() (leads [256]bool) {
+	for _, lead := range []byte(";sSjJfFiI") {
+		leads[lead] = true
+	}
+	return leads
+}()
 
 // is reports whether a word stands in a text, in any case. Another letter before
 // or behind it only means that the text is read for nothing.
@@ -112,20 +143,21 @@ type bound struct {
 	bind *bind
 }
 
-// boundTo is the bind that routing found for a statement, or nil.
-func (p *Plugin) boundTo(db *gorm.DB) *bind {
+// boundTo is the bind that routing found for a statement, or nil, and whether it
+// is on a connection of the application's own.
+func (p *Plugin) boundTo(db *gorm.DB) (b *bind, own bool) {
 	switch pool := unwrap(db.Statement.ConnPool).(type) {
 	case *boundPool:
-		return pool.bind
+		return pool.bind, false
 	case *branch:
-		return pool.pool.bind
+		return pool.pool.bind, false
 	case *preparedBranch:
-		return pool.pool.bind
+		return pool.pool.bind, false
 	case routedPool:
-		return nil
+		return nil, false
 	}
 	if kept, ok := db.Statement.Settings.Load(boundSetting); ok && kept.(bound).stmt == db.Statement {
-		return kept.(bound).bind
+		return kept.(bound).bind, true
 	}
-	return nil
+	return nil, false
 }

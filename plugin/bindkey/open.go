@@ -113,6 +113,7 @@ func (b *bind) open(handle *gorm.DB) error {
 		return &OpenError{Key: b.key, Role: "dbresolver", Err: err, text: err.Error()}
 	}
 	b.resolver, b.ask = resolver, callbacksOf(resolver)
+	b.direct = b.onlyPool()
 	return nil
 }
 

@@ -27,10 +27,22 @@ const (
 // Make it with [New], register binds, and install it with [gorm.DB.Use]. It
 // serves one handle; its methods are safe for concurrent use once installed.
 type Plugin struct {
+	// What each statement asks stands together, so that it waits for memory once.
+	// Looking into a statement's Settings allocates, since they are a sync.Map, so
+	// it is only done once it can be worth it.
+	adopted    *adopted // the application's own dbresolver, or nil
+	strict     bool
+	mixed      bool         // some bind has another dialect
+	speaking   bool         // some bind has another dialect, or settings of its own
+	claused    atomic.Bool  // some statement had a Use, Read or Write
+	explaining atomic.Int32 // calls of Explain under way
+	splits     atomic.Bool  // some association across binds had a row twice
+	refusing   atomic.Bool  // some statement in DryRun crossed binds
+	marked     atomic.Bool  // some text was sent that had been neutral
+
 	// set by options and Register, fixed once installed
 	defaultKey  string
 	tag         string
-	strict      bool
 	openLate    bool
 	models      []any
 	order       []string // of COMMITs
@@ -45,31 +57,21 @@ type Plugin struct {
 	own     *realPool
 	pools   []*realPool
 	pooling sync.Mutex // guards pools: a resolver of the application may become a bind at any time
-	adopted *adopted   // the application's own dbresolver, or nil
 
 	dialect  *dialect     // the handle's own
 	dialects []*dialect   // of all binds
 	naming   schema.Namer // the handle's own, where the plugin has put another in its place
 	base     *settings    // the handle's own
 	outside  *dialector   // in the handle and its sessions, before a statement is routed
-	mixed    bool         // some bind has another dialect
 	lexicons []lexicon    // of all binds
-	speaking bool         // some bind has another dialect, or settings of its own
 
 	binds  sync.Map // key → *bind
 	types  sync.Map // reflect.Type → *typeKey
-	homes  sync.Map // *schema.Schema → *home
+	homes  homeMemory
 	parsed sync.Map // schemas parsed before the plugin is installed
 	tables knownTables
 	memory sqlMemory
 	joined sync.Map // place → *schema.Relationship
-
-	// Looking into a statement's Settings allocates, since they are a sync.Map,
-	// so it is only done once it can be worth it.
-	claused    atomic.Bool  // some statement had a Use, Read or Write
-	explaining atomic.Int32 // calls of Explain under way
-	splits     atomic.Bool  // some association across binds had a row twice
-	refusing   atomic.Bool  // some statement in DryRun crossed binds
 
 	installing sync.Mutex
 	closed     bool

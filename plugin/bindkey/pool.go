@@ -124,8 +124,6 @@ func unwrap(pool gorm.ConnPool) gorm.ConnPool {
 			pool = wrapped.ConnPool
 		case *gorm.PreparedStmtTX:
 			pool = wrapped.Tx
-		case *turn:
-			pool = wrapped.Tx
 		case *lookingConn:
 			pool = wrapped.ConnPool
 		case *lookingTx:

@@ -34,28 +34,86 @@ func (k statementKind) writes() bool {
 // when it runs, and nothing has reached a database.
 func (p *Plugin) routeCallback(kind statementKind) func(*gorm.DB) {
 	return func(db *gorm.DB) {
-		if db.Error == nil {
-			err := error(nil)
-			switch {
-			case kind == queryStatement && has(db.Statement, "FROM"):
-				err = p.splitJoin(db)
-			case kind == updateStatement || kind == deleteStatement:
-				err = p.splitSet(db)
-			}
-			if err == nil {
-				err = p.route(db, kind)
-			}
-			if err != nil {
-				_ = db.AddError(err)
-				if db.DryRun {
-					refuse(db)
-				}
+		if db.Error != nil {
+			fail(db, kind, nil)
+			return
+		}
+		err := error(nil)
+		if b := p.directly(db, kind); b != nil {
+			err = p.turnTo(db, b, kind)
+		} else {
+			err = p.weighAndRoute(db, kind)
+		}
+		if err != nil {
+			fail(db, kind, err)
+			if db.DryRun {
+				refuse(db)
 			}
 		}
-		if db.Error != nil && kind == rowStatement {
-			if rows, _ := db.Get("rows"); rows == false {
-				db.Statement.Dest = errorRow(db.Error)
-			}
+	}
+}
+
+func (p *Plugin) weighAndRoute(db *gorm.DB, kind statementKind) error {
+	err := error(nil)
+	switch {
+	case kind == queryStatement && has(db.Statement, "FROM"):
+		err = p.splitJoin(db)
+	case kind == updateStatement || kind == deleteStatement:
+		err = p.splitSet(db)
+	}
+	if err != nil {
+		return err
+	}
+	return p.route(db, kind)
+}
+
+// directly is the bind of the statement of most programs: of a model's own table,
+// with no other evidence, outside of transactions, and to a bind of one pool. It
+// is nil for all others, and says nothing of them: it only spares this one the
+// weighing.
+func (p *Plugin) directly(db *gorm.DB, kind statementKind) *bind {
+	stmt := db.Statement
+	root, ok := stmt.ConnPool.(*rootPool)
+	if own, _ := db.Config.ConnPool.(*rootPool); !ok || root != own || root.plugin != p || len(db.Plugins) > 1 && p.overtaken(db) {
+		return nil
+	}
+	if p.claused.Load() || p.explaining.Load() > 0 {
+		return nil
+	}
+	if stmt.Schema == nil || stmt.TableExpr != nil || stmt.Table != stmt.Schema.Table || stmt.SQL.Len() > 0 || len(stmt.Joins) > 0 {
+		return nil
+	}
+	if len(stmt.Clauses) > 0 {
+		if has(stmt, "FROM") || has(stmt, usingClause) || kind == createStatement && has(stmt, "INSERT") || kind == updateStatement && has(stmt, "UPDATE") || mayHaveSubquery(whereOf(stmt)) {
+			return nil
+		}
+	}
+	home := p.homes.load(stmt.Schema)
+	if home == nil || home.bind.direct == nil || p.strict && !home.keyed() {
+		return nil
+	}
+	return home.bind
+}
+
+// turnTo gives a statement its bind's dialect and only pool.
+func (p *Plugin) turnTo(db *gorm.DB, b *bind, kind statementKind) error {
+	if p.speaking {
+		if err := p.speak(db, b, kind); err != nil {
+			return err
+		}
+	}
+	db.Statement.ConnPool = b.direct.forStatement(db.PrepareStmt)
+	return nil
+}
+
+// fail adds an error to a statement, whose Row returns what has the error.
+func fail(db *gorm.DB, kind statementKind, err error) {
+	if err != nil {
+		_ = db.AddError(err)
+	}
+	if kind == rowStatement {
+		if rows, _ := db.Get("rows"); rows == false {
+			db.Statement.Dest = errorRow(db.Error)
 		}
 	}
 }
@@ -85,12 +143,13 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 	if len(db.Plugins) > 1 && p.overtaken(db) {
 		p.claused.Store(true) // dbresolver's clauses call its callback, and not the plugin's
 	}
-	found, err := p.destination(stmt)
+	var found destination
+	err := p.destination(stmt, &found)
 	if err != nil && !p.refusesLater(db, err, &found) {
 		return err
 	}
 	b := found.bind
-	if db.DryRun && p.explaining.Load() > 0 && p.explained(db, kind, found) {
+	if db.DryRun && p.explaining.Load() > 0 && p.explained(db, kind, &found) {
 		return errExplained
 	}
 	if b.late != nil {
@@ -105,8 +164,7 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 	}
 	if found.raw {
 		if text := stmt.SQL.String(); isNeutral(text) {
-			stmt.SQL.Reset()
-			stmt.SQL.WriteString(renderNeutral(b.dialect, text, stmt.Vars))
+			rewrite(stmt, renderNeutral(b.dialect, text, stmt.Vars))
 		}
 	}
 	if p.claused.Load() {
@@ -122,14 +180,18 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 		if pool.(routedPool).owner() != p {
 			return p.foreign(db, kind, b, pool)
 		}
-		if routedBy(db.Config.ConnPool) != p {
+		if db.Config.ConnPool != stmt.ConnPool && routedBy(db.Config.ConnPool) != p {
 			return errStale // the session shares the handle's statement, but not its Config
 		}
-		var picked *boundPool
-		if db.DryRun {
+		picked := b.direct
+		switch {
+		case picked != nil:
+		case db.DryRun:
 			picked = b.sources[0]
-		} else if picked, stmt.Context, err = b.pick(stmt.Context, p.operation(stmt, kind, found)); err != nil {
-			return err
+		default:
+			if picked, stmt.Context, err = b.pick(stmt.Context, p.operation(stmt, kind, &found)); err != nil {
+				return err
+			}
 		}
 		stmt.ConnPool = picked.forStatement(db.PrepareStmt)
 	case *transaction:
@@ -198,7 +260,7 @@ func (p *Plugin) join(db *gorm.DB, kind statementKind, tx *transaction, b *bind)
 // operation tells reads, which go to replicas, from writes, as dbresolver
 // does: its Read and Write clauses decide for queries and raw SQL, then
 // locking clauses, then the text of raw SQL.
-func (p *Plugin) operation(stmt *gorm.Statement, kind statementKind, found destination) dbresolver.Operation {
+func (p *Plugin) operation(stmt *gorm.Statement, kind statementKind, found *destination) dbresolver.Operation {
 	if kind.writes() {
 		return writing
 	}

@@ -27,8 +27,8 @@ func (p *Plugin) splitSet(db *gorm.DB) error {
 		return nil
 	}
 	p.eachSchema(func(s *schema.Schema) { _ = p.askHome(s) }) // it names owners by Table alone
-	d, err := p.destination(stmt)
-	if err != nil {
+	var d destination
+	if err := p.destination(stmt, &d); err != nil {
 		return err
 	}
 	// Once without asking: what is refused is refused before anything is sent.

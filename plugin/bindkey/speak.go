@@ -21,7 +21,7 @@ func (p *Plugin) tongues(db *gorm.DB) error {
 			p.base.Logger = dbresolver.NewResolverModeLogger(p.base.Logger)
 		}
 	}
-	p.outside = &dialector{Dialector: p.dialect.Dialector, plugin: p}
+	p.outside = &dialector{Dialector: p.dialect.Dialector, plugin: p, dialect: p.dialect}
 	var failures []error
 	for key := range p.configuring {
 		if _, err := p.lookup(key, ""); err != nil {
@@ -81,7 +81,7 @@ func (b *bind) dialector(set sessionSet) *dialector {
 	if known, ok := b.dialectors.Load(set); ok {
 		return known.(*dialector)
 	}
-	outside := dialector{Dialector: b.dialect.Dialector, plugin: b.plugin, bind: b, set: set}
+	outside := dialector{Dialector: b.dialect.Dialector, plugin: b.plugin, dialect: b.dialect, bind: b, set: set}
 	inside, subquery := outside, outside
 	outside.neutral, subquery.neutral = b.plugin.mixed, b.plugin.mixed
 	outside.inside, outside.subquery = &inside, &subquery

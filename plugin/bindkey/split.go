@@ -107,8 +107,8 @@ func (p *Plugin) splitJoin(db *gorm.DB) error {
 // is told before anything else is asked.
 func (p *Plugin) crossingBefore(db *gorm.DB) error {
 	stmt := db.Statement
-	d, err := p.destination(stmt)
-	if err != nil {
+	var d destination
+	if err := p.destination(stmt, &d); err != nil {
 		return err
 	}
 	if crossing := d.bind.crossing(p.rendered(stmt)); crossing != nil {
@@ -266,7 +266,7 @@ func (s *split) ask(db *gorm.DB, rel *schema.Relationship, pairs map[string]stri
 	if s.stmt.Unscoped {
 		question = question.Unscoped()
 	}
-	if s.plugin.operation(s.stmt, queryStatement, destination{}) == writing { // a locking clause, or Write
+	if s.plugin.operation(s.stmt, queryStatement, &destination{}) == writing { // a locking clause, or Write
 		question = question.Clauses(dbresolver.Write)
 	}
 	if err := question.Find(rows.Interface()).Error; err != nil {
@@ -376,7 +376,7 @@ func (s *split) count(db *gorm.DB) {
 		}
 	}
 	question = question.Unscoped() // the conditions have the model's own by now
-	if s.plugin.operation(s.stmt, queryStatement, destination{}) == writing {
+	if s.plugin.operation(s.stmt, queryStatement, &destination{}) == writing {
 		question = question.Clauses(dbresolver.Write)
 	}
 	if err := db.AddError(question.Find(rows.Interface()).Error); err != nil {

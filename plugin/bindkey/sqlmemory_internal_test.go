@@ -38,7 +38,7 @@ func TestSQLMemory(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { p.read(texts[0], mysqlSQL) }); n > 0 {
 		t.Errorf("a text that is remembered allocates %v times", n)
 	}
-	if p.memory.place(texts[len(texts)-1], mysqlSQL) != nil {
+	if _, place, _ := p.memory.recall(texts[len(texts)-1], mysqlSQL); place != nil {
 		t.Error("a text of any length is remembered")
 	}
 }

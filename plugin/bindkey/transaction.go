@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"gorm.io/gorm"
 	"gorm.io/plugin/dbresolver"
@@ -19,6 +20,7 @@ type transaction struct {
 	ctx      context.Context // of Begin
 	opts     *sql.TxOptions
 	uses     useScope
+	number   uint32
 
 	mu         sync.Mutex
 	done       bool
@@ -34,8 +36,10 @@ type transaction struct {
 	firstJoined   [1]*branch
 }
 
+var transactionsBegun atomic.Uint32
+
 func newTransaction(p *Plugin, ctx context.Context, opts *sql.TxOptions) *transaction {
-	tx := &transaction{plugin: p, ctx: ctx, uses: p.newUseScope()}
+	tx := &transaction{plugin: p, ctx: ctx, uses: p.newUseScope(), number: transactionsBegun.Add(1)}
 	tx.finder = tx
 	tx.branches, tx.joined = tx.firstBranches[:0], tx.firstJoined[:0]
 	if opts != nil {
@@ -120,7 +124,7 @@ func (t *transaction) dryBranch(b *bind) *branch {
 			return branch
 		}
 	}
-	return newBranch(t, b.pools(t.operation())[0])
+	return new(branch).init(t, b.pools(t.operation())[0])
 }
 
 // branchAt is the first branch of a transaction, at a pool already picked.

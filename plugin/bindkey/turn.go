@@ -1,85 +1,115 @@
 package bindkey
 
 import (
-	"bytes"
 	"context"
-	"database/sql"
 	"runtime"
-	"strconv"
 	"sync"
 
 	"gorm.io/gorm"
 )
 
-// A turn lets the goroutines that share a branch take turns: one statement's
-// rows are read before the next is sent. database/sql does not see to that in
-// a transaction, and drivers answer "busy", mix answers up, or panic.
+// The goroutines that share a branch take turns: one statement's rows are read
+// before the next is sent. database/sql does not see to that in a transaction,
+// and drivers answer "busy", mix answers up, or panic.
 //
-// It is the statement's pool while one of GORM's own callbacks runs it. What
-// the same goroutine sends meanwhile (a gorm.Valuer, a sql.Scanner or a
+// A turn lasts while one of GORM's own callbacks builds and sends a statement.
+// What the same goroutine sends meanwhile (a gorm.Valuer, a sql.Scanner or a
 // callback that asks the database) goes with it, as without turns. Rows, Row
 // and Scan hand their rows out before they are read: no turn can cover that.
-type turn struct {
-	gorm.Tx // the branch, prepared or not
-	branch  *branch
-	taken   bool
-	over    bool // the callback has returned; somebody has kept its session
-}
 
-// inTurn runs a callback that sends one statement.
-func inTurn(callback func(*gorm.DB)) func(*gorm.DB) {
-	return func(db *gorm.DB) {
-		stmt := db.Statement
-		var t *turn
-		switch pool := stmt.ConnPool.(type) {
-		case *branch:
-			t = &turn{Tx: pool, branch: pool}
-		case *preparedBranch:
-			t = &turn{Tx: pool, branch: pool.branch}
-		}
-		if t == nil || db.DryRun {
-			callback(db)
-			return
-		}
-		stmt.ConnPool = t
-		defer func() {
-			stmt.ConnPool = t.Tx
-			t.end()
-		}()
-		callback(db)
+// branchInTurn is the branch whose turn a statement needs, or nil.
+func branchInTurn(db *gorm.DB) *branch {
+	if db.DryRun || db.Error != nil {
+		return nil
+	}
+	switch pool := db.Statement.ConnPool.(type) {
+	case *branch:
+		return pool
+	case *preparedBranch:
+		return pool.branch
+	default:
+		return nil
 	}
 }
 
-func (t *turn) begin(ctx context.Context) error {
-	if t.taken || t.over {
-		return nil
+// inTurn runs a callback that sends a statement of the branch.
+func (b *branch) inTurn(db *gorm.DB, callback func(*gorm.DB)) error {
+	if !b.turns.enterFree() {
+		if standing(b.number) {
+			callback(db) // in the turn that its goroutine has
+			return nil
+		}
+		if err := b.turns.enter(db.Statement.Context, b.tx.ctx); err != nil {
+			return err
+		}
 	}
-	own := goroutine()
-	if t.branch.holder.Load() == own {
-		return nil
-	}
-	if err := t.branch.turns.enter(ctx, t.branch.tx.ctx); err != nil {
-		return err
-	}
-	t.branch.holder.Store(own)
-	t.taken = true
+	defer b.turns.leave()
+	stand(b.number, callback, db)
 	return nil
 }
 
-func (t *turn) end() {
-	t.over = true
-	if t.taken {
-		t.taken = false
-		t.branch.holder.Store(0)
-		t.branch.turns.leave()
+// stand calls itself as often as the number says, and then the callback: so it
+// stands on the goroutine's stack who has a turn. Go has no name for a goroutine
+// that could be kept beside the turn, but one that takes as long to print as a
+// statement takes to run. Who finds the turn taken looks at his stack; who
+// finds it free, as most do, has only left a number there.
+//
+//go:noinline
+func stand(number int, callback func(*gorm.DB), db *gorm.DB) {
+	if number > 0 {
+		stand(number-1, callback, db)
+		return
 	}
+	callback(db)
 }
+
+// standing reports whether this goroutine is in a turn of the number.
+func standing(number int) bool {
+	callers := make([]uintptr, 64)
+	n := runtime.Callers(2, callers)
+	for n == len(callers) {
+		callers = make([]uintptr, 2*n)
+		n = runtime.Callers(2, callers)
+	}
+	frames := runtime.CallersFrames(callers[:n])
+	for times, more := 0, n > 0; more; {
+		var frame runtime.Frame
+		frame, more = frames.Next()
+		switch {
+		case frame.Function == standFunction:
+			times++
+		case times == number+1:
+			return true
+		default:
+			times = 0
+		}
+	}
+	return false
+}
+
+var standFunction = ownPackage + "stand"
+
+// numbers is how many numbers the branches have. Those of one transaction have
+// numbers of their own, and so have those of transactions that begin one after
+// the other; that two have one only matters where a statement of one sends, while
+// its rows are read, a statement of the other, whose turn another goroutine has:
+// it goes as without turns.
+const numbers = 16
 
 // A queue lets one in at a time, in the order in which they came.
 type queue struct {
 	mu      sync.Mutex
 	busy    bool
 	waiting []chan struct{} // closed when its turn has come
+}
+
+// enterFree enters if the queue is free.
+func (q *queue) enterFree() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	free := !q.busy
+	q.busy = true
+	return free
 }
 
 // enter waits until the queue is free, or one of the contexts ends.
@@ -125,38 +155,3 @@ func (q *queue) leave() {
 	close(q.waiting[0])
 	q.waiting = q.waiting[1:]
 }
-
-// goroutine is the number of the goroutine that calls, as panics print it. Go
-// has no other name for who holds a lock, and only who holds one himself may
-// pass.
-func goroutine() uint64 {
-	var buffer [40]byte
-	text := bytes.TrimPrefix(buffer[:runtime.Stack(buffer[:], false)], []byte("goroutine "))
-	number, _, _ := bytes.Cut(text, []byte(" "))
-	id, _ := strconv.ParseUint(string(number), 10, 64)
-	return id
-}
-
-func (t *turn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if err := t.begin(ctx); err != nil {
-		return nil, err
-	}
-	return t.Tx.ExecContext(ctx, query, args...)
-}
-
-func (t *turn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if err := t.begin(ctx); err != nil {
-		return nil, err
-	}
-	return t.Tx.QueryContext(ctx, query, args...)
-}
-
-func (t *turn) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	if err := t.begin(ctx); err != nil {
-		return errorRow(err)
-	}
-	return t.Tx.QueryRowContext(ctx, query, args...)
-}
-
-// GetDBConn is of gorm.GetDBConnector, for DB and Connection.
-func (t *turn) GetDBConn() (*sql.DB, error) { return t.branch.GetDBConn() }

@@ -133,10 +133,13 @@ func (p *Plugin) effectiveUse(stmt *gorm.Statement) *use {
 // here, since DB, Connection and Begin ask the pool and run no callback. When
 // the statement runs (GORM has then set its BuildClauses), route does the work.
 func (p *Plugin) chain(db *gorm.DB) {
-	stmt := db.Statement
-	if len(stmt.BuildClauses) > 0 {
-		return
+	if len(db.Statement.BuildClauses) == 0 {
+		p.chained(db)
 	}
+}
+
+func (p *Plugin) chained(db *gorm.DB) {
+	stmt := db.Statement
 	p.claused.Store(true)
 	u := useOf(stmt)
 	if u == nil {
@@ -198,7 +201,25 @@ func (p *Plugin) derived(stmt *gorm.Statement, own *bind) (*bind, bool) {
 // beginDerived and endDerived are the callbacks around the part of a
 // statement in which GORM derives others.
 func (p *Plugin) beginDerived(db *gorm.DB) {
-	if !p.claused.Load() || db.Error != nil || db.Statement.Schema == nil {
+	if p.claused.Load() {
+		p.derive(db)
+	}
+}
+
+func (p *Plugin) endDerived(db *gorm.DB) {
+	if p.claused.Load() {
+		leaveDerived(db.Statement)
+	}
+}
+
+func leaveDerived(stmt *gorm.Statement) {
+	if d := derivationOf(stmt); d != nil && d.active && d.owner == stmt {
+		stmt.Context = d.outer
+	}
+}
+
+func (p *Plugin) derive(db *gorm.DB) {
+	if db.Error != nil || db.Statement.Schema == nil {
 		return
 	}
 	stmt := db.Statement
@@ -219,13 +240,4 @@ func (p *Plugin) beginDerived(db *gorm.DB) {
 		return
 	}
 	d.enter(stmt)
-}
-
-func (p *Plugin) endDerived(db *gorm.DB) {
-	if !p.claused.Load() {
-		return
-	}
-	if d := derivationOf(db.Statement); d != nil && d.active && d.owner == db.Statement {
-		db.Statement.Context = d.outer
-	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math/rand"
 	"strings"
 	"testing"
 )
@@ -13,11 +14,10 @@ func Benchmark(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(l.close)
 	for _, w := range allWork() {
 		w := w
 		b.Run("work="+slug(w.group+" "+w.name), func(b *testing.B) {
-			runners, err := l.runners(w)
+			runners, err := l.runners(w, rand.New(rand.NewSource(1)))
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -28,6 +28,7 @@ func Benchmark(b *testing.B) {
 				r := r
 				b.Run("by="+r.name, r.benchmark)
 			}
+			l.close()
 		})
 	}
 }

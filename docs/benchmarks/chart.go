@@ -79,7 +79,7 @@ func (r result) draw(out io.Writer, y float64) {
 	middle := y + lineHeight/2
 	fmt.Fprintf(out, `<text x="20" y="%.1f">%s</text>`+"\n", middle+4, html.EscapeString(r.name))
 	own := r.ratio(routed, plain)
-	fmt.Fprintf(out, `<path d="M%.1f %.1fH%.1f" stroke="#1b9e77"/>`+"\n", at(own.quarter), middle, at(own.most))
+	fmt.Fprintf(out, `<path d="M%.1f %.1fH%.1f" stroke="#1b9e77"/>`+"\n", at(own.low), middle, at(own.high))
 	if r.budget.time > 0 {
 		fmt.Fprintf(out, `<path d="M%.1f %.1fv8" stroke="#e31a1c" stroke-width="2"/>`+"\n", at(r.budget.time), middle-4)
 	}

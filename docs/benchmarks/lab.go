@@ -2,34 +2,34 @@ package main
 
 import (
 	"fmt"
+	"math/rand"
 	"os"
 )
 
-// A lab has the contenders of each setup, opened once.
+// A lab opens contenders, on copies of one file.
 type lab struct {
 	dir, seeded string
-	contenders  map[setup][]*contender
+	opened      []*contender
 }
 
 func newLab(dir string) (*lab, error) {
 	seeded, err := seed(dir)
-	return &lab{dir, seeded, map[setup][]*contender{}}, err
+	return &lab{dir: dir, seeded: seeded}, err
 }
 
-// runners are the contenders of a work with their tasks.
-func (l *lab) runners(w *work) ([]runner, error) {
+// runners are the contenders of a work with their tasks, opened anew and in a
+// random order: where their memory and files come to lie is then another's luck
+// the next time.
+func (l *lab) runners(w *work, random *rand.Rand) ([]runner, error) {
 	if w.runners != nil {
 		return w.runners()
 	}
-	contenders, err := l.open(w.setup)
+	contenders, err := l.open(w, random.Perm(len(contenderNames)))
 	if err != nil {
 		return nil, err
 	}
 	var runners []runner
 	for _, c := range contenders {
-		if _, left := w.left[c.name]; left {
-			continue
-		}
 		r := runner{name: c.name}
 		for i := 0; i < w.goroutines; i++ {
 			r.tasks = append(r.tasks, w.make(c))
@@ -39,33 +39,39 @@ func (l *lab) runners(w *work) ([]runner, error) {
 	return runners, nil
 }
 
-func (l *lab) open(s setup) ([]*contender, error) {
-	if opened, ok := l.contenders[s]; ok {
-		return opened, nil
-	}
-	var opened []*contender
-	for _, name := range contenderNames {
-		if s.mixed && (name == resolver || name == using) {
+// open opens the contenders of a work, in some order, and tells them in that of
+// their names.
+func (l *lab) open(w *work, order []int) ([]*contender, error) {
+	contenders := make([]*contender, len(contenderNames))
+	for _, i := range order {
+		name := contenderNames[i]
+		if _, left := w.left[name]; left {
 			continue
 		}
 		dir, err := os.MkdirTemp(l.dir, "")
 		if err != nil {
 			return nil, err
 		}
-		c, err := open(name, s, dir, l.seeded)
+		c, err := open(name, w.setup, dir, l.seeded)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		opened = append(opened, c)
+		contenders[i] = c
+		l.opened = append(l.opened, c)
 	}
-	l.contenders[s] = opened
+	var opened []*contender
+	for _, c := range contenders {
+		if c != nil {
+			opened = append(opened, c)
+		}
+	}
 	return opened, nil
 }
 
+// close closes the contenders that were opened since the last time.
 func (l *lab) close() {
-	for _, contenders := range l.contenders {
-		for _, c := range contenders {
-			_ = c.close()
-		}
+	for _, c := range l.opened {
+		_ = c.close()
 	}
+	l.opened = nil
 }

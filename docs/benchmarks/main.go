@@ -38,6 +38,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	var s settings
 	flags.DurationVar(&s.pace.total, "time", 1800*time.Millisecond, "how long each piece of work is measured")
+	flags.IntVar(&s.pace.sittings, "sittings", 5, "in how many parts of that time the contenders are opened anew")
 	flags.DurationVar(&s.pace.slice, "slice", 500*time.Microsecond, "how long one contender works before it is another's turn")
 	pattern := flags.String("run", "", "measure only the work whose \"group/name\" matches this regular `expression`")
 	flags.BoolVar(&s.markdown, "markdown", false, "print Markdown")
@@ -60,9 +61,13 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "benchmarks:", err)
 		return 2
 	}
-	s.pace.rounds = 10
+	s.pace.rounds = 5
 	if s.pace.once {
-		s.pace.total, s.pace.rounds = 0, 1
+		s.pace.total, s.pace.rounds, s.pace.sittings = 0, 1, 1
+	}
+	if s.pace.sittings < 1 {
+		fmt.Fprintln(stderr, "benchmarks: -sittings must be 1 or more")
+		return 2
 	}
 	if err := s.report(stdout, stderr); err != nil {
 		fmt.Fprintln(stderr, "benchmarks:", err)
@@ -143,11 +148,7 @@ func (s settings) measureAll(l *lab, stderr io.Writer) (results []result, err er
 			continue
 		}
 		fmt.Fprintf(stderr, "%s: %s\n", w.group, w.name)
-		runners, err := l.runners(w)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %s: %w", w.group, w.name, err)
-		}
-		samples, err := measure(runners, s.pace, random)
+		samples, err := measure(w, l, s.pace, random)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %s: %w", w.group, w.name, err)
 		}

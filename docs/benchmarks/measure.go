@@ -20,21 +20,22 @@ type runner struct {
 // A sample is what was measured of one contender.
 type sample struct {
 	name   string
-	times  []float64 // ns for one op, of each round
-	allocs float64   // for one op
+	times  [][]float64 // ns for one op, of each round in each sitting
+	allocs float64     // for one op
 	bytes  float64
 }
 
 // pace is how long is measured.
 type pace struct {
-	total  time.Duration // for one piece of work
-	slice  time.Duration // of one contender, before it is another's turn
-	rounds int           // at least
-	once   bool          // one op of each, to see that it runs
+	total    time.Duration // for one piece of work
+	sittings int           // in which the contenders are opened anew
+	slice    time.Duration // of one contender, before it is another's turn
+	rounds   int           // in a sitting, at least
+	once     bool          // one op of each, to see that it runs
 }
 
 func (p pace) String() string {
-	return fmt.Sprintf("%v for each piece of work, in slices of %v", p.total, p.slice)
+	return fmt.Sprintf("%v for each piece of work, in %d sittings and slices of %v", p.total, p.sittings, p.slice)
 }
 
 // run times n ops. Several goroutines run n each, and the time is that of all.
@@ -112,17 +113,40 @@ func (r runner) slice(n int) (float64, error) {
 	return float64(elapsed.Nanoseconds()) / float64(n), err
 }
 
-// measure alternates the runners in short slices, in a new order each round, so
+// collects is the garbage collector's percentage. It runs seldom, as in a program
+// whose memory is larger than what is measured here: the bytes stand for it.
+const collects = 1000
+
+// measure measures a work in several sittings.
+func measure(w *work, l *lab, p pace, random *rand.Rand) (samples []sample, err error) {
+	defer debug.SetGCPercent(debug.SetGCPercent(collects))
+	for i := 0; i < p.sittings; i++ {
+		runners, err := l.runners(w, random)
+		if err != nil {
+			return nil, err
+		}
+		if samples, err = sit(samples, runners, p, random); err != nil {
+			return nil, err
+		}
+		l.close()
+	}
+	return samples, nil
+}
+
+// sit alternates the runners in short slices, in a new order each round, so
 // that what else the machine does hits all alike. In a CPU profile, the slices
 // have the runner's name as a label.
-func measure(runners []runner, p pace, random *rand.Rand) ([]sample, error) {
-	samples := make([]sample, len(runners))
+func sit(samples []sample, runners []runner, p pace, random *rand.Rand) ([]sample, error) {
+	if samples == nil {
+		samples = make([]sample, len(runners))
+	}
 	n, err := fitting(runners, p)
 	if err != nil {
 		return nil, err
 	}
+	times := make([][]float64, len(runners))
 	began := time.Now()
-	for round := 0; round < p.rounds || time.Since(began) < p.total; round++ {
+	for round := 0; round < p.rounds || time.Since(began) < p.total/time.Duration(p.sittings); round++ {
 		for _, i := range random.Perm(len(runners)) {
 			var took float64
 			pprof.Do(context.Background(), pprof.Labels("by", runners[i].name), func(context.Context) {
@@ -131,11 +155,11 @@ func measure(runners []runner, p pace, random *rand.Rand) ([]sample, error) {
 			if err != nil {
 				return nil, err
 			}
-			samples[i].times = append(samples[i].times, took)
+			times[i] = append(times[i], took)
 		}
 	}
 	for i, r := range runners {
-		samples[i].name = r.name
+		samples[i].name, samples[i].times = r.name, append(samples[i].times, times[i])
 		if samples[i].allocs, samples[i].bytes, err = r.memory(n, p); err != nil {
 			return nil, err
 		}

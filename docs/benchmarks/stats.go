@@ -22,23 +22,32 @@ func quantile(values []float64, part float64) float64 {
 
 func median(values []float64) float64 { return quantile(values, 0.5) }
 
-// A ratio compares two series of the same rounds.
+// A ratio compares two series of the same rounds, in several sittings.
 type ratio struct {
-	medians       float64 // of one median to the other
-	quarter, most float64 // the quartiles of the rounds' ratios
-	low, high     float64 // where the median of the rounds' ratios is, at 95 %
+	medians       float64 // of one median to the other: the median of the sittings
+	low, high     float64 // the least and the most of them
+	quarter, most float64 // the quartiles of the rounds' own ratios
 }
 
-func ratioOf(times, base []float64) ratio {
-	rounds := make([]float64, len(times))
+func ratioOf(times, base [][]float64) ratio {
+	var sittings, rounds []float64
 	for i := range times {
-		rounds[i] = times[i] / base[i]
+		sittings = append(sittings, median(times[i])/median(base[i]))
+		for j := range times[i] {
+			rounds = append(rounds, times[i][j]/base[i][j])
+		}
 	}
-	// The median's interval by rank: half of the rounds ± 0.98 √rounds.
-	rank := 0.98 / math.Sqrt(float64(len(rounds)))
 	return ratio{
-		medians: median(times) / median(base),
+		medians: median(sittings), low: quantile(sittings, 0), high: quantile(sittings, 1),
 		quarter: quantile(rounds, 0.25), most: quantile(rounds, 0.75),
-		low: quantile(rounds, math.Max(0, 0.5-rank)), high: quantile(rounds, math.Min(1, 0.5+rank)),
 	}
+}
+
+// middle is the median of the sittings' medians.
+func middle(times [][]float64) float64 {
+	var medians []float64
+	for _, sitting := range times {
+		medians = append(medians, median(sitting))
+	}
+	return median(medians)
 }

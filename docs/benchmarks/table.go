@@ -32,7 +32,7 @@ func tables(results []result) []table {
 	return all
 }
 
-var ratioColumns = []string{"work", "plain", "again", "dbresolver", "Use", "bindkey", "quartiles",
+var ratioColumns = []string{"work", "plain", "again", "dbresolver", "Use", "bindkey", "sittings", "quartiles",
 	"allocs", "more", "bytes", "more", "budget", "met", "≤ dbresolver"}
 
 func (r result) row() []string {
@@ -45,8 +45,8 @@ func (r result) row() []string {
 	}
 	to := r.ratio(routed, plain)
 	return []string{
-		r.name, duration(median(base.times)), other(again), other(resolver), other(using),
-		other(routed), fmt.Sprintf("%.3f–%.3f", to.quarter, to.most),
+		r.name, duration(middle(base.times)), other(again), other(resolver), other(using),
+		other(routed), fmt.Sprintf("%.3f–%.3f", to.low, to.high), fmt.Sprintf("%.2f–%.2f", to.quarter, to.most),
 		fmt.Sprintf("%.0f", base.allocs), fmt.Sprintf("%+.0f", own.allocs-base.allocs),
 		fmt.Sprintf("%.0f", base.bytes), fmt.Sprintf("%+.0f", own.bytes-base.bytes),
 		r.budget.String(), r.verdict(), r.notSlower(),
@@ -77,7 +77,7 @@ func (r result) extraRow() []string {
 		if r.of(name) == nil {
 			return "–"
 		}
-		return duration(median(r.of(name).times))
+		return duration(middle(r.of(name).times))
 	}
 	limit := ""
 	if r.extra.budget > 0 {

@@ -168,7 +168,7 @@ func (r result) ratio(name, to string) ratio { return ratioOf(r.of(name).times, 
 
 // more is what the plugin takes more time than plain handles, in ns for one unit.
 func (r result) more() float64 {
-	return (median(r.of(routed).times) - median(r.of(plain).times)) / r.extra.units
+	return (middle(r.of(routed).times) - middle(r.of(plain).times)) / r.extra.units
 }
 
 // verdict tells whether the budget is met, as budget.verdict does; it is empty

@@ -88,7 +88,7 @@ func (a *adopted) bind(p *Plugin, name string) (*bind, error) {
 	key := a.keyOf(name)
 	made, ok := p.binds.Load(key)
 	if !ok {
-		b := &bind{plugin: p, key: key}
+		b := newBind(p, key)
 		if err := a.open(b); err != nil {
 			return nil, err
 		}

@@ -85,15 +85,23 @@ func outcomeOf(tx *gorm.DB) (*transaction, error) {
 func (t *transaction) register(add func(*outcomeFuncs)) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.done {
+	if t.done.Load() {
 		return sql.ErrTxDone
 	}
-	add(&t.afterwards)
+	var funcs outcomeFuncs // another than a savepoint has kept
+	if t.afterwards != nil {
+		funcs = *t.afterwards
+	}
+	add(&funcs)
+	t.afterwards = &funcs
 	return nil
 }
 
 // committed calls the functions that wait for the commit.
 func (t *transaction) committed() error {
+	if t.afterwards == nil {
+		return nil
+	}
 	if err := t.call(t.afterwards.commit); err != nil {
 		return &AfterCommitError{Err: err}
 	}
@@ -101,7 +109,12 @@ func (t *transaction) committed() error {
 }
 
 // rolledBack calls the functions that wait for the rollback.
-func (t *transaction) rolledBack() error { return t.call(t.afterwards.rollback) }
+func (t *transaction) rolledBack() error {
+	if t.afterwards == nil {
+		return nil
+	}
+	return t.call(t.afterwards.rollback)
+}
 
 func (t *transaction) call(funcs []func(context.Context) error) error {
 	if len(funcs) == 0 {

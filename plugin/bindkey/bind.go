@@ -26,6 +26,7 @@ type bind struct {
 	key     string
 	config  dbresolver.Config // as registered
 	written lexicon           // which given SQL for this bind is written in
+	alone   []*bind           // the bind, for a branch that it shares with no other
 	asked   bool              // registered by the application, not only the default
 	late    *lateBind         // of a bind that was not opened with the plugin; see ready
 
@@ -48,6 +49,12 @@ type bind struct {
 	ask      resolverCallbacks
 	// using is the clause that names the bind in the application's dbresolver.
 	using map[string]clause.Clause
+}
+
+func newBind(p *Plugin, key string) *bind {
+	b := &bind{plugin: p, key: key}
+	b.alone = []*bind{b}
+	return b
 }
 
 // resolverCallbacks are dbresolver's callbacks: its only way to ask for a pool.

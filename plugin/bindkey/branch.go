@@ -22,13 +22,10 @@ type branch struct {
 
 	beginning sync.Mutex
 	begun     atomic.Pointer[begunBranch] // nil until BEGIN, and after a savepoint before it is rolled back to
-	joinedAt  int                         // how many savepoints the transaction had at BEGIN
 	prepared  preparedBranch
 	turns     queue // of the goroutines that share the branch
-	number    int   // on the stack of who has a turn
 
 	// What most branches need and no more, in the branch's own memory.
-	firstBind  [1]*bind
 	firstBegun begunBranch
 }
 
@@ -40,10 +37,10 @@ type begunBranch struct {
 	// is false where that has begun already.
 	release    func() bool
 	ending     sync.Once
+	savepoints int32 // how many the transaction had at BEGIN
 	rolledBack error // what ROLLBACK answered
 
-	preparing sync.Once
-	prepared  gorm.PreparedStmtTX // the same, with the pool's prepared statements
+	prepared atomic.Pointer[gorm.PreparedStmtTX] // the same, with the pool's prepared statements
 }
 
 // A preparedBranch is a branch for a statement with PrepareStmt.
@@ -54,9 +51,8 @@ type preparedBranch struct {
 
 func (b *branch) init(t *transaction, pool *boundPool) *branch {
 	b.tx, b.pool = t, pool
-	b.number = int(t.number+uint32(len(t.branches))) % numbers
-	b.firstBind[0] = pool.bind
-	b.binds = b.firstBind[:]
+	b.turns.number = uint8((t.number + uint32(len(t.branches))) % uint32(len(stands)))
+	b.binds = pool.bind.alone
 	b.finder = b
 	b.prepared.branch = b
 	b.prepared.onDemand.finder = &b.prepared
@@ -90,10 +86,12 @@ func (p *preparedBranch) conn(context.Context) (gorm.ConnPool, error) {
 	if err != nil {
 		return nil, err
 	}
-	begun.preparing.Do(func() {
-		begun.prepared = gorm.PreparedStmtTX{Tx: begun.tx, PreparedStmtDB: p.pool.real.prepared()}
-	})
-	return &begun.prepared, nil
+	if prepared := begun.prepared.Load(); prepared != nil {
+		return prepared, nil
+	}
+	prepared := &gorm.PreparedStmtTX{Tx: begun.tx, PreparedStmtDB: p.pool.real.prepared()}
+	begun.prepared.Store(prepared) // or another like it
+	return prepared, nil
 }
 
 // begin begins the branch unless it has begun. The context is the
@@ -111,7 +109,7 @@ func (b *branch) begin() (*begunBranch, error) {
 	if begun := b.begun.Load(); begun != nil {
 		return begun, nil
 	}
-	if b.tx.over() {
+	if b.tx.done.Load() {
 		return nil, sql.ErrTxDone
 	}
 	begun := &b.firstBegun

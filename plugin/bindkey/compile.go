@@ -8,20 +8,27 @@ import (
 	"gorm.io/gorm/logger"
 )
 
-// sending is a callback that renders and sends a statement. In a transaction it
-// does so in turn.
+// sending is a callback that renders and sends a statement, in a transaction in
+// turn. Where neither dialects nor clauses are to be seen to, that is all: the
+// pool takes the last look.
 func (p *Plugin) sending(kind statementKind, callback func(*gorm.DB)) func(*gorm.DB) {
 	send := func(db *gorm.DB) { p.send(db, kind, callback) }
 	return func(db *gorm.DB) {
-		if pool, ok := db.Statement.ConnPool.(*boundPool); ok && !p.mixed && !p.claused.Load() && !p.splits.Load() {
-			callback(db) // and the pool takes the last look
+		run, simple := send, !p.mixed && !p.claused.Load() && !p.splits.Load()
+		if simple {
+			run = callback
+		}
+		if pool, ok := db.Statement.ConnPool.(*boundPool); ok && simple {
+			callback(db)
 			if db.DryRun || p.marked.Load() {
 				p.sent(db, pool.bind, kind)
 			}
 		} else if b := branchInTurn(db); b == nil {
-			p.send(db, kind, callback)
-		} else if err := b.inTurn(db, send); err != nil {
+			send(db)
+		} else if err := b.inTurn(db, run); err != nil {
 			fail(db, kind, err)
+		} else if simple && p.marked.Load() {
+			p.sent(db, b.pool.bind, kind)
 		}
 	}
 }

@@ -140,6 +140,8 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 		e.names(d.facts.tables, ReasonRawSQL)
 		e.keys(d.subqueries, ReasonRawSQL)
 	case own:
+	case stmt.TableExpr != nil && namesOnly(stmt.TableExpr, stmt.Table):
+		e.name(foldTable(stmt.Table), ReasonTable)
 	case stmt.TableExpr != nil:
 		e.expression(stmt, "SELECT * FROM ", *stmt.TableExpr, ReasonTable)
 	case stmt.Table != "":
@@ -238,15 +240,35 @@ func (e *evidence) add(b *bind, why Reason, source string) {
 // evidence, but must agree with the rest.
 func (e *evidence) names(tables []string, why Reason) {
 	for _, table := range tables {
-		binds := e.plugin.bindsWithTable(table)
-		switch len(binds) {
-		case 0:
-		case 1:
-			e.found = append(e.found, evidenced{bind: binds[0], why: why, table: table})
-		default:
-			e.unsure = append(e.unsure, table)
+		e.name(table, why)
+	}
+}
+
+func (e *evidence) name(table string, why Reason) {
+	binds := e.plugin.bindsWithTable(table)
+	switch len(binds) {
+	case 0:
+	case 1:
+		e.found = append(e.found, evidenced{bind: binds[0], why: why, table: table})
+	default:
+		e.unsure = append(e.unsure, table)
+	}
+}
+
+// namesOnly reports whether Table was given a table's name alone, which GORM has
+// quoted: there is nothing else to read in it.
+func namesOnly(expr *clause.Expr, table string) bool {
+	if len(expr.Vars) > 0 || len(table) == 0 {
+		return false
+	}
+	for i := 0; i < len(table); i++ {
+		if class := bytesOf[table[i]]; class != letterByte && class != digitByte {
+			return false
 		}
 	}
+	sql := expr.SQL
+	return len(sql) == len(table)+2 && sql[1:len(sql)-1] == table ||
+		len(sql) == len(namePrefix)+len(table)+len(markEnd) && sql[len(namePrefix):len(sql)-len(markEnd)] == table && isNeutral(sql)
 }
 
 // text adds the known tables that a text names, and the binds of its subqueries.
@@ -339,7 +361,7 @@ func (e *evidence) table(name string, raw bool) {
 	case raw:
 		e.text("SELECT * FROM "+name, ReasonTable)
 	default:
-		e.names([]string{foldTable(name)}, ReasonTable)
+		e.name(foldTable(name), ReasonTable)
 	}
 }
 

@@ -167,7 +167,7 @@ func (p *Plugin) mistake(err error) { p.mistakes = append(p.mistakes, err) }
 
 // bindNamed finds a bind, or makes it, and tells which.
 func (p *Plugin) bindNamed(key string) (b *bind, found bool) {
-	made := &bind{plugin: p, key: key}
+	made := newBind(p, key)
 	actual, found := p.binds.LoadOrStore(key, made)
 	return actual.(*bind), found
 }

@@ -13,7 +13,7 @@ import (
 // A savepoint is a point that a transaction can roll back to, in all branches.
 type savepoint struct {
 	name       string
-	afterwards outcomeFuncs // that were registered when it was set
+	afterwards *outcomeFuncs // that were registered when it was set
 }
 
 // savePoint sets a savepoint in every branch that has begun. One that begins
@@ -21,7 +21,7 @@ type savepoint struct {
 func (t *transaction) savePoint(db *gorm.DB, name string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.done {
+	if t.done.Load() {
 		return sql.ErrTxDone
 	}
 	if err := db.Statement.Context.Err(); err != nil {
@@ -47,7 +47,7 @@ func (t *transaction) savePoint(db *gorm.DB, name string) error {
 func (t *transaction) rollbackTo(db *gorm.DB, name string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.done {
+	if t.done.Load() {
 		return sql.ErrTxDone
 	}
 	at := len(t.savepoints) - 1
@@ -71,7 +71,7 @@ func (t *transaction) rollbackTo(db *gorm.DB, name string) error {
 		stay     []*branch
 	)
 	for _, b := range t.joined {
-		if b.joinedAt <= at {
+		if int(b.begun.Load().savepoints) <= at {
 			failures = append(failures, b.onSavePoint(ctx, db, "ROLLBACK TO SAVEPOINT", name, gorm.SavePointerDialectorInterface.RollbackTo))
 			stay = append(stay, b)
 			continue

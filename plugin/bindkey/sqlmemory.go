@@ -9,7 +9,7 @@ import (
 // tables of a fixed size, in which a text overwrites another of the same place:
 // bounded memory, and no lock.
 type sqlMemory struct {
-	short [1024]atomic.Pointer[sqlMemo]
+	short [4096]atomic.Pointer[sqlMemo]
 	long  [16]atomic.Pointer[sqlMemo]
 }
 
@@ -25,7 +25,7 @@ type sqlMemo struct {
 // How long texts are, in bytes, to be remembered among the short or long ones.
 // Longer ones are read each time.
 const (
-	shortText = 4 << 10
+	shortText = 2 << 10
 	longText  = 128 << 10
 )
 

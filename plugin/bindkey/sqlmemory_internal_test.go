@@ -12,7 +12,7 @@ import (
 func TestSQLMemory(t *testing.T) {
 	var p Plugin
 	texts := []string{"SELECT * FROM `a` -- FROM b", "SELECT 'x\\' FROM a; -- ' FROM b"}
-	for i := 0; i < 3000; i++ { // more than there are places
+	for i := 0; i < 6000; i++ { // more than there are places
 		texts = append(texts, fmt.Sprintf("SELECT * FROM t%d", i))
 	}
 	for _, length := range []int{shortText + 1, longText + 1} {

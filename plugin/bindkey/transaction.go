@@ -20,15 +20,15 @@ type transaction struct {
 	ctx      context.Context // of Begin
 	opts     *sql.TxOptions
 	uses     useScope
-	number   uint32
 
 	mu         sync.Mutex
-	done       bool
-	doomed     error       // why it can only be rolled back
-	branches   []*branch   // handed out, begun or not
-	joined     []*branch   // begun, in the order of their BEGIN
-	savepoints []savepoint // set and not rolled back, in order
-	afterwards outcomeFuncs
+	number     uint32        // of the first branch
+	done       atomic.Bool   // set with mu held
+	doomed     error         // why it can only be rolled back
+	branches   []*branch     // handed out, begun or not
+	joined     []*branch     // begun, in the order of their BEGIN
+	savepoints []savepoint   // set and not rolled back, in order
+	afterwards *outcomeFuncs // nil: none
 
 	// What a transaction in one database needs, in the transaction's own memory.
 	first         branch
@@ -168,13 +168,13 @@ func (t *transaction) Rollback() error {
 func (t *transaction) join(b *branch, begun *begunBranch) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.done {
+	if t.done.Load() {
 		return sql.ErrTxDone
 	}
 	if !hasBranch(t.branches, b) {
 		t.branches = append(t.branches, b) // of a statement in DryRun
 	}
-	b.joinedAt = len(t.savepoints)
+	begun.savepoints = int32(len(t.savepoints))
 	b.begun.Store(begun)
 	t.joined = append(t.joined, b)
 	return nil
@@ -189,20 +189,14 @@ func hasBranch(branches []*branch, b *branch) bool {
 	return false
 }
 
-func (t *transaction) over() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.done
-}
-
 // end closes the transaction for statements, and tells its begun branches.
 func (t *transaction) end() ([]*branch, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.done {
+	if t.done.Load() {
 		return nil, sql.ErrTxDone
 	}
-	t.done = true
+	t.done.Store(true)
 	return t.joined, nil
 }
 

@@ -2,8 +2,10 @@ package bindkey
 
 import (
 	"context"
+	"reflect"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"gorm.io/gorm"
 )
@@ -35,7 +37,7 @@ func branchInTurn(db *gorm.DB) *branch {
 // inTurn runs a callback that sends a statement of the branch.
 func (b *branch) inTurn(db *gorm.DB, callback func(*gorm.DB)) error {
 	if !b.turns.enterFree() {
-		if standing(b.number) {
+		if standing(b.turns.number) {
 			callback(db) // in the turn that its goroutine has
 			return nil
 		}
@@ -44,27 +46,42 @@ func (b *branch) inTurn(db *gorm.DB, callback func(*gorm.DB)) error {
 		}
 	}
 	defer b.turns.leave()
-	stand(b.number, callback, db)
+	stands[b.turns.number](callback, db)
 	return nil
 }
 
-// stand calls itself as often as the number says, and then the callback: so it
-// stands on the goroutine's stack who has a turn. Go has no name for a goroutine
-// that could be kept beside the turn, but one that takes as long to print as a
-// statement takes to run. Who finds the turn taken looks at his stack; who
-// finds it free, as most do, has only left a number there.
+// stands are functions that run a callback, one for each number that a branch can
+// have: so the number stands on the stack of the goroutine that has the turn. Go
+// has no name for a goroutine that could be kept beside the turn, but one that
+// takes as long to print as a statement takes to run. Who finds the turn taken
+// looks at the stack; who finds it free, as most do, only leaves the number there.
 //
-//go:noinline
-func stand(number int, callback func(*gorm.DB), db *gorm.DB) {
-	if number > 0 {
-		stand(number-1, callback, db)
-		return
-	}
-	callback(db)
+// Branches of one transaction have numbers of their own, and so have those of
+// transactions that begin one after the other. That two have one only matters
+// where a statement of one sends, while its rows are read, a statement of the
+// other, whose turn another goroutine has: it goes as without turns.
+var stands = [16]func(run func(*gorm.DB), db *gorm.DB){
+	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
+	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
+	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
+	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
+	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
+	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
+	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
+	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
+	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
+	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
+	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
+	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
+	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
+	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
+	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
+	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
 }
 
 // standing reports whether this goroutine is in a turn of the number.
-func standing(number int) bool {
+func standing(number uint8) bool {
+	name := runtime.FuncForPC(reflect.ValueOf(stands[number]).Pointer()).Name()
 	callers := make([]uintptr, 64)
 	n := runtime.Callers(2, callers)
 	for n == len(callers) {
@@ -72,53 +89,41 @@ func standing(number int) bool {
 		n = runtime.Callers(2, callers)
 	}
 	frames := runtime.CallersFrames(callers[:n])
-	for times, more := 0, n > 0; more; {
+	for more := n > 0; more; {
 		var frame runtime.Frame
-		frame, more = frames.Next()
-		switch {
-		case frame.Function == standFunction:
-			times++
-		case times == number+1:
+		if frame, more = frames.Next(); frame.Function == name {
 			return true
-		default:
-			times = 0
 		}
 	}
 	return false
 }
 
-var standFunction = ownPackage + "stand"
-
-// numbers is how many numbers the branches have. Those of one transaction have
-// numbers of their own, and so have those of transactions that begin one after
-// the other; that two have one only matters where a statement of one sends, while
-// its rows are read, a statement of the other, whose turn another goroutine has:
-// it goes as without turns.
-const numbers = 16
-
 // A queue lets one in at a time, in the order in which they came.
 type queue struct {
-	mu      sync.Mutex
-	busy    bool
+	state   atomic.Int32
+	number  uint8           // on the stack of who is in
+	mu      sync.Mutex      // guards waiting, and the change from and to crowded
 	waiting []chan struct{} // closed when its turn has come
 }
 
+// The states of a queue.
+const (
+	free    int32 = iota
+	busy          // and nobody waits
+	crowded       // somebody waits, or has
+)
+
 // enterFree enters if the queue is free.
-func (q *queue) enterFree() bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	free := !q.busy
-	q.busy = true
-	return free
-}
+func (q *queue) enterFree() bool { return q.state.CompareAndSwap(free, busy) }
 
 // enter waits until the queue is free, or one of the contexts ends.
 func (q *queue) enter(ctx, other context.Context) error {
 	q.mu.Lock()
-	if !q.busy {
-		q.busy = true
-		q.mu.Unlock()
-		return nil
+	for !q.state.CompareAndSwap(busy, crowded) && q.state.Load() != crowded {
+		if q.enterFree() {
+			q.mu.Unlock()
+			return nil
+		}
 	}
 	turn := make(chan struct{})
 	q.waiting = append(q.waiting, turn)
@@ -146,10 +151,13 @@ func (q *queue) enter(ctx, other context.Context) error {
 }
 
 func (q *queue) leave() {
+	if q.state.CompareAndSwap(busy, free) {
+		return
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.waiting) == 0 {
-		q.busy = false
+		q.state.Store(free)
 		return
 	}
 	close(q.waiting[0])

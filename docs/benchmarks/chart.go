@@ -8,7 +8,7 @@ import (
 )
 
 // The chart: a line for each work, from plain handles (1) to where the
-// contenders are, with the quartiles of the plugin's rounds.
+// contenders are, with the least and the most of the plugin's sittings.
 const (
 	chartWidth  = 980
 	labelWidth  = 430

@@ -39,6 +39,7 @@ type setup struct {
 	skip     bool // SkipDefaultTransaction
 	replicas bool // two for the bind analytics
 	mixed    bool // analytics speaks another dialect
+	used     bool // the program has a Use somewhere else
 }
 
 // A contender is one way to reach two databases with GORM.
@@ -192,6 +193,9 @@ func (c *contender) openRouted(s setup) error {
 		return err
 	}
 	c.route(db)
+	if s.used {
+		return db.Clauses(bindkey.Use(other)).First(&LogEntry{}).Error
+	}
 	return nil
 }
 

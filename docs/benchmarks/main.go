@@ -37,7 +37,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("benchmarks", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	var s settings
-	flags.DurationVar(&s.pace.total, "time", 1800*time.Millisecond, "how long each piece of work is measured")
+	flags.DurationVar(&s.pace.total, "time", 2*time.Second, "how long each piece of work is measured")
 	flags.IntVar(&s.pace.sittings, "sittings", 5, "in how many parts of that time the contenders are opened anew")
 	flags.DurationVar(&s.pace.slice, "slice", 500*time.Microsecond, "how long one contender works before it is another's turn")
 	pattern := flags.String("run", "", "measure only the work whose \"group/name\" matches this regular `expression`")

@@ -90,6 +90,9 @@ func allWork() []*work {
 		&work{name: "two replicas, DryRun First", setup: setup{dryRun: true, replicas: true}, make: first[LogEntry](other), budget: dryBudget},
 		&work{name: "PrepareStmt, SQLite First", setup: setup{prepare: true}, make: first[LogEntry](other), budget: sqliteBudget},
 		&work{name: "PrepareStmt, SQLite Create", setup: setup{prepare: true}, make: create(other), budget: sqliteBudget},
+		&work{name: "Use elsewhere, SQLite First", setup: setup{used: true}, make: first[LogEntry](other), budget: sqliteBudget},
+		&work{name: "Use elsewhere, SQLite Update", setup: setup{used: true}, make: update, budget: sqliteBudget},
+		&work{name: "Use elsewhere, DryRun First", setup: setup{dryRun: true, used: true}, make: first[LogEntry](other), budget: dryBudget},
 		&work{name: "WithContext, SQLite First", setup: files, make: inContext[LogEntry](other), budget: sqliteBudget},
 		&work{name: "WithContext, DryRun First", setup: dry, make: inContext[LogEntry](other), budget: dryBudget},
 	)

@@ -23,7 +23,9 @@ type branch struct {
 	beginning sync.Mutex
 	begun     atomic.Pointer[begunBranch] // nil until BEGIN, and after a savepoint before it is rolled back to
 	prepared  preparedBranch
-	turns     queue // of the goroutines that share the branch
+	turns     queue         // of the goroutines that share the branch
+	holder    atomic.Uint64 // whose turn it is: a holder
+	own       turn
 
 	// What most branches need and no more, in the branch's own memory.
 	firstBegun begunBranch
@@ -51,7 +53,6 @@ type preparedBranch struct {
 
 func (b *branch) init(t *transaction, pool *boundPool) *branch {
 	b.tx, b.pool = t, pool
-	b.turns.number = uint8((t.number + uint32(len(t.branches))) % uint32(len(stands)))
 	b.binds = pool.bind.alone
 	b.finder = b
 	b.prepared.branch = b

@@ -9,12 +9,16 @@ import (
 )
 
 // sending is a callback that renders and sends a statement, in a transaction in
-// turn. Where neither dialects nor clauses are to be seen to, that is all: the
-// pool takes the last look.
+// turn. Where neither dialects nor a Use are to be seen to, that is all: the pool
+// takes the last look.
 func (p *Plugin) sending(kind statementKind, callback func(*gorm.DB)) func(*gorm.DB) {
 	send := func(db *gorm.DB) { p.send(db, kind, callback) }
 	return func(db *gorm.DB) {
-		run, simple := send, !p.mixed && !p.claused.Load() && !p.splits.Load()
+		if db.Error != nil {
+			callback(db)
+			return
+		}
+		run, simple := send, !p.mixed && !p.splits.Load() && !p.trusts(db.Statement)
 		if simple {
 			run = callback
 		}
@@ -23,12 +27,13 @@ func (p *Plugin) sending(kind statementKind, callback func(*gorm.DB)) func(*gorm
 			if db.DryRun || p.marked.Load() {
 				p.sent(db, pool.bind, kind)
 			}
-		} else if b := branchInTurn(db); b == nil {
+		} else if b := branchInTurn(db); b != nil {
+			b.inTurn(db, run)
+			if simple && p.marked.Load() {
+				p.sent(db, b.pool.bind, kind)
+			}
+		} else {
 			send(db)
-		} else if err := b.inTurn(db, run); err != nil {
-			fail(db, kind, err)
-		} else if simple && p.marked.Load() {
-			p.sent(db, b.pool.bind, kind)
 		}
 	}
 }
@@ -36,10 +41,6 @@ func (p *Plugin) sending(kind statementKind, callback func(*gorm.DB)) func(*gorm
 // send runs the callback. In a handle of several dialects it runs the bind's own,
 // with the bind's dialector.
 func (p *Plugin) send(db *gorm.DB, kind statementKind, callback func(*gorm.DB)) {
-	if db.Error != nil {
-		callback(db)
-		return
-	}
 	stmt, run := db.Statement, callback
 	pool := stmt.ConnPool
 	b, own := p.boundTo(db)
@@ -123,7 +124,7 @@ func (p *Plugin) refusedBefore(stmt *gorm.Statement) *CrossBindError {
 }
 
 func (p *Plugin) trusts(stmt *gorm.Statement) bool {
-	if !p.claused.Load() {
+	if !p.claused.Load() || !mayBeTrusted(stmt) {
 		return false
 	}
 	kept, ok := stmt.Settings.Load(trustedSetting)
@@ -166,6 +167,7 @@ func (p *Plugin) markSubquery(db *gorm.DB, b *bind, crossing *CrossBindError) bo
 		before = belongsPrefix + b.key + markEnd
 	}
 	if before != "" {
+		p.marked.Store(true)
 		rewrite(stmt, before+stmt.SQL.String()+after)
 	}
 	return true

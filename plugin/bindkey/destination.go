@@ -12,10 +12,11 @@ import (
 
 // A destination is where a statement goes, and why.
 type destination struct {
-	bind  *bind
-	why   Reason
-	raw   bool     // the statement's SQL was given
-	facts sqlFacts // what that SQL says
+	bind   *bind
+	writes bool // of the statement's processor
+	why    Reason
+	raw    bool     // the statement's SQL was given
+	facts  sqlFacts // what that SQL says
 	// subqueries are the binds of subqueries in it that its text does not show.
 	subqueries []string
 }
@@ -78,7 +79,7 @@ func (p *Plugin) weighed(stmt *gorm.Statement, d *destination) error {
 func (p *Plugin) agreed(stmt *gorm.Statement, text string, d *destination, err error) error {
 	var agreed []destination
 	for _, written := range p.lexicons {
-		var d destination
+		d := destination{writes: d.writes}
 		if p.weighAs(stmt, text, written, &d) != nil || d.bind.written != written {
 			continue
 		}
@@ -110,7 +111,7 @@ func (p *Plugin) agreed(stmt *gorm.Statement, text string, d *destination, err e
 
 func (p *Plugin) weighAs(stmt *gorm.Statement, text string, written lexicon, d *destination) error {
 	rest, keys := withoutUses(text)
-	*d = destination{raw: true, facts: p.read(rest, written), subqueries: keys}
+	*d = destination{writes: d.writes, raw: true, facts: p.read(rest, written), subqueries: keys}
 	return p.weigh(stmt, d)
 }
 
@@ -126,7 +127,7 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 	if own && p.strict && !model.keyed() {
 		return &UnboundError{Model: schemaName(stmt.Schema), Table: stmt.Table, Known: p.known()}
 	}
-	if own && len(stmt.Joins) == 0 && !has(stmt, "FROM") && !has(stmt, "INSERT") && !has(stmt, "UPDATE") && !mayHaveSubquery(whereOf(stmt)) {
+	if own && len(stmt.Joins) == 0 && !has(stmt, "FROM") && (!d.writes || !has(stmt, "INSERT") && !has(stmt, "UPDATE")) && !mayHaveSubquery(whereOf(stmt)) {
 		d.bind, d.why = model.bind, model.why
 		return nil
 	}
@@ -148,7 +149,7 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 		e.table(stmt.Table, false)
 	}
 	if !d.raw {
-		e.clauses(stmt)
+		e.clauses(stmt, d.writes)
 		e.rawSubqueries(whereOf(stmt))
 		if err := e.joins(stmt); err != nil {
 			return err
@@ -267,7 +268,7 @@ func namesOnly(expr *clause.Expr, table string) bool {
 		}
 	}
 	sql := expr.SQL
-	return len(sql) == len(table)+2 && sql[1:len(sql)-1] == table ||
+	return len(sql) == len(table)+2 && sql[1:len(sql)-1] == table && strings.IndexByte("`\"[", sql[0]) >= 0 && strings.IndexByte("`\"]", sql[len(sql)-1]) >= 0 ||
 		len(sql) == len(namePrefix)+len(table)+len(markEnd) && sql[len(namePrefix):len(sql)-len(markEnd)] == table && isNeutral(sql)
 }
 
@@ -365,12 +366,13 @@ func (e *evidence) table(name string, raw bool) {
 	}
 }
 
-// clauses adds the tables of clauses that were given: FROM, INSERT, UPDATE.
-func (e *evidence) clauses(stmt *gorm.Statement) {
-	if insert, ok := stmt.Clauses["INSERT"].Expression.(clause.Insert); ok {
+// clauses adds the tables of clauses that were given: FROM, and in a write INSERT
+// and UPDATE. A soft delete has an UPDATE.
+func (e *evidence) clauses(stmt *gorm.Statement, writes bool) {
+	if insert, ok := stmt.Clauses["INSERT"].Expression.(clause.Insert); ok && writes {
 		e.table(insert.Table.Name, insert.Table.Raw)
 	}
-	if update, ok := stmt.Clauses["UPDATE"].Expression.(clause.Update); ok {
+	if update, ok := stmt.Clauses["UPDATE"].Expression.(clause.Update); ok && writes {
 		e.table(update.Table.Name, update.Table.Raw)
 	}
 	from, ok := stmt.Clauses["FROM"].Expression.(clause.From)

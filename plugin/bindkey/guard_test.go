@@ -399,3 +399,21 @@ func TestGuardOfViews(t *testing.T) {
 		}
 	}
 }
+
+// What is left in a refused statement has no marks: callbacks and tracers see it.
+func TestRefusedStatementHasNoMarks(t *testing.T) {
+	w := newWorld(t, worldConfig{})
+	var seen []string
+	w.must(w.db.Callback().Query().After("gorm:query").Register("app:see", func(db *gorm.DB) {
+		if !db.DryRun {
+			seen = append(seen, db.Statement.SQL.String())
+		}
+	}))
+	err := w.db.Where("id IN (?)", w.db.Model(&Team{}).Select("id")).Find(&[]LogEntry{}).Error
+	if !errors.Is(err, bindkey.ErrCrossBind) {
+		t.Errorf("error %v", err)
+	}
+	if len(seen) != 1 || strings.Contains(seen[0], "\x01") {
+		t.Errorf("a callback sees %q", seen)
+	}
+}

@@ -18,13 +18,15 @@ func (b *bind) outgoing(ctx context.Context, query string, args []any) (string, 
 	if seen == 0 {
 		return query, nil
 	}
+	if seen&glanceMarks != 0 {
+		b.plugin.marked.Store(true)
+	}
 	if ctx.Value(trustedKey{}) == nil {
 		if crossing := b.crossing(query); crossing != nil {
 			return "", crossing
 		}
 	}
 	if seen&glanceMarks != 0 {
-		b.plugin.marked.Store(true)
 		query = renderNeutral(b.dialect, query, args)
 	}
 	return query, nil

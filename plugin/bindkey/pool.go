@@ -124,6 +124,8 @@ func unwrap(pool gorm.ConnPool) gorm.ConnPool {
 			pool = wrapped.ConnPool
 		case *gorm.PreparedStmtTX:
 			pool = wrapped.Tx
+		case *turn:
+			pool = wrapped.under()
 		case *lookingConn:
 			pool = wrapped.ConnPool
 		case *lookingTx:
@@ -241,7 +243,7 @@ func (r *rootPool) conn(ctx context.Context) (gorm.ConnPool, error) {
 
 // BeginTx begins a transaction that spans binds. No database is asked yet.
 func (r *rootPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnPool, error) {
-	return newTransaction(r.plugin, ctx, opts), nil
+	return newTransaction(r.plugin, ctx, opts, true), nil
 }
 
 func (r *rootPool) GetDBConn() (*sql.DB, error) {
@@ -288,7 +290,7 @@ func (u *usedPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnP
 	if err != nil {
 		return nil, err
 	}
-	tx := newTransaction(u.plugin, ctx, opts)
+	tx := newTransaction(u.plugin, ctx, opts, true)
 	br, err := tx.branchOf(b)
 	if err == nil {
 		_, err = br.conn(ctx)
@@ -318,7 +320,9 @@ type boundPool struct {
 	role     string // "source", "source-2", "replica", …
 	replica  bool   // a read's pool, where no transaction begins
 	prepares bool   // the statements are prepared
+	used     bool   // the statement has a Use
 	prepared atomic.Pointer[boundPool]
+	withUse  atomic.Pointer[boundPool]
 }
 
 func newBoundPool(b *bind, real *realPool, role string, replica bool) *boundPool {
@@ -338,6 +342,18 @@ func (b *boundPool) forStatement(prepare bool) *boundPool {
 	prepared.ConnPool, prepared.prepares = b.real.prepared(), true
 	b.prepared.CompareAndSwap(nil, prepared)
 	return b.prepared.Load()
+}
+
+// forUse is the pool as that of a statement with a Use: a transaction that begins
+// there has to tell whose it is.
+func (b *boundPool) forUse() *boundPool {
+	if known := b.withUse.Load(); known != nil {
+		return known
+	}
+	used := newBoundPool(b.bind, b.real, b.role, b.replica)
+	used.ConnPool, used.prepares, used.used = b.ConnPool, b.prepares, true
+	b.withUse.CompareAndSwap(nil, used)
+	return b.withUse.Load()
 }
 
 func (b *boundPool) owner() *Plugin { return b.plugin }
@@ -377,7 +393,7 @@ func (b *boundPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.Conn
 	if !b.real.begins() {
 		return nil, gorm.ErrInvalidTransaction // GORM then writes without one
 	}
-	tx := newTransaction(b.plugin, ctx, opts)
+	tx := newTransaction(b.plugin, ctx, opts, b.used)
 	if b.replica {
 		return tx, nil // an application's Begin on the result of a query
 	}

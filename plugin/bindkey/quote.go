@@ -19,6 +19,10 @@ type quotedNames [512]atomic.Pointer[quotedName]
 
 type quotedName struct{ name, quoted string }
 
+// longestQuoted is how long a name is, in bytes, to be remembered: a database's
+// own are shorter, and the rest may be anybody's.
+const longestQuoted = 64
+
 // quotesAlike reports whether a dialector quotes a name always alike. Those of
 // GORM do; another may look at more than the name.
 func quotesAlike(d gorm.Dialector) bool {
@@ -28,7 +32,7 @@ func quotesAlike(d gorm.Dialector) bool {
 
 // QuoteTo writes a quoted name.
 func (d *dialect) QuoteTo(writer clause.Writer, name string) {
-	if d.quoted == nil {
+	if d.quoted == nil || len(name) > longestQuoted {
 		d.Dialector.QuoteTo(writer, name)
 		return
 	}

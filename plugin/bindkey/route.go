@@ -42,7 +42,7 @@ func (p *Plugin) routeCallback(kind statementKind) func(*gorm.DB) {
 		if b := p.directly(db, kind); b != nil {
 			err = p.turnTo(db, b, kind)
 		} else {
-			err = p.weighAndRoute(db, kind)
+			err = p.splitAndRoute(db, kind)
 		}
 		if err != nil {
 			fail(db, kind, err)
@@ -53,7 +53,8 @@ func (p *Plugin) routeCallback(kind statementKind) func(*gorm.DB) {
 	}
 }
 
-func (p *Plugin) weighAndRoute(db *gorm.DB, kind statementKind) error {
+// splitAndRoute routes a statement that more is to be known of than its model.
+func (p *Plugin) splitAndRoute(db *gorm.DB, kind statementKind) error {
 	err := error(nil)
 	switch {
 	case kind == queryStatement && has(db.Statement, "FROM"):
@@ -67,42 +68,23 @@ func (p *Plugin) weighAndRoute(db *gorm.DB, kind statementKind) error {
 	return p.route(db, kind)
 }
 
-// directly is the bind of the statement of most programs: of a model's own table,
-// with no other evidence, outside of transactions, and to a bind of one pool. It
-// is nil for all others, and says nothing of them: it only spares this one the
-// weighing.
-func (p *Plugin) directly(db *gorm.DB, kind statementKind) *bind {
-	stmt := db.Statement
-	root, ok := stmt.ConnPool.(*rootPool)
-	if own, _ := db.Config.ConnPool.(*rootPool); !ok || root != own || root.plugin != p || len(db.Plugins) > 1 && p.overtaken(db) {
-		return nil
-	}
-	if p.claused.Load() || p.explaining.Load() > 0 {
-		return nil
-	}
-	if stmt.Schema == nil || stmt.TableExpr != nil || stmt.Table != stmt.Schema.Table || stmt.SQL.Len() > 0 || len(stmt.Joins) > 0 {
-		return nil
-	}
-	if len(stmt.Clauses) > 0 {
-		if has(stmt, "FROM") || has(stmt, usingClause) || kind == createStatement && has(stmt, "INSERT") || kind == updateStatement && has(stmt, "UPDATE") || mayHaveSubquery(whereOf(stmt)) {
-			return nil
-		}
-	}
-	home := p.homes.load(stmt.Schema)
-	if home == nil || home.bind.direct == nil || p.strict && !home.keyed() {
-		return nil
-	}
-	return home.bind
-}
-
-// turnTo gives a statement its bind's dialect and only pool.
-func (p *Plugin) turnTo(db *gorm.DB, b *bind, kind statementKind) error {
-	if p.speaking {
-		if err := p.speak(db, b, kind); err != nil {
+// give gives a statement outside of transactions a pool of its bind.
+func (p *Plugin) give(db *gorm.DB, b *bind, kind statementKind, found *destination) (err error) {
+	stmt, picked := db.Statement, b.direct
+	switch {
+	case picked != nil:
+	case db.DryRun:
+		picked = b.sources[0]
+	default:
+		if picked, stmt.Context, err = b.pick(stmt.Context, p.operation(stmt, kind, found)); err != nil {
 			return err
 		}
 	}
-	db.Statement.ConnPool = b.direct.forStatement(db.PrepareStmt)
+	pool := picked.forStatement(db.PrepareStmt)
+	if p.claused.Load() && has(stmt, usingClause) {
+		pool = pool.forUse()
+	}
+	stmt.ConnPool = pool
 	return nil
 }
 
@@ -143,7 +125,7 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 	if len(db.Plugins) > 1 && p.overtaken(db) {
 		p.claused.Store(true) // dbresolver's clauses call its callback, and not the plugin's
 	}
-	var found destination
+	found := destination{writes: kind.writes()}
 	err := p.destination(stmt, &found)
 	if err != nil && !p.refusesLater(db, err, &found) {
 		return err
@@ -167,7 +149,7 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 			rewrite(stmt, renderNeutral(b.dialect, text, stmt.Vars))
 		}
 	}
-	if p.claused.Load() {
+	if p.claused.Load() && mayBeTrusted(stmt) {
 		if found.why == ReasonUse || p.allows(stmt, b) {
 			stmt.Settings.Store(trustedSetting, stmt)
 		} else {
@@ -183,17 +165,7 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 		if db.Config.ConnPool != stmt.ConnPool && routedBy(db.Config.ConnPool) != p {
 			return errStale // the session shares the handle's statement, but not its Config
 		}
-		picked := b.direct
-		switch {
-		case picked != nil:
-		case db.DryRun:
-			picked = b.sources[0]
-		default:
-			if picked, stmt.Context, err = b.pick(stmt.Context, p.operation(stmt, kind, &found)); err != nil {
-				return err
-			}
-		}
-		stmt.ConnPool = picked.forStatement(db.PrepareStmt)
+		return p.give(db, b, kind, &found)
 	case *transaction:
 		return p.join(db, kind, pool, b)
 	case *branch:
@@ -203,7 +175,6 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 	default:
 		return p.foreign(db, kind, b, pool)
 	}
-	return nil
 }
 
 // refusesLater reports whether a statement in DryRun that crosses binds goes on:

@@ -27,7 +27,7 @@ func (p *Plugin) splitSet(db *gorm.DB) error {
 		return nil
 	}
 	p.eachSchema(func(s *schema.Schema) { _ = p.askHome(s) }) // it names owners by Table alone
-	var d destination
+	d := destination{writes: true}
 	if err := p.destination(stmt, &d); err != nil {
 		return err
 	}

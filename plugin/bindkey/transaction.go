@@ -22,7 +22,6 @@ type transaction struct {
 	uses     useScope
 
 	mu         sync.Mutex
-	number     uint32        // of the first branch
 	done       atomic.Bool   // set with mu held
 	doomed     error         // why it can only be rolled back
 	branches   []*branch     // handed out, begun or not
@@ -36,10 +35,8 @@ type transaction struct {
 	firstJoined   [1]*branch
 }
 
-var transactionsBegun atomic.Uint32
-
-func newTransaction(p *Plugin, ctx context.Context, opts *sql.TxOptions) *transaction {
-	tx := &transaction{plugin: p, ctx: ctx, uses: p.newUseScope(), number: transactionsBegun.Add(1)}
+func newTransaction(p *Plugin, ctx context.Context, opts *sql.TxOptions, used bool) *transaction {
+	tx := &transaction{plugin: p, ctx: ctx, uses: p.newUseScope(used)}
 	tx.finder = tx
 	tx.branches, tx.joined = tx.firstBranches[:0], tx.firstJoined[:0]
 	if opts != nil {

@@ -1,27 +1,34 @@
 package bindkey
 
 import (
+	linked "container/list"
 	"context"
-	"reflect"
-	"runtime"
+	"database/sql"
 	"sync"
 	"sync/atomic"
 
 	"gorm.io/gorm"
 )
 
-// The goroutines that share a branch take turns: one statement's rows are read
-// before the next is sent. database/sql does not see to that in a transaction,
-// and drivers answer "busy", mix answers up, or panic.
+// A turn lets the goroutines that share a branch take turns: one statement's
+// rows are read before the next is sent. database/sql does not see to that in
+// a transaction, and drivers answer "busy", mix answers up, or panic.
 //
-// A turn lasts while one of GORM's own callbacks builds and sends a statement.
-// What the same goroutine sends meanwhile (a gorm.Valuer, a sql.Scanner or a
-// callback that asks the database) goes with it, as without turns. Rows, Row
+// It is the statement's pool while one of GORM's own callbacks runs it, and
+// begins when that sends. What the same goroutine sends meanwhile (a sql.Scanner
+// or a callback that asks the database) goes with it, as without turns. Rows, Row
 // and Scan hand their rows out before they are read: no turn can cover that.
+type turn struct {
+	*branch
+	prepares bool
+	taken    bool
+	seat     seat        // on the stack of the statement's goroutine
+	lent     atomic.Bool // of the branch's own: some statement has it
+}
 
 // branchInTurn is the branch whose turn a statement needs, or nil.
 func branchInTurn(db *gorm.DB) *branch {
-	if db.DryRun || db.Error != nil {
+	if db.DryRun {
 		return nil
 	}
 	switch pool := db.Statement.ConnPool.(type) {
@@ -35,75 +42,78 @@ func branchInTurn(db *gorm.DB) *branch {
 }
 
 // inTurn runs a callback that sends a statement of the branch.
-func (b *branch) inTurn(db *gorm.DB, callback func(*gorm.DB)) error {
-	if !b.turns.enterFree() {
-		if standing(b.turns.number) {
-			callback(db) // in the turn that its goroutine has
+func (b *branch) inTurn(db *gorm.DB, callback func(*gorm.DB)) {
+	stmt, pool := db.Statement, db.Statement.ConnPool
+	t := &b.own // enough, where one goroutine has the transaction
+	if !t.lent.CompareAndSwap(false, true) {
+		t = new(turn)
+	}
+	_, t.prepares = pool.(*preparedBranch)
+	t.branch, t.seat = b, takeSeat()
+	stmt.ConnPool = t
+	defer func() {
+		stmt.ConnPool = pool
+		t.end()
+	}()
+	t.seat.stand(callback, db)
+}
+
+func (t *turn) begin(ctx context.Context) error {
+	if t.taken {
+		return nil
+	}
+	if !t.turns.enterFree() {
+		if holder(t.holder.Load()).isCaller() {
 			return nil
 		}
-		if err := b.turns.enter(db.Statement.Context, b.tx.ctx); err != nil {
+		if err := t.turns.enter(ctx, t.tx.ctx); err != nil {
 			return err
 		}
 	}
-	defer b.turns.leave()
-	stands[b.turns.number](callback, db)
+	t.taken = true
+	t.holder.Store(uint64(t.seat.holder()))
 	return nil
 }
 
-// stands are functions that run a callback, one for each number that a branch can
-// have: so the number stands on the stack of the goroutine that has the turn. Go
-// has no name for a goroutine that could be kept beside the turn, but one that
-// takes as long to print as a statement takes to run. Who finds the turn taken
-// looks at the stack; who finds it free, as most do, only leaves the number there.
-//
-// Branches of one transaction have numbers of their own, and so have those of
-// transactions that begin one after the other. That two have one only matters
-// where a statement of one sends, while its rows are read, a statement of the
-// other, whose turn another goroutine has: it goes as without turns.
-var stands = [16]func(run func(*gorm.DB), db *gorm.DB){
-	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
-	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
-	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
-	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
-	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
-	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
-	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
-	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
-	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
-	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
-	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
-	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
-	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
-	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
-	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
-	func(run func(*gorm.DB), db *gorm.DB) { run(db) },
+func (t *turn) end() {
+	if t.taken {
+		t.taken = false
+		t.holder.Store(0)
+		t.turns.leave()
+	}
+	t.seat.leave()
+	t.lent.Store(false)
 }
 
-// standing reports whether this goroutine is in a turn of the number.
-func standing(number uint8) bool {
-	name := runtime.FuncForPC(reflect.ValueOf(stands[number]).Pointer()).Name()
-	callers := make([]uintptr, 64)
-	n := runtime.Callers(2, callers)
-	for n == len(callers) {
-		callers = make([]uintptr, 2*n)
-		n = runtime.Callers(2, callers)
+// under is the pool that the turn stands for.
+func (t *turn) under() gorm.ConnPool { return t.forStatement(t.prepares) }
+
+func (t *turn) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if err := t.begin(ctx); err != nil {
+		return nil, err
 	}
-	frames := runtime.CallersFrames(callers[:n])
-	for more := n > 0; more; {
-		var frame runtime.Frame
-		if frame, more = frames.Next(); frame.Function == name {
-			return true
-		}
+	return t.under().ExecContext(ctx, query, args...)
+}
+
+func (t *turn) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if err := t.begin(ctx); err != nil {
+		return nil, err
 	}
-	return false
+	return t.under().QueryContext(ctx, query, args...)
+}
+
+func (t *turn) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if err := t.begin(ctx); err != nil {
+		return errorRow(err)
+	}
+	return t.under().QueryRowContext(ctx, query, args...)
 }
 
 // A queue lets one in at a time, in the order in which they came.
 type queue struct {
 	state   atomic.Int32
-	number  uint8           // on the stack of who is in
-	mu      sync.Mutex      // guards waiting, and the change from and to crowded
-	waiting []chan struct{} // closed when its turn has come
+	mu      sync.Mutex   // guards waiting, and the change from and to crowded
+	waiting *linked.List // of chan struct{}, closed when its turn has come
 }
 
 // The states of a queue.
@@ -125,8 +135,11 @@ func (q *queue) enter(ctx, other context.Context) error {
 			return nil
 		}
 	}
+	if q.waiting == nil {
+		q.waiting = linked.New()
+	}
 	turn := make(chan struct{})
-	q.waiting = append(q.waiting, turn)
+	waits := q.waiting.PushBack(turn)
 	q.mu.Unlock()
 	var err error
 	select {
@@ -138,15 +151,14 @@ func (q *queue) enter(ctx, other context.Context) error {
 		err = other.Err()
 	}
 	q.mu.Lock()
-	for i, one := range q.waiting {
-		if one == turn {
-			q.waiting = append(q.waiting[:i], q.waiting[i+1:]...)
-			q.mu.Unlock()
-			return err
-		}
+	select {
+	case <-turn: // it has come at this moment
+		q.mu.Unlock()
+		q.leave()
+	default:
+		q.waiting.Remove(waits)
+		q.mu.Unlock()
 	}
-	q.mu.Unlock()
-	q.leave() // its turn has come at this moment
 	return err
 }
 
@@ -156,10 +168,10 @@ func (q *queue) leave() {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.waiting) == 0 {
+	first := q.waiting.Front()
+	if first == nil {
 		q.state.Store(free)
 		return
 	}
-	close(q.waiting[0])
-	q.waiting = q.waiting[1:]
+	close(q.waiting.Remove(first).(chan struct{}))
 }

@@ -57,6 +57,12 @@ func (p *Plugin) allows(stmt *gorm.Statement, b *bind) bool {
 	return true
 }
 
+// mayBeTrusted reports whether a statement has a Use or AllowCrossBind, or may
+// have inherited a Use. Others need no look into their Settings, which allocates.
+func mayBeTrusted(stmt *gorm.Statement) bool {
+	return has(stmt, usingClause) || has(stmt, allowClause) || derivationOf(stmt) != nil
+}
+
 // dbresolver's own names: of its callback, which its clauses call while the
 // chain is built, and of the clause and the settings that they leave behind.
 // TestNamesOfDBResolver holds them against it.
@@ -223,21 +229,21 @@ func (p *Plugin) derive(db *gorm.DB) {
 		return
 	}
 	stmt := db.Statement
-	d := derivation{owner: stmt, active: true}
+	var from, to *bind
 	if outer := derivationOf(stmt); outer != nil && outer.owner == stmt {
 		if outer.active {
 			return
 		}
-		d.from, d.to = outer.from, outer.to
+		from, to = outer.from, outer.to
 	} else if u := p.effectiveUse(stmt); u != nil {
 		own := p.homeOf(stmt.Schema)
-		to, err := p.lookup(u.key, "")
+		used, err := p.lookup(u.key, "")
 		if own.err != nil || err != nil {
 			return
 		}
-		d.from, d.to = own.bind, to
+		from, to = own.bind, used
 	} else {
 		return
 	}
-	d.enter(stmt)
+	(&derivation{owner: stmt, from: from, to: to, active: true}).enter(stmt)
 }

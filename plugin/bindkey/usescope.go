@@ -13,24 +13,29 @@ import (
 // it was begun with. They survive in the statement that Begin, or a nested
 // Transaction, hands on.
 type useScope struct {
-	until uint64   // Uses applied until Begin
-	gorms bool     // GORM began it on its own account: the Use of the finisher around which it did holds
+	// until is how many Uses were applied until Begin. It is 0 where GORM began the
+	// transaction on its own account: the Use of the finisher around which it did
+	// holds.
+	until uint64
 	spent []uint64 // Uses that nested transactions were begun with
 }
 
-func (p *Plugin) newUseScope() useScope {
-	scope := useScope{until: usesApplied.Load()}
-	if p.claused.Load() {
-		_, scope.gorms = transactionCaller()
+// newUseScope is the scope of a transaction that begins on a statement, which has
+// a Use or, for all that is known, may have one.
+func (p *Plugin) newUseScope(used bool) useScope {
+	if used && p.claused.Load() {
+		if _, gorms := transactionCaller(); gorms {
+			return useScope{}
+		}
 	}
-	return scope
+	return useScope{until: usesApplied.Load()}
 }
 
 // inherited reports whether a Use is one that the transaction was begun with.
 func (t *transaction) inherited(u *use) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if u.applied <= t.uses.until && !t.uses.gorms {
+	if u.applied <= t.uses.until {
 		return true
 	}
 	for _, spent := range t.uses.spent {

@@ -1,0 +1,65 @@
+package bindkey
+
+import "gorm.io/gorm"
+
+// directly is the bind of the statement of most programs: of a model's own table,
+// with no other evidence. It is nil for all others, and says nothing of them: it
+// only spares this one the weighing.
+func (p *Plugin) directly(db *gorm.DB, kind statementKind) *bind {
+	stmt := db.Statement
+	if root, ok := db.Config.ConnPool.(*rootPool); !ok || root.plugin != p || len(db.Plugins) > 1 && p.overtaken(db) {
+		return nil
+	}
+	var owner *Plugin
+	switch pool := stmt.ConnPool.(type) {
+	case *rootPool:
+		owner = pool.plugin
+	case *transaction:
+		owner = pool.plugin
+	case *branch:
+		owner = pool.tx.plugin
+	case *preparedBranch:
+		owner = pool.tx.plugin
+	}
+	if owner != p {
+		return nil
+	}
+	if p.explaining.Load() > 0 || p.claused.Load() && mayBeTrusted(stmt) {
+		return nil
+	}
+	if stmt.Schema == nil || stmt.TableExpr != nil || stmt.Table != stmt.Schema.Table || stmt.SQL.Len() > 0 || len(stmt.Joins) > 0 {
+		return nil
+	}
+	if len(stmt.Clauses) > 0 {
+		if has(stmt, "FROM") || has(stmt, usingClause) || kind.writes() && (has(stmt, "INSERT") || has(stmt, "UPDATE")) || mayHaveSubquery(whereOf(stmt)) {
+			return nil
+		}
+	}
+	home := p.homes.load(stmt.Schema)
+	if home == nil || home.bind.late != nil || p.strict && !home.keyed() {
+		return nil
+	}
+	return home.bind
+}
+
+// turnTo gives a statement without SQL of its own its bind's dialect and pool.
+func (p *Plugin) turnTo(db *gorm.DB, b *bind, kind statementKind) error {
+	if p.speaking {
+		if err := p.speak(db, b, kind); err != nil {
+			return err
+		}
+	}
+	switch pool := db.Statement.ConnPool.(type) {
+	case *transaction:
+		return p.join(db, kind, pool, b)
+	case *branch:
+		return p.join(db, kind, pool.tx, b)
+	case *preparedBranch:
+		return p.join(db, kind, pool.tx, b)
+	default:
+		return p.give(db, b, kind, &built)
+	}
+}
+
+// built is of statements whose SQL GORM builds.
+var built destination

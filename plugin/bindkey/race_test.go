@@ -1,0 +1,5 @@
+//go:build race
+
+package bindkey_test
+
+func init() { raceDetector = true }

@@ -32,7 +32,7 @@ func directWorld(t *testing.T, config worldConfig, registered ...any) *world {
 		}
 	}
 	w := newWorld(t, config)
-	for _, model := range append([]any{&directRow{}}, worldModels...) {
+	for _, model := range append([]any{&directRow{}, &holder{}}, worldModels...) {
 		w.db.Session(&gorm.Session{DryRun: true}).Find(model)
 	}
 	return w
@@ -206,6 +206,18 @@ func TestDirectly(t *testing.T) {
 		{name: "Write and AllowCrossBind", wants: "main", run: finds[User](func(tx *gorm.DB) *gorm.DB { return tx.Clauses(dbresolver.Write, bindkey.AllowCrossBind) })},
 		{name: "a session made before the plugin was", is: bindkey.ErrForeignPool, once: true, run: func(*gorm.DB) *gorm.DB { return before.Find(&[]Note{}) },
 			world: worldConfig{install: func(w *world) { before = w.db.Session(&gorm.Session{}) }}},
+		{name: "Use of a callback that has gone with an association", wants: "archive", run: func(tx *gorm.DB) *gorm.DB {
+			return tx.Create(&User{Name: "x", Orders: []Order{{Item: "x"}}})
+		}, after: func(w *world) {
+			w.must(w.db.Callback().Create().Before("*").Register("app:use", func(db *gorm.DB) {
+				if db.Statement.Table == "users" {
+					db.Clauses(bindkey.Use("archive"))
+				}
+			}))
+		}},
+		{name: "AllowCrossBind", wants: "main", run: finds[User](func(tx *gorm.DB) *gorm.DB {
+			return tx.Clauses(bindkey.AllowCrossBind).Where("id IN (SELECT id FROM logs)")
+		})},
 		{name: "on a result", wants: "analytics", once: true, run: func(tx *gorm.DB) *gorm.DB {
 			var n int64
 			return tx.Model(&LogEntry{}).Where("id < 3").Count(&n).Find(&[]LogEntry{})
@@ -302,17 +314,23 @@ func TestAllocations(t *testing.T) {
 	for name, c := range map[string]struct {
 		config gorm.Config
 		more   float64 // of what writes
+		used   bool    // the program has a Use somewhere else
 	}{
-		"DryRun":                           {gorm.Config{DryRun: true, SkipDefaultTransaction: true}, 0},
-		"DryRun in a transaction":          {gorm.Config{DryRun: true}, 0},
-		"SQLite":                           {gorm.Config{SkipDefaultTransaction: true}, 0},
-		"SQLite in a transaction":          {gorm.Config{}, 1},
-		"SQLite, PrepareStmt":              {gorm.Config{SkipDefaultTransaction: true, PrepareStmt: true}, 0},
-		"SQLite, PrepareStmt, transaction": {gorm.Config{PrepareStmt: true}, 1},
+		"DryRun":                    {gorm.Config{DryRun: true, SkipDefaultTransaction: true}, 0, false},
+		"DryRun, with a Use before": {gorm.Config{DryRun: true, SkipDefaultTransaction: true}, 0, true},
+		"DryRun in a transaction":   {gorm.Config{DryRun: true}, 0, false},
+		"SQLite":                    {gorm.Config{SkipDefaultTransaction: true}, 0, false},
+		"SQLite in a transaction":   {gorm.Config{}, 1, false},
+		"SQLite in a transaction, with a Use before": {gorm.Config{}, 1, true},
+		"SQLite, PrepareStmt":                        {gorm.Config{SkipDefaultTransaction: true, PrepareStmt: true}, 0, false},
+		"SQLite, PrepareStmt, transaction":           {gorm.Config{PrepareStmt: true}, 1, false},
 	} {
 		c.config.Logger = silent
 		own := c.config
 		w := directWorld(t, worldConfig{gorm: c.config})
+		if c.used {
+			w.db.Clauses(bindkey.Use("main")).Take(&User{})
+		}
 		plain, err := gorm.Open(w.dialector("archive"), &own)
 		w.must(err)
 		w.Cleanup(func() { closeDB(plain) })
@@ -334,7 +352,7 @@ func TestAllocations(t *testing.T) {
 				t.Errorf("%s: %s allocates %v times, %v without the plugin", name, statement, routed, alone)
 			}
 		}
-		if c.config.DryRun {
+		if c.config.DryRun || c.used { // with a Use somewhere, Transaction looks at the stack
 			continue
 		}
 		if routed, alone := count(w.db, transaction), count(plain, transaction); routed > alone+1 {

@@ -272,7 +272,9 @@
 //   - The check before COMMIT is SELECT 1, in every dialect.
 //   - Goroutines that share a transaction take turns in each bind, statement by
 //     statement. The rows of Rows, Row and Scan are read after their turn: while
-//     they are, other goroutines must keep off that bind, as in plain GORM.
+//     they are, other goroutines must keep off that bind, as in plain GORM. Two
+//     whose sql.Scanner asks the other's bind while rows are read wait for each
+//     other, until a context ends.
 //   - BEGIN that fails may be tried again by the next statement of its bind.
 //   - A branch begins late, so an error of BEGIN is that of the first statement,
 //     not of Begin.

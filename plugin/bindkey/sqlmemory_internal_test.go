@@ -112,6 +112,9 @@ func TestSQLMemoryOfGlances(t *testing.T) {
 		for _, text := range []string{texts[4], "SELECT * FROM a JOIN b /*" + strings.Repeat("y", shortText) + "*/"} {
 			p.memory = sqlMemory{}
 			first(text, mysqlSQL)
+			if memo, _, _ := p.memory.recall(text, mysqlSQL); memo == nil {
+				t.Errorf("%.20q: it is not remembered", text)
+			}
 			if n := testing.AllocsPerRun(100, func() { p.glance(text, mysqlSQL) }); n > 0 {
 				t.Errorf("%.20q: a text that is remembered allocates %v times", text, n)
 			}

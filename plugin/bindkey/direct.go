@@ -49,16 +49,10 @@ func (p *Plugin) turnTo(db *gorm.DB, b *bind, kind statementKind) error {
 			return err
 		}
 	}
-	switch pool := db.Statement.ConnPool.(type) {
-	case *transaction:
-		return p.join(db, kind, pool, b)
-	case *branch:
-		return p.join(db, kind, pool.tx, b)
-	case *preparedBranch:
-		return p.join(db, kind, pool.tx, b)
-	default:
-		return p.give(db, b, kind, &built)
+	if tx := transactionOf(db); tx != nil {
+		return p.join(db, kind, tx, b)
 	}
+	return p.give(db, b, kind, &built)
 }
 
 // built is of statements whose SQL GORM builds.

@@ -40,9 +40,11 @@ type home struct {
 // A homeMemory remembers homes. Near are those that were found last for a place
 // of a small table, which is a pointer away; all are in a map beside it.
 type homeMemory struct {
-	near [512]atomic.Pointer[home]
+	near [1 << nearBits]atomic.Pointer[home]
 	all  sync.Map // *schema.Schema → *home
 }
+
+const nearBits = 9
 
 // load is the home of a schema, or nil where none is remembered.
 func (m *homeMemory) load(s *schema.Schema) *home {
@@ -72,7 +74,7 @@ func (m *homeMemory) forget() {
 // place scatters addresses by a multiplication, as Knuth does.
 func (m *homeMemory) place(s *schema.Schema) *atomic.Pointer[home] {
 	const golden = 0x9E3779B97F4A7C15
-	return &m.near[uint64(reflect.ValueOf(s).Pointer())*golden>>(64-9)]
+	return &m.near[uint64(reflect.ValueOf(s).Pointer())*golden>>(64-nearBits)]
 }
 
 // keyed reports whether the schema itself says where it lives. One that does

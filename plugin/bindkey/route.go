@@ -157,6 +157,9 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 		}
 	}
 
+	if tx := transactionOf(db); tx != nil {
+		return p.join(db, kind, tx, b)
+	}
 	switch pool := unwrap(stmt.ConnPool).(type) {
 	case *rootPool, *boundPool, *usedPool:
 		if pool.(routedPool).owner() != p {
@@ -166,12 +169,6 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 			return errStale // the session shares the handle's statement, but not its Config
 		}
 		return p.give(db, b, kind, &found)
-	case *transaction:
-		return p.join(db, kind, pool, b)
-	case *branch:
-		return p.join(db, kind, pool.tx, b)
-	case *preparedBranch:
-		return p.join(db, kind, pool.tx, b)
 	default:
 		return p.foreign(db, kind, b, pool)
 	}

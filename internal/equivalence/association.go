@@ -163,8 +163,9 @@ func (g *gen) associationRead() call {
 		sql := fmt.Sprintf("JOIN %s AS z ON z.%s = %s.%s", g.spelled(t), g.column(t, number).name, r.target.name, g.column(r.target.table, number).name)
 		q.add([]use{{table: t.name, how: "raw join"}}, func(q, _ *gorm.DB) *gorm.DB { return q.Joins(sql) }, ".Joins(%q)", sql)
 	}
-	ordered, shaped, distinct := false, false, false
+	ordered, distinct := false, false
 	if count && g.chance(15) {
+		distinct = true // it counts each value once
 		column := r.target.name + "." + g.column(r.target.table, number).name
 		q.add(nil, func(q, _ *gorm.DB) *gorm.DB { return q.Distinct(column) }, ".Distinct(%q)", column)
 	}
@@ -190,7 +191,7 @@ func (g *gen) associationRead() call {
 			}
 			column := r.target.name + "." + r.target.of(number)[0].name
 			q.selecting(column)
-			shaped = true
+
 		case 1:
 			distinct = true // it does not matter then how often a row is found
 			q.add(nil, func(q, _ *gorm.DB) *gorm.DB { return q.Distinct() }, ".Distinct()")
@@ -227,7 +228,7 @@ func (g *gen) associationRead() call {
 				join.how = "join table, whose soft delete stands beside OR"
 				main.parts[0] = append(main.parts[0], join)
 			}
-			main.ifShared = (shaped || maps) && !distinct
+			main.ifShared = !distinct
 		}
 	}
 	c := call{ordered: ordered, statements: append([]statement{main}, extra...)}

@@ -267,8 +267,7 @@ func (g *gen) typedWrite() call {
 }
 
 // typedSet is the association operations of the generics API. GORM selects the
-// owners in a subquery; the library asks for them first where they live in
-// another bind.
+// owners in a subquery, which must be in the same bind.
 func (g *gen) typedSet() call {
 	m, r := g.related(func(r *relation) bool { return r.join != nil || g.chance(60) })
 	g.home = g.layout.binds[m.name]
@@ -316,13 +315,13 @@ func (g *gen) typedSet() call {
 		c.statements = []statement{owner}
 	case r.join != nil:
 		// GORM ignores the owners' conditions (generics.go, handleAssociation).
-		parts := [][]use{{{table: m.name, how: "model"}}, {{table: r.join.name, how: "join table"}}}
+		uses := []use{{table: m.name, how: "model"}, {table: r.join.name, how: "join table"}}
 		if op == clause.OpUpdate || where != nil {
-			parts = append(parts, target)
+			uses = append(uses, target...)
 		}
-		c.statements = []statement{{parts: parts}}
+		c.statements = []statement{whole(uses)}
 	default:
-		c.statements = []statement{{parts: [][]use{q.uses, target}}}
+		c.statements = []statement{whole(append(append([]use{}, q.uses...), target...))}
 		if r.kind == gormschema.BelongsTo {
 			c.statements = append(c.statements, statement{parts: owner.parts, after: true})
 		}

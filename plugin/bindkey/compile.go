@@ -1,6 +1,7 @@
 package bindkey
 
 import (
+	"fmt"
 	"strings"
 
 	"gorm.io/gorm"
@@ -8,74 +9,71 @@ import (
 	"gorm.io/gorm/logger"
 )
 
-// sending is a callback that renders and sends a statement, in a transaction in
-// turn. Where neither dialects nor a Use are to be seen to, that is all: the pool
-// takes the last look.
+// sending is a callback that renders and sends a statement. Where there is no
+// other dialect to see to, and the statement is a common one, that is all: the
+// pool takes the last look.
 func (p *Plugin) sending(kind statementKind, callback func(*gorm.DB)) func(*gorm.DB) {
-	send := func(db *gorm.DB) { p.send(db, kind, callback) }
 	return func(db *gorm.DB) {
 		if db.Error != nil {
 			callback(db)
 			return
 		}
-		run, simple := send, !p.mixed && !p.splits.Load() && !p.trusts(db.Statement)
-		if simple {
-			run = callback
-		}
-		if pool, ok := db.Statement.ConnPool.(*boundPool); ok && simple {
+		b := boundTo(db.Statement)
+		if b == nil { // another plugin has put its own pool in the place of what routing gave
+			fail(db, kind, foreignPool(db.Statement.ConnPool))
 			callback(db)
-			if db.DryRun || p.marked.Load() {
-				p.sent(db, pool.bind, kind)
-			}
-		} else if b := branchInTurn(db); b != nil {
-			b.inTurn(db, run)
-			if simple && p.marked.Load() {
-				p.sent(db, b.pool.bind, kind)
-			}
-		} else {
-			send(db)
+			return
 		}
+		if p.mixed {
+			p.send(db, b, kind, callback)
+		} else {
+			callback(db)
+		}
+		p.sent(db, b, kind)
 	}
 }
 
-// send runs the callback. In a handle of several dialects it runs the bind's own,
-// with the bind's dialector.
-func (p *Plugin) send(db *gorm.DB, kind statementKind, callback func(*gorm.DB)) {
-	stmt, run := db.Statement, callback
-	pool := stmt.ConnPool
-	b, own := p.boundTo(db)
-	if b != nil && !db.DryRun {
-		if trust := p.trusts(stmt); own || trust {
-			stmt.ConnPool = looking(b, pool, own, trust)
+// foreignPool is the error of a pool that the plugin can't see through.
+func foreignPool(pool gorm.ConnPool) error {
+	return fmt.Errorf("%w: it is a %T, which another plugin or the application put into the statement, so nobody can tell which database it asks, and nothing was sent; "+
+		"give such a pool to a bind as its Conn, or use that plugin on a handle of one bind (Plugin.Resolver)", ErrForeignPool, pool)
+}
+
+// boundTo is the bind that routing found for a statement, or nil.
+func boundTo(stmt *gorm.Statement) *bind {
+	switch pool := stmt.ConnPool.(type) {
+	case *boundPool:
+		return pool.bind
+	case *branch:
+		return pool.pool.bind
+	case *preparedBranch:
+		return pool.pool.bind
+	default:
+		if r := recordOf(stmt); r != nil {
+			return r.bind
 		}
+		return nil
 	}
-	var outside *dialector
-	if p.mixed {
-		if d, ok := db.Config.Dialector.(*dialector); ok && d.bind != nil {
-			outside, b = d, d.bind
-			if b.dialect != p.dialect && b.dialect.callbacks[kind] != nil {
-				run = b.dialect.callbacks[kind]
-			}
-			db.Config.Dialector = outside.inside
+}
+
+// send runs the callback of the bind's own dialect, with the bind's dialector.
+func (p *Plugin) send(db *gorm.DB, b *bind, kind statementKind, callback func(*gorm.DB)) {
+	run := callback
+	outside, ok := db.Config.Dialector.(*dialector)
+	if ok = ok && outside.bind != nil; ok {
+		b = outside.bind
+		if b.dialect != p.dialect && b.dialect.callbacks[kind] != nil {
+			run = b.dialect.callbacks[kind]
 		}
+		db.Config.Dialector = outside.inside
 	}
 	if kind == deleteStatement && b != nil && b.dialect != p.dialect {
 		p.deleting(db, b, run)
 	} else {
 		run(db)
 	}
-	if outside != nil {
+	if ok {
 		db.Config.Dialector = outside
-	}
-	stmt.ConnPool = pool
-	if kind == queryStatement && db.Error == nil && p.splits.Load() {
-		if kept, ok := stmt.Settings.Load(splitSetting); ok && kept.(*split).stmt == stmt {
-			stmt.Settings.Delete(splitSetting)
-			kept.(*split).answer(db)
-		}
-	}
-	if b != nil {
-		p.sent(db, b, kind)
 	}
 }
 
@@ -89,10 +87,14 @@ func (p *Plugin) sent(db *gorm.DB, b *bind, kind statementKind) {
 		}
 		return
 	}
+	var crossing *CrossBindError
+	trusted := false
+	if r := recordOf(stmt); r != nil {
+		crossing, trusted = r.refused, r.trusted
+	}
 	seen := p.glance(text, b.written)
-	crossing := p.refusedBefore(stmt)
-	if crossing == nil && seen != 0 && !p.trusts(stmt) {
-		crossing = b.crossing(text)
+	if crossing == nil && seen != 0 && !trusted {
+		crossing = b.crossing(text, p.ambientOf(stmt))
 	}
 	if crossing != nil {
 		_ = db.AddError(crossing)
@@ -113,24 +115,6 @@ func rewrite(stmt *gorm.Statement, text string) {
 	stmt.SQL.WriteString(text)
 }
 
-func (p *Plugin) refusedBefore(stmt *gorm.Statement) *CrossBindError {
-	if !p.refusing.Load() {
-		return nil
-	}
-	if kept, ok := stmt.Settings.Load(refusedSetting); ok && kept.(refused).stmt == stmt {
-		return kept.(refused).err
-	}
-	return nil
-}
-
-func (p *Plugin) trusts(stmt *gorm.Statement) bool {
-	if !p.claused.Load() || !mayBeTrusted(stmt) {
-		return false
-	}
-	kept, ok := stmt.Settings.Load(trustedSetting)
-	return ok && kept == stmt
-}
-
 // maybeSubquery reports whether a query in DryRun may be a subquery: in a mixed
 // handle routing has looked at the stack, and in another, isSubquery will.
 func (p *Plugin) maybeSubquery(db *gorm.DB) bool {
@@ -147,7 +131,8 @@ func (p *Plugin) maybeSubquery(db *gorm.DB) bool {
 // model without its own table, that it crosses binds.
 func (p *Plugin) markSubquery(db *gorm.DB, b *bind, crossing *CrossBindError) bool {
 	stmt := db.Statement
-	used := p.trusts(stmt) && !has(stmt, allowClause)
+	r := recordOf(stmt)
+	used := r != nil && r.use != nil
 	hidden := stmt.Schema != nil && (stmt.TableExpr != nil || !p.homeOf(stmt.Schema).keyed())
 	if !p.mixed && !used && !hidden && crossing == nil && !isNeutral(stmt.SQL.String()) {
 		return false
@@ -167,7 +152,6 @@ func (p *Plugin) markSubquery(db *gorm.DB, b *bind, crossing *CrossBindError) bo
 		before = belongsPrefix + b.key + markEnd
 	}
 	if before != "" {
-		p.marked.Store(true)
 		rewrite(stmt, before+stmt.SQL.String()+after)
 	}
 	return true

@@ -15,10 +15,38 @@ type destination struct {
 	bind   *bind
 	writes bool // of the statement's processor
 	why    Reason
+	keyed  bool     // something with a key decided
 	raw    bool     // the statement's SQL was given
 	facts  sqlFacts // what that SQL says
 	// subqueries are the binds of subqueries in it that its text does not show.
 	subqueries []string
+	// ambient is where what has no key goes, in the statement and inside it.
+	ambient *bind
+	// route: the statement is routed, and not only asked about.
+	route bool
+	own   bool // it is on a connection of the application's own
+	// refused is why a statement in DryRun would not be sent.
+	refused *CrossBindError
+	// use is the Use that holds, the statement's own or that of the one it was
+	// derived from, and from the bind of the models that it holds for.
+	use  *use
+	from *bind
+}
+
+// fallback is where what has no key goes.
+func (d *destination) fallback(p *Plugin) *bind {
+	if d.ambient != nil {
+		return d.ambient
+	}
+	return p.defaultBind()
+}
+
+// unkeyed is what decides where nothing with a key does.
+func (d *destination) unkeyed(p *Plugin) {
+	d.bind, d.why, d.keyed = d.fallback(p), ReasonDefault, false
+	if d.ambient != nil {
+		d.why = ReasonUse
+	}
 }
 
 // destination weighs the evidence of a statement, in this order:
@@ -28,27 +56,37 @@ type destination struct {
 //  3. Table(…) and clause.From: the known tables, the subqueries' binds.
 //  4. The model, if it has a key, or if its own table is in the statement; then
 //     the destination, if it has a key.
-//  5. The default bind.
+//  5. The ambient bind, of a Use around the statement; else the default bind.
 //
 // Evidence of different binds is a [*CrossBindError].
 func (p *Plugin) destination(stmt *gorm.Statement, d *destination) error {
+	d.ambient = p.ambientOf(stmt)
 	err := p.weighed(stmt, d)
 	if u := p.effectiveUse(stmt); u != nil {
-		if u.from != nil && err == nil && d.why != ReasonDefault && d.bind != u.from {
+		if u.from != nil && err == nil && d.keyed && d.bind != u.from {
 			return nil // chained on the result, and of another bind
 		}
-		ran := &use{key: u.key, applied: u.applied, from: u.from}
-		if err == nil && d.why != ReasonDefault {
+		ran := &use{key: u.key, first: u.origin(), from: u.from}
+		if err == nil && d.keyed {
 			ran.from = d.bind
 		}
 		stmt.Clauses[usingClause] = clause.Clause{Expression: ran}
-		d.bind, err = p.lookup(u.key, "")
-		d.why = ReasonUse
-		return err
+		if d.bind, err = p.lookup(u.key, ""); err != nil {
+			return err
+		}
+		d.use, d.why, d.ambient = ran, ReasonUse, d.bind
+		if stmt.Schema != nil {
+			d.from = p.homeOf(stmt.Schema).bind
+		}
+		return nil
 	}
-	if err == nil && p.claused.Load() {
-		if b, derived := p.derived(stmt, d.bind); derived {
-			d.bind, d.why = b, ReasonUse
+	if r := around(stmt); r != nil && r.use != nil && err == nil {
+		own := d.bind
+		if !d.keyed {
+			own = p.defaultBind()
+		}
+		if own == r.from {
+			d.bind, d.why, d.use, d.from = r.bind, ReasonUse, r.use, r.from
 		}
 	}
 	return err
@@ -79,14 +117,14 @@ func (p *Plugin) weighed(stmt *gorm.Statement, d *destination) error {
 func (p *Plugin) agreed(stmt *gorm.Statement, text string, d *destination, err error) error {
 	var agreed []destination
 	for _, written := range p.lexicons {
-		d := destination{writes: d.writes}
+		d := destination{writes: d.writes, route: d.route, ambient: d.ambient}
 		if p.weighAs(stmt, text, written, &d) != nil || d.bind.written != written {
 			continue
 		}
-		if len(agreed) > 0 && d.why == ReasonDefault {
+		if len(agreed) > 0 && !d.keyed {
 			continue
 		}
-		if len(agreed) > 0 && agreed[0].why == ReasonDefault {
+		if len(agreed) > 0 && !agreed[0].keyed {
 			agreed = nil
 		}
 		agreed = append(agreed, d)
@@ -111,7 +149,7 @@ func (p *Plugin) agreed(stmt *gorm.Statement, text string, d *destination, err e
 
 func (p *Plugin) weighAs(stmt *gorm.Statement, text string, written lexicon, d *destination) error {
 	rest, keys := withoutUses(text)
-	*d = destination{writes: d.writes, raw: true, facts: p.read(rest, written), subqueries: keys}
+	*d = destination{writes: d.writes, route: d.route, ambient: d.ambient, raw: true, facts: p.read(rest, written), subqueries: keys}
 	return p.weigh(stmt, d)
 }
 
@@ -124,18 +162,28 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 		}
 	}
 	own := ownTable(stmt) && !d.raw // so there is a model
-	if own && p.strict && !model.keyed() {
+	if own && p.strict && !model.keyed() && d.ambient == nil && !p.decidedByUse(stmt) {
 		return &UnboundError{Model: schemaName(stmt.Schema), Table: stmt.Table, Known: p.known()}
 	}
 	if own && len(stmt.Joins) == 0 && !has(stmt, "FROM") && (!d.writes || !has(stmt, "INSERT") && !has(stmt, "UPDATE")) && !mayHaveSubquery(whereOf(stmt)) {
-		d.bind, d.why = model.bind, model.why
+		if d.bind, d.why, d.keyed = model.bind, model.why, model.keyed(); !d.keyed {
+			d.unkeyed(p)
+		}
 		return nil
 	}
 
-	e := evidence{plugin: p, written: p.dialect.lexicon}
-	if model != nil && (own || model.keyed()) {
-		e.written = model.bind.written
+	e := evidence{plugin: p, written: p.dialect.lexicon, fallback: d.ambient}
+	lives := model // nil: the model is no evidence
+	if !own && model != nil && !model.keyed() {
+		lives = nil
+	} else if model != nil {
+		d.bind, d.why, d.keyed = model.bind, model.why, model.keyed()
+		if !d.keyed {
+			d.unkeyed(p)
+		}
+		e.written = d.bind.written
 	}
+	at := *d
 	switch {
 	case d.raw:
 		e.names(d.facts.tables, ReasonRawSQL)
@@ -156,39 +204,93 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 		}
 	}
 	switch {
-	case own, model != nil && model.keyed():
+	case lives != nil:
 		// A model without a key counts, too, where its own table is in the
 		// statement; a DTO's is not.
-		e.add(model.bind, model.why, model.claim.Source)
+		e.found = append(e.found, evidenced{bind: at.bind, why: at.why, source: model.claim.Source, keyed: at.keyed})
 	case !e.decided():
 		if err := e.destination(stmt); err != nil {
 			return err
 		}
 	}
-	b, why, err := e.verdict()
-	home := own || model != nil && model.keyed()
-	if err != nil && home && p.allows(stmt, model.bind) {
-		b, why, err = model.bind, model.why, nil
+	b, err := e.verdict(d)
+	if err != nil && lives != nil && p.allows(stmt, at.bind) {
+		b, err = at.bind, nil
+		d.why, d.keyed = at.why, at.keyed
 	}
 	if err != nil {
 		return err
 	}
 	if b != nil {
-		d.bind, d.why = b, why
-		if home {
-			d.bind = model.bind // or one that shares its database
+		d.bind = b
+		if lives != nil {
+			d.bind = at.bind // or one that shares its database
 		}
 		return nil
 	}
-	if p.strict && !d.raw && (stmt.Table != "" || stmt.TableExpr != nil) {
-		unbound := &UnboundError{Table: stmt.Table, Known: p.known()}
-		if unbound.Table == "" {
+	return p.undecided(stmt, d, &e)
+}
+
+// undecided is for a statement of which nothing tells where it belongs.
+func (p *Plugin) undecided(stmt *gorm.Statement, d *destination, e *evidence) error {
+	d.unkeyed(p)
+	if d.ambient != nil || p.decidedByUse(stmt) {
+		return nil
+	}
+	if p.strict {
+		unbound := &UnboundError{Known: p.known()}
+		switch {
+		case d.raw && len(d.facts.tables) > 0:
+			unbound.Table = d.facts.tables[0]
+		case d.raw:
+		case stmt.Table != "":
+			unbound.Table = stmt.Table
+		case stmt.TableExpr != nil:
 			unbound.Table = stmt.TableExpr.SQL
 		}
-		return unbound
+		if unbound.Table != "" {
+			return unbound
+		}
 	}
-	d.bind, d.why = p.defaultBind(), ReasonDefault
+	if d.raw && len(d.facts.tables) == 0 {
+		return p.ofSession(stmt, d)
+	}
+	if !stmt.DB.DryRun {
+		p.tables.guess(e.unknown)
+	}
 	return nil
+}
+
+// decidedByUse reports whether a Use says where a statement goes: its own, or
+// that of the statement it was derived from.
+func (p *Plugin) decidedByUse(stmt *gorm.Statement) bool {
+	if r := around(stmt); r != nil && r.use != nil {
+		return true
+	}
+	return p.effectiveUse(stmt) != nil
+}
+
+// ofSession is for SQL in a transaction that names no table, SET LOCAL or SELECT
+// lastval(): a question to a session must not be answered by another one. Where
+// one branch has begun it is that one's.
+func (p *Plugin) ofSession(stmt *gorm.Statement, d *destination) error {
+	tx := transactionIn(stmt.ConnPool)
+	if tx == nil {
+		return nil
+	}
+	switch begun := tx.sessions(); len(begun) {
+	case 0:
+		return nil
+	case 1:
+		d.bind, d.why = begun[0], ReasonTransaction
+		return nil
+	default:
+		err := &AmbiguousSessionError{}
+		for _, b := range begun {
+			err.Keys = append(err.Keys, b.key)
+		}
+		return err
+	}
 }
 
 // ownTable reports whether the statement's table is its model's own, and not
@@ -220,8 +322,13 @@ type evidence struct {
 	plugin *Plugin
 	found  []evidenced
 	unsure []string // tables that several binds have
+	// unknown are tables that no bind is known to have.
+	unknown []string
 	// written is the dialect that given SQL is written in.
 	written lexicon
+	// fallback is the ambient bind, which has the tables that are known through a
+	// model without a key; nil: the default bind.
+	fallback *bind
 }
 
 type evidenced struct {
@@ -229,12 +336,13 @@ type evidenced struct {
 	why    Reason
 	source string
 	table  string // in the place of source, for what is not told but in an error
+	keyed  bool   // and not only the ambient or default bind's
 }
 
 func (e *evidence) decided() bool { return len(e.found) > 0 }
 
 func (e *evidence) add(b *bind, why Reason, source string) {
-	e.found = append(e.found, evidenced{bind: b, why: why, source: source})
+	e.found = append(e.found, evidenced{bind: b, why: why, source: source, keyed: true})
 }
 
 // names adds the binds of known tables. A table of several binds is no
@@ -246,11 +354,18 @@ func (e *evidence) names(tables []string, why Reason) {
 }
 
 func (e *evidence) name(table string, why Reason) {
-	binds := e.plugin.bindsWithTable(table)
+	binds, keyed := e.plugin.whereIs(table, e.fallback)
+	if len(binds) == 0 && e.plugin.learnParsed() {
+		binds, keyed = e.plugin.whereIs(table, e.fallback)
+	}
 	switch len(binds) {
 	case 0:
+		e.unknown = append(e.unknown, table)
 	case 1:
-		e.found = append(e.found, evidenced{bind: binds[0], why: why, table: table})
+		if !keyed && e.fallback != nil {
+			why = ReasonUse
+		}
+		e.found = append(e.found, evidenced{bind: binds[0], why: why, table: table, keyed: keyed})
 	default:
 		e.unsure = append(e.unsure, table)
 	}
@@ -407,6 +522,19 @@ func mayHaveSubquery(exprs []clause.Expression) bool {
 	return hasSubquery(exprs)
 }
 
+func hasSubquery(exprs []clause.Expression) bool {
+	for _, expr := range exprs {
+		if given, ok := expr.(clause.Expr); ok {
+			for _, value := range given.Vars {
+				if _, ok := value.(*gorm.DB); ok {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 // rawSubqueries adds the binds of subqueries whose SQL was given, where they have
 // a Use or a model: GORM renders these without a callback (statement.go, AddVar),
 // and their text does not tell.
@@ -497,35 +625,41 @@ func (e *evidence) destination(stmt *gorm.Statement) error {
 	return err
 }
 
-// verdict is the one bind that all evidence agrees on, or nil without any.
-func (e *evidence) verdict() (*bind, Reason, error) {
+// verdict is the one bind that all evidence agrees on, or nil without any. It
+// tells the destination why.
+func (e *evidence) verdict(d *destination) (*bind, error) {
+	keyed := false
 	for _, found := range e.found {
 		if !found.bind.shares(e.found[0].bind) {
-			return nil, "", e.crossing(nil)
+			return nil, e.crossing(nil)
 		}
+		keyed = keyed || found.keyed
 	}
 	if len(e.found) == 0 {
-		return e.unanimous()
+		b, err := e.unanimous()
+		d.why, d.keyed = ReasonTable, b != nil
+		return b, err
 	}
 	first := e.found[0]
 	for _, table := range e.unsure {
-		if !sharesAny(e.plugin.bindsWithTable(table), first.bind) {
-			return nil, "", e.crossing(nil)
+		if !sharesAny(e.plugin.bindsWithTable(table, e.fallback), first.bind) {
+			return nil, e.crossing(nil)
 		}
 	}
-	return first.bind, first.why, nil
+	d.why, d.keyed = first.why, keyed
+	return first.bind, nil
 }
 
 // unanimous is for statements that name only tables of several binds: the one
 // bind that has them all.
-func (e *evidence) unanimous() (*bind, Reason, error) {
+func (e *evidence) unanimous() (*bind, error) {
 	if len(e.unsure) == 0 {
-		return nil, "", nil
+		return nil, nil
 	}
-	candidates := e.plugin.bindsWithTable(e.unsure[0])
+	candidates := e.plugin.bindsWithTable(e.unsure[0], e.fallback)
 	for _, table := range e.unsure[1:] {
 		var both []*bind
-		for _, b := range e.plugin.bindsWithTable(table) {
+		for _, b := range e.plugin.bindsWithTable(table, e.fallback) {
 			if sharesAny(candidates, b) {
 				both = append(both, b)
 			}
@@ -534,15 +668,15 @@ func (e *evidence) unanimous() (*bind, Reason, error) {
 	}
 	switch len(candidates) {
 	case 0:
-		return nil, "", e.crossing(nil)
+		return nil, e.crossing(nil)
 	case 1:
-		return candidates[0], ReasonTable, nil
+		return candidates[0], nil
 	default:
 		keys := map[string]bool{}
 		for _, b := range candidates {
 			keys[b.key] = true
 		}
-		return nil, "", &AmbiguousTableError{Table: e.unsure[0], Keys: sortedKeys(keys)}
+		return nil, &AmbiguousTableError{Table: e.unsure[0], Keys: sortedKeys(keys)}
 	}
 }
 
@@ -568,7 +702,7 @@ func (e *evidence) crossing(routed *bind) *CrossBindError {
 		claim(found.bind.key, found.source)
 	}
 	for _, table := range e.unsure {
-		for _, b := range e.plugin.bindsWithTable(table) {
+		for _, b := range e.plugin.bindsWithTable(table, e.fallback) {
 			claim(b.key, "table "+quoted(table))
 		}
 	}
@@ -594,18 +728,43 @@ func hasBind(binds []*bind, b *bind) bool {
 }
 
 // bindsWithTable finds the binds where a folded name is a known table: as it
-// stands, or by its last part, since SQL may qualify a table with its schema.
-func (p *Plugin) bindsWithTable(name string) []*bind {
-	if binds := p.tables.find(name); len(binds) > 0 {
-		return binds
+// stands, or by its last part, since SQL may qualify a table with its schema. A
+// table that is known only through a model without a key is the ambient bind's,
+// or the default's.
+func (p *Plugin) bindsWithTable(name string, ambient *bind) []*bind {
+	binds, _ := p.whereIs(name, ambient)
+	return binds
+}
+
+// whereIs is bindsWithTable, and whether one of the binds has the table by a key.
+func (p *Plugin) whereIs(name string, ambient *bind) (binds []*bind, keyed bool) {
+	fallback := ambient
+	if fallback == nil {
+		fallback = p.defaultBind()
+	}
+	if binds, keyed := p.tables.find(name, fallback); len(binds) > 0 {
+		return binds, keyed
 	}
 	if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
-		if binds := p.tables.find(name[dot+1:]); len(binds) > 0 {
-			return binds
+		if binds, keyed := p.tables.find(name[dot+1:], fallback); len(binds) > 0 {
+			return binds, keyed
 		}
 	}
 	if b, _ := p.adopted.bind(p, name); b != nil {
-		return []*bind{b}
+		return []*bind{b}, true
 	}
-	return nil
+	return nil, false
+}
+
+// learnParsed makes known what GORM has parsed for the handle since: models that
+// a relation names. It reports whether there was something.
+func (p *Plugin) learnParsed() (learned bool) {
+	p.eachSchema(func(s *schema.Schema) {
+		if _, seen := p.learned.LoadOrStore(s, nil); !seen && !p.tables.has(foldTable(s.Table)) {
+			if h := p.askHome(s); h.err == nil && h.keyed() {
+				learned = true
+			}
+		}
+	})
+	return learned
 }

@@ -18,6 +18,7 @@ type dialector struct {
 	bind    *bind      // nil in the handle, and in its sessions before a statement is routed
 	set     sessionSet // what the session has set itself
 	neutral bool
+	name    string // of the dialect of a Use in the chain; "": the dialector's own
 	// subquery is the same for a subquery of the bind, which stays neutral; and
 	// inside is the same, for the callback that renders and sends a statement.
 	// Hooks and associations around it may render for other binds.
@@ -35,6 +36,14 @@ func innerDialector(d gorm.Dialector) gorm.Dialector {
 		return routed.Dialector
 	}
 	return d
+}
+
+// Name is the dialect's: that of the bind of a Use, where the chain has one.
+func (d *dialector) Name() string {
+	if d.name != "" {
+		return d.name
+	}
+	return d.Dialector.Name()
 }
 
 // BindVarTo writes the placeholder of a statement's last variable.

@@ -10,36 +10,50 @@ func (p *Plugin) directly(db *gorm.DB, kind statementKind) *bind {
 	if root, ok := db.Config.ConnPool.(*rootPool); !ok || root.plugin != p || len(db.Plugins) > 1 && p.overtaken(db) {
 		return nil
 	}
-	var owner *Plugin
+	var (
+		owner   *Plugin
+		ambient *bind
+	)
 	switch pool := stmt.ConnPool.(type) {
 	case *rootPool:
 		owner = pool.plugin
-	case *transaction:
+	case *boundPool:
 		owner = pool.plugin
+	case *transaction:
+		owner, ambient = pool.plugin, pool.ambient
 	case *branch:
-		owner = pool.tx.plugin
+		owner, ambient = pool.tx.plugin, pool.tx.ambient
 	case *preparedBranch:
-		owner = pool.tx.plugin
+		owner, ambient = pool.tx.plugin, pool.tx.ambient
 	}
 	if owner != p {
-		return nil
-	}
-	if p.explaining.Load() > 0 || p.claused.Load() && mayBeTrusted(stmt) {
 		return nil
 	}
 	if stmt.Schema == nil || stmt.TableExpr != nil || stmt.Table != stmt.Schema.Table || stmt.SQL.Len() > 0 || len(stmt.Joins) > 0 {
 		return nil
 	}
 	if len(stmt.Clauses) > 0 {
-		if has(stmt, "FROM") || has(stmt, usingClause) || kind.writes() && (has(stmt, "INSERT") || has(stmt, "UPDATE")) || mayHaveSubquery(whereOf(stmt)) {
+		if has(stmt, "FROM") || has(stmt, usingClause) || has(stmt, allowClause) || kind.writes() && (has(stmt, "INSERT") || has(stmt, "UPDATE")) || mayHaveSubquery(whereOf(stmt)) {
 			return nil
 		}
 	}
 	home := p.homes.load(stmt.Schema)
-	if home == nil || home.bind.late != nil || p.strict && !home.keyed() {
+	if home == nil {
 		return nil
 	}
-	return home.bind
+	b := home.bind
+	if !home.keyed() {
+		if p.strict {
+			return nil
+		}
+		if ambient != nil {
+			b = ambient
+		}
+	}
+	if b.late != nil {
+		return nil
+	}
+	return b
 }
 
 // turnTo gives a statement without SQL of its own its bind's dialect and pool.
@@ -52,8 +66,8 @@ func (p *Plugin) turnTo(db *gorm.DB, b *bind, kind statementKind) error {
 	if tx := transactionOf(db); tx != nil {
 		return p.join(db, kind, tx, b)
 	}
-	return p.give(db, b, kind, &built)
+	return p.give(db, b, kind, &common)
 }
 
-// built is of statements whose SQL GORM builds.
-var built destination
+// common is of statements that nothing unusual is known of.
+var common destination

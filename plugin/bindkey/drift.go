@@ -139,7 +139,7 @@ func (d *drifting) tables(models []any) (tables []modelTable, err error) {
 				mistakes = append(mistakes, err)
 				continue
 			}
-			if !hasBind(d.known.find(foldTable(s.Table)), b) { // else the other side has declared the join table, too
+			if own, _ := d.known.find(foldTable(s.Table), d.plugin.defaultBind()); !hasBind(own, b) { // else the other side has declared the join table, too
 				tables = append(tables, modelTable{s, b})
 			}
 			d.known.add(s.Table, b)
@@ -219,8 +219,8 @@ func (d *drifting) compare(table modelTable) error {
 // owners are the binds where a table is known.
 func (d *drifting) owners(table string) (owners []*bind) {
 	table = foldTable(table)
-	owners = append(owners, d.plugin.bindsWithTable(table)...)
-	return append(owners, d.known.find(table)...)
+	related, _ := d.known.find(table, d.plugin.defaultBind())
+	return append(append(owners, d.plugin.bindsWithTable(table, nil)...), related...)
 }
 
 // place opens a bind's database for questions.
@@ -362,7 +362,9 @@ func (d *drifting) across(own *bind, r reference) *bind {
 	within := owners
 	if r.Elsewhere { // then its own table has a name with a schema
 		qualified := foldTable(r.RefersSchema + "." + r.Refers)
-		within = append(append([]*bind{}, d.known.find(qualified)...), d.plugin.tables.find(qualified)...)
+		given, _ := d.known.find(qualified, d.plugin.defaultBind())
+		known, _ := d.plugin.tables.find(qualified, d.plugin.defaultBind())
+		within = append(append([]*bind{}, given...), known...)
 	}
 	if hasBind(within, own) {
 		return nil

@@ -24,6 +24,8 @@ var (
 	ErrCrossBind = errors.New("bindkey: statement crosses binds")
 	// ErrAmbiguousTable is in the chain of every [*AmbiguousTableError].
 	ErrAmbiguousTable = errors.New("bindkey: table known in several binds")
+	// ErrAmbiguousSession is in the chain of every [*AmbiguousSessionError].
+	ErrAmbiguousSession = errors.New("bindkey: no bind to ask in a transaction over several")
 	// ErrPartialCommit is in the chain of every [*PartialCommitError].
 	ErrPartialCommit = errors.New("bindkey: transaction committed in part")
 	// ErrReadOnly says that a read-only transaction, which is at a replica, was
@@ -143,6 +145,21 @@ func (e *AmbiguousTableError) Error() string {
 
 // Is reports whether target is [ErrAmbiguousTable].
 func (e *AmbiguousTableError) Is(target error) bool { return target == ErrAmbiguousTable }
+
+// An AmbiguousSessionError says that SQL which names no table, such as SET LOCAL
+// or SELECT lastval(), was given to a transaction with branches in several binds:
+// it asks a session, and each branch has one of its own. Nothing was sent.
+type AmbiguousSessionError struct {
+	Keys []string // the binds whose branch has begun, in that order
+}
+
+func (e *AmbiguousSessionError) Error() string {
+	return fmt.Sprintf("bindkey: the SQL names no table, and the transaction has begun in several binds (%s); say which with Clauses(bindkey.Use(key)), or with db.Model",
+		strings.Join(e.Keys, ", "))
+}
+
+// Is reports whether target is [ErrAmbiguousSession].
+func (e *AmbiguousSessionError) Is(target error) bool { return target == ErrAmbiguousSession }
 
 // An OpenError says that a connection of a bind could not be opened. Its text
 // names the bind and the cause, without what the cause says of the DSN.

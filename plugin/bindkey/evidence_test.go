@@ -191,7 +191,7 @@ func TestUseEnds(t *testing.T) {
 		}, "archive.users"},
 		"hooks' sessions": {func(w *world) error {
 			return w.db.Clauses(use).Session(&gorm.Session{PrepareStmt: true}).Create(&hooked{Name: "h"}).Error
-		}, "analytics.logs archive.hookeds main.teams"},
+		}, "analytics.logs archive.hookeds archive.teams"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, worldConfig{})

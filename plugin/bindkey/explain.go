@@ -2,9 +2,12 @@ package bindkey
 
 import (
 	"errors"
+	"fmt"
+	"reflect"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
+	"gorm.io/gorm/schema"
 	"gorm.io/plugin/dbresolver"
 )
 
@@ -19,59 +22,128 @@ type Route struct {
 	Roles []string
 }
 
-// Explain tells where a statement would go, without running it: no database
-// and no policy is asked, and no branch of a transaction begins. A chain that
-// is not finished counts as a query; what a finisher returned in DryRun counts
-// as what it was. It returns the error that running the statement would, if
-// routing refuses it.
+// Explain tells where a statement would go, without running it: no database, no
+// policy and no callback is asked, and no branch of a transaction begins. A chain
+// that is not finished counts as a query; what a finisher returned in DryRun
+// counts as what it was, and so does the statement of a hook or callback. It
+// returns the error that running the statement would, if routing refuses it.
 //
 //	route, err := plugin.Explain(db.Model(&LogEntry{}).Where("event = ?", "joined"))
 func (p *Plugin) Explain(tx *gorm.DB) (Route, error) {
 	if p.db == nil {
 		return Route{}, installError("Explain needs an installed plugin; call db.Use first")
 	}
-	var route Route
-	session := tx.Session(&gorm.Session{DryRun: true, SkipDefaultTransaction: true, Logger: logger.Discard, Initialized: true})
-	stmt := session.Statement
-	stmt.Settings.Store(explainSetting, &route)
-	run := session.Callback().Query()
-	switch {
-	case has(stmt, "INSERT"), has(stmt, "SET"), has(stmt, "UPDATE"), has(stmt, "DELETE"):
-		stmt.SQL.Reset()
-		run = session.Callback().Create()
-	case has(stmt, "SELECT"):
-		stmt.SQL.Reset() // built by a finisher, not given
-	case stmt.SQL.Len() > 0:
-		run = session.Callback().Raw()
+	if tx.Error != nil {
+		return Route{}, tx.Error
 	}
-	p.explaining.Add(1)
-	defer p.explaining.Add(-1)
-	if err := run.Execute(session).Error; !errors.Is(err, errExplained) {
+	kind := p.kindOf(tx.Statement)
+	session := tx.Session(&gorm.Session{DryRun: true, Logger: logger.Discard, Initialized: true})
+	session = withScopes(session)
+	stmt := session.Statement
+	if r := recordOf(tx.Statement); r != nil { // the statement's own, though it is a copy
+		own := *r
+		own.stmt = stmt
+		stmt.ConnPool = withRecord(unwrapRecord(stmt.ConnPool), own)
+	}
+	if built(stmt) {
+		stmt.SQL.Reset() // by a finisher, and not given
+	}
+	if err := parseModel(stmt); err != nil {
 		return Route{}, err
 	}
-	return route, nil
+	found := destination{writes: kind.writes()}
+	if err := p.destination(stmt, &found); err != nil {
+		return Route{}, err
+	}
+	return p.routeTo(session, kind, &found), nil
 }
 
-const explainSetting = "bindkey:explain"
+// kindOf is what a statement is: while its callbacks run, their processor tells;
+// else the clauses that a finisher left.
+func (p *Plugin) kindOf(stmt *gorm.Statement) statementKind {
+	switch {
+	case p.runs(stmt, createStatement), has(stmt, "INSERT"):
+		return createStatement
+	case p.runs(stmt, updateStatement), has(stmt, "SET"), has(stmt, "UPDATE"):
+		return updateStatement
+	case p.runs(stmt, deleteStatement), has(stmt, "DELETE"):
+		return deleteStatement
+	case stmt.SQL.Len() > 0 && !has(stmt, "SELECT"):
+		return rawStatement
+	default:
+		return queryStatement
+	}
+}
 
-// errExplained stops the callbacks of a statement that is only explained.
-var errExplained = errors.New("bindkey: statement explained, not run")
+// runs reports whether the callbacks of a processor run a statement.
+func (p *Plugin) runs(stmt *gorm.Statement, kind statementKind) bool {
+	if len(stmt.BuildClauses) == 0 {
+		return false
+	}
+	p.pooling.Lock()
+	defer p.pooling.Unlock()
+	for _, d := range p.dialects {
+		if sameSlice(stmt.BuildClauses, d.clauses[kind]) {
+			return true
+		}
+	}
+	return false
+}
+
+// built reports whether GORM has built a statement's SQL from its clauses.
+func built(stmt *gorm.Statement) bool {
+	for _, name := range []string{"INSERT", "SET", "UPDATE", "DELETE", "SELECT"} {
+		if has(stmt, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// withScopes runs the Scopes of a chain. GORM shows them to nobody but its
+// processors and the dialector's Migrator (migrator.go).
+func withScopes(session *gorm.DB) *gorm.DB {
+	if routed, ok := session.Migrator().(migrator); ok {
+		return routed.db
+	}
+	return session
+}
+
+// parseModel finds a statement's schema, as processor.Execute does (callbacks.go).
+func parseModel(stmt *gorm.Statement) error {
+	if optimizer, ok := stmt.Dest.(gorm.StatementModifier); ok {
+		optimizer.ModifyStatement(stmt)
+	}
+	if stmt.Model == nil {
+		stmt.Model = stmt.Dest
+	} else if stmt.Dest == nil {
+		stmt.Dest = stmt.Model
+	}
+	if stmt.Model == nil {
+		return nil
+	}
+	unnamed := stmt.Table == "" && stmt.TableExpr == nil
+	err := stmt.Parse(stmt.Model)
+	switch {
+	case err == nil:
+	case errors.Is(err, schema.ErrUnsupportedDataType) && unnamed && stmt.SQL.Len() == 0:
+		return fmt.Errorf("%w: Table not set, please set it like: db.Model(&user) or db.Table(\"users\")", err)
+	case !errors.Is(err, schema.ErrUnsupportedDataType):
+		return err
+	}
+	stmt.ReflectValue = reflect.Indirect(reflect.ValueOf(stmt.Dest))
+	return nil
+}
 
 func has(stmt *gorm.Statement, clause string) bool {
 	_, ok := stmt.Clauses[clause]
 	return ok
 }
 
-// explained tells Explain where a statement goes, if it was Explain that asked.
-func (p *Plugin) explained(db *gorm.DB, kind statementKind, found *destination) bool {
-	asked, ok := db.Statement.Settings.Load(explainSetting)
-	if !ok {
-		return false
-	}
-	route := asked.(*Route)
-	*route = Route{Key: found.bind.key, Why: found.why, Operation: p.operation(db.Statement, kind, found)}
+func (p *Plugin) routeTo(db *gorm.DB, kind statementKind, found *destination) Route {
+	route := Route{Key: found.bind.key, Why: found.why, Operation: p.operation(db.Statement, kind, found, p.askedFor(db))}
 	if !found.bind.isOpen() {
-		return true
+		return route
 	}
 	pools := found.bind.pools(route.Operation)
 	if tx := transactionOf(db); tx != nil {
@@ -80,5 +152,5 @@ func (p *Plugin) explained(db *gorm.DB, kind statementKind, found *destination) 
 	for _, pool := range pools {
 		route.Roles = append(route.Roles, pool.role)
 	}
-	return true
+	return route
 }

@@ -23,7 +23,9 @@ const (
 	ReasonTag        Reason = "tag"        // a bind tag on one of the model's own fields
 	ReasonEmbedded   Reason = "embedded"   // the key of a struct that the model embeds
 	ReasonJoinTable  Reason = "join table" // the model that declares the many2many relation
-	ReasonDefault    Reason = "default"    // nothing says: the default bind
+	// SQL that names no table, in a transaction: the one branch that has begun.
+	ReasonTransaction Reason = "transaction"
+	ReasonDefault     Reason = "default" // nothing says: the default bind
 )
 
 // A home is where the models of one schema live. Keys belong to schemas, not

@@ -78,7 +78,6 @@ func openedByResolver(db *gorm.DB) bool {
 // installable finds what forbids an installation.
 func (p *Plugin) installable(db *gorm.DB) error {
 	if p.db != nil {
-		p.claused.Store(true) // if it is a dbresolver, its clauses call its callback from now on
 		return installError("this plugin serves another *gorm.DB, or a dbresolver was installed after it (dbresolver initialises plugins again on each source it opens); make one plugin for each handle, and install dbresolver first")
 	}
 	if routedBy(db.ConnPool) != nil {
@@ -98,7 +97,8 @@ func (p *Plugin) uninstall() {
 	p.dialect, p.dialects, p.base, p.outside, p.mixed, p.speaking = nil, nil, nil, nil, false, false
 	p.lexicons, p.closed = nil, false
 	p.homes.forget()
-	p.tables.binds.Range(func(key, _ any) bool { p.tables.binds.Delete(key); return true })
+	p.tables.forget()
+	p.learned.Range(func(s, _ any) bool { p.learned.Delete(s); return true })
 	p.binds.Range(func(key, b any) bool {
 		closed := b.(*bind)
 		if !closed.asked {
@@ -141,6 +141,8 @@ func (p *Plugin) registerCallbacks(db *gorm.DB) error {
 	register(remove.Before("*").Register("bindkey:route", p.routeCallback(deleteStatement)))
 	register(row.Before("*").Register("bindkey:route", p.routeCallback(rowStatement)))
 	register(raw.Before("*").Register("bindkey:route", p.routeCallback(rawStatement)))
+
+	register(query.Before("*").Register("bindkey:split", p.splitQuery)) // runs before bindkey:route
 
 	if p.adopted == nil {
 		register(query.Before("*").Register(resolverCallback, p.chain))

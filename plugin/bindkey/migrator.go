@@ -45,7 +45,7 @@ func (m migrator) bindOf(value any) (*bind, error) {
 		e := evidence{plugin: m.plugin}
 		e.add(b, ReasonDefault, "model "+schemaName(s))
 		e.names([]string{foldTable(table)}, ReasonTable)
-		b, _, err = e.verdict()
+		b, err = e.verdict(&destination{})
 	}
 	return b, err
 }
@@ -66,7 +66,7 @@ func (m migrator) bindOfSchema(s *schema.Schema) (*bind, error) {
 func (m migrator) bindOfTable(table string) (*bind, error) {
 	e := evidence{plugin: m.plugin}
 	e.names([]string{foldTable(table)}, ReasonTable)
-	b, _, err := e.verdict()
+	b, err := e.verdict(&destination{})
 	switch {
 	case err != nil:
 		return nil, err
@@ -121,16 +121,20 @@ func (m migrator) connection(b *bind) (gorm.ConnPool, error) {
 		return nil, err
 	}
 	if t := transactionOf(m.db); t != nil && t.plugin == m.plugin {
-		return t.branchOf(b)
+		branch, err := t.branchOf(b)
+		if err != nil {
+			return nil, err
+		}
+		return withRecord(branch, record{bind: b, trusted: true}), nil
 	}
 	switch pool := unwrap(m.db.Statement.ConnPool).(type) {
-	case *rootPool, *usedPool, *boundPool:
+	case *rootPool, *chainPool, *boundPool:
 	case *sql.DB:
 		if !m.plugin.overtaken(m.db) {
 			return nil, errStale
 		}
 	default:
-		return pool, m.plugin.foreign(m.db, updateStatement, b, pool)
+		return pool, m.plugin.foreign(m.db, updateStatement, &destination{bind: b}, pool)
 	}
 	if m.db.DryRun {
 		return b.sources[0].real.conn, nil
@@ -363,7 +367,7 @@ func (m migrator) RenameTable(oldName, newName any) error {
 	if err != nil {
 		return err
 	}
-	if table, ok := newName.(string); !ok || len(m.plugin.bindsWithTable(foldTable(table))) > 0 {
+	if table, ok := newName.(string); !ok || len(m.plugin.bindsWithTable(foldTable(table), nil)) > 0 {
 		to, err := m.bindOf(newName)
 		if err != nil {
 			return err
@@ -386,7 +390,7 @@ func (m migrator) RenameTable(oldName, newName any) error {
 // of a table that is known.
 func (m migrator) learnName(table string, b *bind) {
 	use := m.plugin.effectiveUse(m.db.Statement) != nil
-	if !m.db.DryRun && (!use || len(m.plugin.bindsWithTable(foldTable(table))) == 0) {
+	if !m.db.DryRun && (!use || len(m.plugin.bindsWithTable(foldTable(table), nil)) == 0) {
 		m.plugin.tables.add(table, b)
 	}
 }
@@ -481,7 +485,7 @@ func (m migrator) spoken(b *bind, query *gorm.DB) (*gorm.DB, error) {
 	var text strings.Builder
 	session.Statement.AddVar(&text, query)
 	vars := session.Statement.Vars
-	if crossing := b.crossing(text.String()); crossing != nil && m.plugin.effectiveUse(m.db.Statement) == nil {
+	if crossing := b.crossing(text.String(), nil); crossing != nil && m.plugin.effectiveUse(m.db.Statement) == nil {
 		return nil, crossing
 	}
 	return m.on(b, nil).Raw(b.dialect.Explain(renderNeutral(b.dialect, text.String(), vars), vars...)), nil

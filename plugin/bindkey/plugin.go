@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
-	"sync/atomic"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
@@ -28,17 +27,10 @@ const (
 // serves one handle; its methods are safe for concurrent use once installed.
 type Plugin struct {
 	// What each statement asks stands together, so that it waits for memory once.
-	// Looking into a statement's Settings allocates, since they are a sync.Map, so
-	// it is only done once it can be worth it.
-	adopted    *adopted // the application's own dbresolver, or nil
-	strict     bool
-	mixed      bool         // some bind has another dialect
-	speaking   bool         // some bind has another dialect, or settings of its own
-	claused    atomic.Bool  // some statement had a Use, Read or Write
-	explaining atomic.Int32 // calls of Explain under way
-	splits     atomic.Bool  // some association across binds had a row twice
-	refusing   atomic.Bool  // some statement in DryRun crossed binds
-	marked     atomic.Bool  // some text was sent that had been neutral
+	adopted  *adopted // the application's own dbresolver, or nil
+	strict   bool
+	mixed    bool // some bind has another dialect
+	speaking bool // some bind has another dialect, or settings of its own
 
 	// set by options and Register, fixed once installed
 	defaultKey  string
@@ -72,6 +64,8 @@ type Plugin struct {
 	tables knownTables
 	memory sqlMemory
 	joined sync.Map // place → *schema.Relationship
+	// learned are the schemas of GORM's cache that were looked at for their tables.
+	learned sync.Map
 
 	installing sync.Mutex
 	closed     bool
@@ -247,7 +241,11 @@ func (p *Plugin) Check(models ...any) error {
 			if b, err := p.strictly(s); err != nil {
 				mistake(err)
 			} else if p.db != nil { // else the table's name is not yet that of the handle's NamingStrategy
-				p.tables.add(s.Table, b)
+				if p.askHome(s).keyed() {
+					p.tables.add(s.Table, b)
+				} else {
+					p.tables.addUnkeyed(s.Table)
+				}
 			}
 		}
 	}

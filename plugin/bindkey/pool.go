@@ -88,17 +88,18 @@ func (r *realPool) begin(ctx context.Context, opts *sql.TxOptions) (gorm.Tx, err
 
 // The connection pools that the plugin puts where GORM expects one:
 //
-//	rootPool     in the handle and its sessions, before a statement is routed
-//	usedPool     the same, after a Use in the chain
-//	boundPool    around a statement outside transactions: a real pool of a bind
-//	transaction  what Begin returns, before a statement is routed
-//	branch       around a statement in a transaction
+//	rootPool       in the handle and its sessions, before a statement is routed
+//	chainPool      the same, after a Use, Read or Write in the chain
+//	boundPool      around a statement outside transactions: a real pool of a bind
+//	transaction    what Begin returns, before a statement is routed
+//	branch         around a statement in a transaction
+//	statementPool, statementTx  one of these, for a statement that has a record
 //
 // Not one of them has the BeginTx of a *sql.DB: GORM would match it before
 // the one that returns a gorm.ConnPool (finisher_api.go, Begin).
 var (
 	_ routedPool = (*rootPool)(nil)
-	_ routedPool = (*usedPool)(nil)
+	_ routedPool = (*chainPool)(nil)
 	_ routedPool = (*boundPool)(nil)
 	_ routedPool = (*transaction)(nil)
 	_ routedPool = (*branch)(nil)
@@ -124,15 +125,25 @@ func unwrap(pool gorm.ConnPool) gorm.ConnPool {
 			pool = wrapped.ConnPool
 		case *gorm.PreparedStmtTX:
 			pool = wrapped.Tx
-		case *turn:
-			pool = wrapped.under()
-		case *lookingConn:
-			pool = wrapped.ConnPool
-		case *lookingTx:
-			pool = wrapped.Tx
+		case *statementPool:
+			pool = wrapped.pool
+		case *statementTx:
+			pool = wrapped.pool
 		default:
 			return pool
 		}
+	}
+}
+
+// unwrapPrepared is the pool inside those that Session with PrepareStmt makes.
+func unwrapPrepared(pool gorm.ConnPool) gorm.ConnPool {
+	switch wrapped := pool.(type) {
+	case *gorm.PreparedStmtDB:
+		return wrapped.ConnPool
+	case *gorm.PreparedStmtTX:
+		return wrapped.Tx
+	default:
+		return pool
 	}
 }
 
@@ -243,7 +254,7 @@ func (r *rootPool) conn(ctx context.Context) (gorm.ConnPool, error) {
 
 // BeginTx begins a transaction that spans binds. No database is asked yet.
 func (r *rootPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnPool, error) {
-	return newTransaction(r.plugin, ctx, opts, true), nil
+	return newTransaction(r.plugin, ctx, opts), nil
 }
 
 func (r *rootPool) GetDBConn() (*sql.DB, error) {
@@ -254,43 +265,66 @@ func (r *rootPool) GetDBConn() (*sql.DB, error) {
 	return pool.GetDBConn()
 }
 
-// A usedPool is the root pool after a Use in the chain: GORM asks the pool,
-// and no callback, for DB, Connection and Begin.
-type usedPool struct {
+// A chainPool is the root pool after a Use, Read or Write in the chain: GORM asks
+// the pool, and no callback, for DB, Connection and Begin.
+type chainPool struct {
 	onDemand
-	plugin *Plugin
-	use    *use
+	plugin  *Plugin
+	use     *use  // nil: none
+	reads   bool  // dbresolver.Read: a transaction that begins here is at replicas
+	ambient *bind // of the statement around, without a Use of its own
 }
 
-func newUsedPool(p *Plugin, u *use) *usedPool {
-	used := &usedPool{plugin: p, use: u}
-	used.finder = used
-	return used
-}
+func (c *chainPool) owner() *Plugin { return c.plugin }
 
-func (u *usedPool) owner() *Plugin { return u.plugin }
+func (c *chainPool) answered(error) {}
 
-func (u *usedPool) answered(error) {}
-
-func (u *usedPool) outgoing(_ context.Context, query string, _ []any) (string, error) {
+func (c *chainPool) outgoing(_ context.Context, query string, _ []any) (string, error) {
 	return query, nil
 }
 
-func (u *usedPool) conn(ctx context.Context) (gorm.ConnPool, error) {
-	b, err := u.plugin.lookup(u.use.key, "")
-	if err != nil {
-		return nil, err
+// bind is where what has no key goes.
+func (c *chainPool) bind() (*bind, error) {
+	switch {
+	case c.use != nil:
+		return c.plugin.lookup(c.use.key, "")
+	case c.ambient != nil:
+		return c.ambient, nil
+	default:
+		return c.plugin.defaultBind(), nil
 	}
-	return b.source(ctx)
 }
 
-// BeginTx begins a transaction and, at once, its branch on the bind of Use.
-func (u *usedPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnPool, error) {
-	b, err := u.plugin.lookup(u.use.key, "")
+func (c *chainPool) conn(ctx context.Context) (gorm.ConnPool, error) {
+	b, err := c.bind()
 	if err != nil {
 		return nil, err
 	}
-	tx := newTransaction(u.plugin, ctx, opts, true)
+	op := writing
+	if c.reads {
+		op = reading
+	}
+	pool, _, err := b.pick(ctx, op)
+	return pool, err
+}
+
+// BeginTx begins a transaction and, at once, its branch on the bind of Use, which
+// is the transaction's ambient bind. Where GORM begins it on its own account, the
+// Use of the finisher around which it does holds inside, too.
+func (c *chainPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnPool, error) {
+	tx := newTransaction(c.plugin, ctx, opts)
+	tx.reads, tx.ambient = c.reads, c.ambient
+	if c.use == nil {
+		return tx, nil
+	}
+	b, err := c.bind()
+	if err != nil {
+		return nil, err
+	}
+	tx.ambient = b
+	if _, gorms := transactionCaller(); !gorms {
+		tx.spent = []*use{c.use.origin()}
+	}
 	br, err := tx.branchOf(b)
 	if err == nil {
 		_, err = br.conn(ctx)
@@ -301,8 +335,8 @@ func (u *usedPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnP
 	return tx, nil
 }
 
-func (u *usedPool) GetDBConn() (*sql.DB, error) {
-	conn, err := u.conn(context.Background())
+func (c *chainPool) GetDBConn() (*sql.DB, error) {
+	conn, err := c.conn(context.Background())
 	if err != nil {
 		return nil, err
 	}
@@ -320,9 +354,7 @@ type boundPool struct {
 	role     string // "source", "source-2", "replica", …
 	replica  bool   // a read's pool, where no transaction begins
 	prepares bool   // the statements are prepared
-	used     bool   // the statement has a Use
 	prepared atomic.Pointer[boundPool]
-	withUse  atomic.Pointer[boundPool]
 }
 
 func newBoundPool(b *bind, real *realPool, role string, replica bool) *boundPool {
@@ -344,24 +376,12 @@ func (b *boundPool) forStatement(prepare bool) *boundPool {
 	return b.prepared.Load()
 }
 
-// forUse is the pool as that of a statement with a Use: a transaction that begins
-// there has to tell whose it is.
-func (b *boundPool) forUse() *boundPool {
-	if known := b.withUse.Load(); known != nil {
-		return known
-	}
-	used := newBoundPool(b.bind, b.real, b.role, b.replica)
-	used.ConnPool, used.prepares, used.used = b.ConnPool, b.prepares, true
-	b.withUse.CompareAndSwap(nil, used)
-	return b.withUse.Load()
-}
-
 func (b *boundPool) owner() *Plugin { return b.plugin }
 
 // ExecContext, QueryContext and QueryRowContext send a statement, after a last
 // look at it.
 func (b *boundPool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	query, err := b.bind.outgoing(ctx, query, args)
+	query, err := b.bind.outgoing(query, args, nil, false)
 	if err != nil {
 		return nil, err
 	}
@@ -370,7 +390,7 @@ func (b *boundPool) ExecContext(ctx context.Context, query string, args ...any) 
 
 // QueryContext is like ExecContext.
 func (b *boundPool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	query, err := b.bind.outgoing(ctx, query, args)
+	query, err := b.bind.outgoing(query, args, nil, false)
 	if err != nil {
 		return nil, err
 	}
@@ -379,7 +399,7 @@ func (b *boundPool) QueryContext(ctx context.Context, query string, args ...any)
 
 // QueryRowContext is like ExecContext.
 func (b *boundPool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	query, err := b.bind.outgoing(ctx, query, args)
+	query, err := b.bind.outgoing(query, args, nil, false)
 	if err != nil {
 		return errorRow(err)
 	}
@@ -393,11 +413,11 @@ func (b *boundPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.Conn
 	if !b.real.begins() {
 		return nil, gorm.ErrInvalidTransaction // GORM then writes without one
 	}
-	tx := newTransaction(b.plugin, ctx, opts, b.used)
+	tx := newTransaction(b.plugin, ctx, opts)
 	if b.replica {
 		return tx, nil // an application's Begin on the result of a query
 	}
-	return tx.branchAt(b).forStatement(b.prepares), nil
+	return tx.branchAround(b).forStatement(b.prepares), nil
 }
 
 func (b *boundPool) GetDBConn() (*sql.DB, error) { return b.real.sqlDB() }

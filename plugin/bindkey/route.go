@@ -42,7 +42,7 @@ func (p *Plugin) routeCallback(kind statementKind) func(*gorm.DB) {
 		if b := p.directly(db, kind); b != nil {
 			err = p.turnTo(db, b, kind)
 		} else {
-			err = p.splitAndRoute(db, kind)
+			err = p.route(db, kind)
 		}
 		if err != nil {
 			fail(db, kind, err)
@@ -53,39 +53,40 @@ func (p *Plugin) routeCallback(kind statementKind) func(*gorm.DB) {
 	}
 }
 
-// splitAndRoute routes a statement that more is to be known of than its model.
-func (p *Plugin) splitAndRoute(db *gorm.DB, kind statementKind) error {
-	err := error(nil)
-	switch {
-	case kind == queryStatement && has(db.Statement, "FROM"):
-		err = p.splitJoin(db)
-	case kind == updateStatement || kind == deleteStatement:
-		err = p.splitSet(db)
-	}
-	if err != nil {
-		return err
-	}
-	return p.route(db, kind)
-}
-
 // give gives a statement outside of transactions a pool of its bind.
 func (p *Plugin) give(db *gorm.DB, b *bind, kind statementKind, found *destination) (err error) {
 	stmt, picked := db.Statement, b.direct
+	asked := dbresolver.Operation("")
+	if found.route {
+		asked = p.askedFor(db)
+	}
 	switch {
 	case picked != nil:
 	case db.DryRun:
 		picked = b.sources[0]
 	default:
-		if picked, stmt.Context, err = b.pick(stmt.Context, p.operation(stmt, kind, found)); err != nil {
+		if picked, stmt.Context, err = b.pick(stmt.Context, p.operation(stmt, kind, found, asked)); err != nil {
 			return err
 		}
 	}
-	pool := picked.forStatement(db.PrepareStmt)
-	if p.claused.Load() && has(stmt, usingClause) {
-		pool = pool.forUse()
+	stmt.ConnPool = picked.forStatement(db.PrepareStmt)
+	if found.route {
+		p.keep(stmt, found, nil, asked != "")
 	}
-	stmt.ConnPool = pool
 	return nil
+}
+
+// keep puts a record into a statement's pool, if there is something to know of
+// it. implied is the ambient bind that the pool itself tells.
+func (p *Plugin) keep(stmt *gorm.Statement, found *destination, implied *bind, asks bool) {
+	allowed := has(stmt, allowClause) && p.allows(stmt, found.bind)
+	if found.use == nil && found.ambient == implied && !allowed && !asks && found.refused == nil && !found.own {
+		return
+	}
+	stmt.ConnPool = withRecord(stmt.ConnPool, record{
+		stmt: stmt, bind: found.bind, ambient: found.ambient, use: found.use, from: found.from,
+		trusted: found.use != nil || allowed, asks: asks, refused: found.refused,
+	})
 }
 
 // fail adds an error to a statement, whose Row returns what has the error.
@@ -122,18 +123,12 @@ func (r refusal) Value() (driver.Value, error) { return nil, r.err }
 // policy is asked and no branch begun.
 func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 	stmt := db.Statement
-	if len(db.Plugins) > 1 && p.overtaken(db) {
-		p.claused.Store(true) // dbresolver's clauses call its callback, and not the plugin's
-	}
-	found := destination{writes: kind.writes()}
+	found := destination{writes: kind.writes(), route: true}
 	err := p.destination(stmt, &found)
 	if err != nil && !p.refusesLater(db, err, &found) {
 		return err
 	}
 	b := found.bind
-	if db.DryRun && p.explaining.Load() > 0 && p.explained(db, kind, &found) {
-		return errExplained
-	}
 	if b.late != nil {
 		if err := b.ready(); err != nil {
 			return err
@@ -149,28 +144,24 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 			rewrite(stmt, renderNeutral(b.dialect, text, stmt.Vars))
 		}
 	}
-	if p.claused.Load() && mayBeTrusted(stmt) {
-		if found.why == ReasonUse || p.allows(stmt, b) {
-			stmt.Settings.Store(trustedSetting, stmt)
-		} else {
-			stmt.Settings.Delete(trustedSetting)
-		}
-	}
-
 	if tx := transactionOf(db); tx != nil {
-		return p.join(db, kind, tx, b)
+		if err := p.join(db, kind, tx, b); err != nil {
+			return err
+		}
+		p.keep(stmt, &found, tx.ambient, false)
+		return nil
 	}
 	switch pool := unwrap(stmt.ConnPool).(type) {
-	case *rootPool, *boundPool, *usedPool:
+	case *rootPool, *boundPool, *chainPool:
 		if pool.(routedPool).owner() != p {
-			return p.foreign(db, kind, b, pool)
+			return p.foreign(db, kind, &found, pool)
 		}
 		if db.Config.ConnPool != stmt.ConnPool && routedBy(db.Config.ConnPool) != p {
 			return errStale // the session shares the handle's statement, but not its Config
 		}
 		return p.give(db, b, kind, &found)
 	default:
-		return p.foreign(db, kind, b, pool)
+		return p.foreign(db, kind, &found, pool)
 	}
 }
 
@@ -182,17 +173,13 @@ func (p *Plugin) refusesLater(db *gorm.DB, err error, found *destination) bool {
 	if !db.DryRun || !errors.As(err, &crossing) {
 		return false
 	}
-	if _, asked := db.Statement.Settings.Load(explainSetting); asked {
-		return false
-	}
-	found.bind, found.why = p.defaultBind(), ReasonDefault
+	found.unkeyed(p)
 	if db.Statement.Schema != nil {
-		if home := p.homeOf(db.Statement.Schema); home.err == nil {
+		if home := p.homeOf(db.Statement.Schema); home.err == nil && home.keyed() {
 			found.bind, found.why = home.bind, home.why
 		}
 	}
-	p.refusing.Store(true)
-	db.Statement.Settings.Store(refusedSetting, refused{db.Statement, crossing})
+	found.refused = crossing
 	return true
 }
 
@@ -205,7 +192,7 @@ func (p *Plugin) overtaken(db *gorm.DB) bool {
 // join moves a statement to its bind's branch of the transaction.
 func (p *Plugin) join(db *gorm.DB, kind statementKind, tx *transaction, b *bind) error {
 	if tx.plugin != p {
-		return p.foreign(db, kind, b, tx)
+		return p.foreign(db, kind, &destination{bind: b}, tx)
 	}
 	if routedBy(db.Config.ConnPool) != p {
 		return errStale
@@ -228,24 +215,13 @@ func (p *Plugin) join(db *gorm.DB, kind statementKind, tx *transaction, b *bind)
 // operation tells reads, which go to replicas, from writes, as dbresolver
 // does: its Read and Write clauses decide for queries and raw SQL, then
 // locking clauses, then the text of raw SQL.
-func (p *Plugin) operation(stmt *gorm.Statement, kind statementKind, found *destination) dbresolver.Operation {
-	if kind.writes() {
+func (p *Plugin) operation(stmt *gorm.Statement, kind statementKind, found *destination, asked dbresolver.Operation) dbresolver.Operation {
+	if kind.writes() || asked == writing {
 		return writing
 	}
-	claused := p.claused.Load()
-	if claused {
-		if _, ok := stmt.Settings.Load(writeSetting); ok {
-			return writing
-		}
-	}
 	if found.raw || kind == rawStatement {
-		if found.facts.reads {
+		if found.facts.reads || asked == reading {
 			return reading
-		}
-		if claused {
-			if _, ok := stmt.Settings.Load(readSetting); ok {
-				return reading
-			}
 		}
 		return writing
 	}
@@ -260,13 +236,16 @@ var errStale = fmt.Errorf("%w: this *gorm.DB, or the session it comes from, was 
 // foreign handles a pool that is not the plugin's: a transaction or connection
 // of the application's own stays where it is, if that is where the statement
 // belongs; anything else is an error.
-func (p *Plugin) foreign(db *gorm.DB, kind statementKind, b *bind, pool gorm.ConnPool) error {
-	stmt := db.Statement
+func (p *Plugin) foreign(db *gorm.DB, kind statementKind, found *destination, pool gorm.ConnPool) error {
+	stmt, b := db.Statement, found.bind
 	switch pool.(type) {
 	case *sql.Tx, *sql.Conn:
 		at := p.ownerOf(pool)
 		if at == nil || b.has(at) {
-			stmt.Settings.Store(boundSetting, bound{stmt, b})
+			if found.route {
+				stmt.ConnPool, found.own = pool, true
+				p.keep(stmt, found, nil, false)
+			}
 			return p.unowned(stmt, b, at)
 		}
 		return &CrossBindError{
@@ -280,7 +259,7 @@ func (p *Plugin) foreign(db *gorm.DB, kind statementKind, b *bind, pool gorm.Con
 		}
 		return errStale
 	default:
-		return fmt.Errorf("%w: it is a %T, which another plugin or the application put into the statement; install that one before bindkey, or give it to a bind as its Conn", ErrForeignPool, pool)
+		return foreignPool(pool)
 	}
 }
 

@@ -3,8 +3,6 @@ package bindkey
 import (
 	"errors"
 	"fmt"
-	"runtime"
-	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -159,25 +157,4 @@ func (p *Plugin) configure(db *gorm.DB, b *bind, config *gorm.Config) sessionSet
 
 func sameSlice(a, b []string) bool {
 	return len(a) == len(b) && len(a) > 0 && &a[0] == &b[0]
-}
-
-// isSubquery reports whether GORM runs the query callbacks to render a subquery,
-// as AddVar and the generics' Build do, and not to finish a chain in DryRun. The
-// stack is all that tells, so it is asked last.
-func isSubquery(db *gorm.DB) bool {
-	if !db.DryRun || db.Config.Logger != logger.Discard {
-		return false
-	}
-	var callers [12]uintptr
-	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers[:])])
-	for {
-		frame, more := frames.Next()
-		if frame.Function == gormPackage+".(*processor).Execute" {
-			caller, _ := frames.Next()
-			return caller.Function == gormPackage+".(*Statement).AddVar" || strings.HasPrefix(caller.Function, gormPackage+".chainG[")
-		}
-		if !more {
-			return false
-		}
-	}
 }

@@ -19,7 +19,9 @@ type transaction struct {
 	plugin   *Plugin
 	ctx      context.Context // of Begin
 	opts     *sql.TxOptions
-	uses     useScope
+	ambient  *bind // where what has no key goes: the bind of its Use, or of the Use around it; or nil
+	reads    bool  // it was begun with dbresolver.Read: its branches are at replicas
+	around   bool  // GORM began it around a statement, whose branch is the first
 
 	mu         sync.Mutex
 	done       atomic.Bool   // set with mu held
@@ -27,6 +29,7 @@ type transaction struct {
 	branches   []*branch     // handed out, begun or not
 	joined     []*branch     // begun, in the order of their BEGIN
 	savepoints []savepoint   // set and not rolled back, in order
+	spent      []*use        // Uses that it, and nested ones, were begun with
 	afterwards *outcomeFuncs // nil: none
 
 	// What a transaction in one database needs, in the transaction's own memory.
@@ -35,8 +38,8 @@ type transaction struct {
 	firstJoined   [1]*branch
 }
 
-func newTransaction(p *Plugin, ctx context.Context, opts *sql.TxOptions, used bool) *transaction {
-	tx := &transaction{plugin: p, ctx: ctx, uses: p.newUseScope(used)}
+func newTransaction(p *Plugin, ctx context.Context, opts *sql.TxOptions) *transaction {
+	tx := &transaction{plugin: p, ctx: ctx}
 	tx.finder = tx
 	tx.branches, tx.joined = tx.firstBranches[:0], tx.firstJoined[:0]
 	if opts != nil {
@@ -124,11 +127,28 @@ func (t *transaction) dryBranch(b *bind) *branch {
 	return new(branch).init(t, b.pools(t.operation())[0])
 }
 
-// branchAt is the first branch of a transaction, at a pool already picked.
-func (t *transaction) branchAt(pool *boundPool) *branch {
+// branchAround is the first branch of a transaction that GORM begins around a
+// statement, at a pool already picked.
+func (t *transaction) branchAround(pool *boundPool) *branch {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.around = true
 	return t.addBranch(pool)
+}
+
+// sessions are the binds of the branches that have begun, in that order. The
+// branch of the statement that GORM began the transaction around counts, too: it
+// begins with whatever comes first.
+func (t *transaction) sessions() (binds []*bind) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.around && !hasBranch(t.joined, &t.first) {
+		binds = append(binds, t.first.pool.bind)
+	}
+	for _, b := range t.joined {
+		binds = append(binds, b.pool.bind)
+	}
+	return binds
 }
 
 func (t *transaction) addBranch(pool *boundPool) *branch {
@@ -142,7 +162,7 @@ func (t *transaction) addBranch(pool *boundPool) *branch {
 
 // operation tells which of a bind's pools its branch is at, all its life.
 func (t *transaction) operation() dbresolver.Operation {
-	if t.readOnly() {
+	if t.reads || t.readOnly() {
 		return reading
 	}
 	return writing
@@ -250,8 +270,10 @@ func SQLTx(tx *gorm.DB, key string) (*sql.Tx, error) {
 }
 
 // transactionOf is the plugin's transaction that a handle is in, or nil.
-func transactionOf(db *gorm.DB) *transaction {
-	switch pool := unwrap(db.Statement.ConnPool).(type) {
+func transactionOf(db *gorm.DB) *transaction { return transactionIn(db.Statement.ConnPool) }
+
+func transactionIn(pool gorm.ConnPool) *transaction {
+	switch pool := unwrap(pool).(type) {
 	case *transaction:
 		return pool
 	case *branch:

@@ -3,7 +3,6 @@ package bindkey
 import (
 	"context"
 	"reflect"
-	"sync/atomic"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -11,10 +10,13 @@ import (
 
 // Use sends this statement to the bind of a key, whatever its model says, and
 // with it the statements that GORM derives from it for models of the same bind
-// (associations, preloads). It does not hold for hooks, for the callbacks of
-// FindInBatches, or for models of other binds. On Begin and Transaction it
-// begins that bind's branch at once, and holds no further. dbresolver.Use does
-// the same. An unknown key is an [*UnknownBindError], for every finisher.
+// (associations, preloads). What has no key (models, tables that are not known,
+// SQL that names no table) goes there too in its hooks, in the callback of
+// FindInBatches and in what is chained on the result; models with a key go by it.
+// On Begin and Transaction it begins that bind's branch at once, and is where what
+// has no key goes inside. dbresolver.Use does the same. An unknown key is an
+// [*UnknownBindError], for every finisher; a handle without the plugin is an
+// [ErrInstall].
 //
 //	db.Clauses(bindkey.Use("archive")).Find(&users)
 func Use(key string) clause.Expression { return using(key) }
@@ -39,28 +41,16 @@ func (allowing) Build(clause.Builder) {}
 // ModifyStatement is called while the chain is built.
 func (a allowing) ModifyStatement(stmt *gorm.Statement) {
 	stmt.Clauses[allowClause] = clause.Clause{Expression: a}
-	if p := routedBy(stmt.ConnPool); p != nil {
-		p.claused.Store(true)
-	}
 }
 
 // allows reports whether a statement that goes to a bind has AllowCrossBind.
 func (p *Plugin) allows(stmt *gorm.Statement, b *bind) bool {
-	if !p.claused.Load() {
-		return false
-	}
 	a, ok := stmt.Clauses[allowClause].Expression.(allowing)
 	if !ok || a.to != nil && a.to != b {
 		return false
 	}
 	stmt.Clauses[allowClause] = clause.Clause{Expression: allowing{to: b}}
 	return true
-}
-
-// mayBeTrusted reports whether a statement has a Use or AllowCrossBind, or may
-// have inherited a Use. Others need no look into their Settings, which allocates.
-func mayBeTrusted(stmt *gorm.Statement) bool {
-	return has(stmt, usingClause) || has(stmt, allowClause) || derivationOf(stmt) != nil
 }
 
 // dbresolver's own names: of its callback, which its clauses call while the
@@ -80,29 +70,39 @@ func (using) Build(clause.Builder) {}
 
 // ModifyStatement is called while the chain is built.
 func (u using) ModifyStatement(stmt *gorm.Statement) {
-	stmt.Clauses[usingClause] = clause.Clause{Expression: newUse(string(u))}
-	if p := routedBy(stmt.ConnPool); p != nil {
-		p.chain(stmt.DB)
+	stmt.Clauses[usingClause] = clause.Clause{Expression: &use{key: string(u)}}
+	p := routedBy(stmt.ConnPool)
+	if p == nil {
+		p = routedBy(stmt.DB.Config.ConnPool)
 	}
+	if p == nil {
+		_ = stmt.DB.AddError(installError("bindkey.Use(%q) is on a *gorm.DB that the plugin does not serve; call db.Use(plugin) first, and make sessions after it", string(u)))
+		return
+	}
+	p.chain(stmt.DB)
 }
 
 // A use is a Use in a statement.
 type use struct {
 	key string
-	// applied numbers all Uses: a transaction that began later has inherited
-	// this one with the statement of its Begin.
-	applied uint64
 	// from is where the statement that it has gone with would have gone without
 	// it. What is chained on the result has the same Use still: it holds there
 	// for models of the same bind.
 	from *bind
+	// first is the Use that the program wrote, where this is what routing has left
+	// in the statement; nil where it is that itself.
+	first *use
 }
 
-var usesApplied atomic.Uint64
-
-func newUse(key string) *use { return &use{key: key, applied: usesApplied.Add(1)} }
-
 func (*use) Build(clause.Builder) {}
+
+// origin is the Use that the program wrote.
+func (u *use) origin() *use {
+	if u.first != nil {
+		return u.first
+	}
+	return u
+}
 
 // useOf is the statement's Use, bindkey's or dbresolver's, or nil.
 func useOf(stmt *gorm.Statement) *use {
@@ -113,29 +113,53 @@ func useOf(stmt *gorm.Statement) *use {
 	if u, ok := c.Expression.(*use); ok {
 		return u
 	}
-	u := newUse(reflect.ValueOf(c.Expression).FieldByName("Use").String())
+	u := &use{key: reflect.ValueOf(c.Expression).FieldByName("Use").String()}
 	stmt.Clauses[usingClause] = clause.Clause{Expression: u}
 	return u
 }
 
 // effectiveUse is the statement's Use, unless it is one that a transaction
-// around it was begun with.
+// around it was begun with: that says where what has no key goes, and no more.
 func (p *Plugin) effectiveUse(stmt *gorm.Statement) *use {
 	u := useOf(stmt)
-	if u == nil {
-		return nil
+	if u == nil || recordOf(stmt) != nil && recordOf(stmt).use != nil {
+		return u
 	}
-	if !p.claused.Load() {
-		p.claused.Store(true)
-	}
-	if tx := transactionOf(stmt.DB); tx != nil && tx.inherited(u) {
+	if tx := transactionIn(stmt.ConnPool); tx != nil && tx.begunWith(u) {
 		return nil
 	}
 	return u
 }
 
+// ambientOf is where what has no key goes, by what is around a statement: the Use
+// of its transaction, or of the statement that it runs inside; or nil.
+func (p *Plugin) ambientOf(stmt *gorm.Statement) *bind {
+	pool := unwrapPrepared(stmt.ConnPool)
+	tx := transactionIn(pool)
+	if tx != nil {
+		if u := useOf(stmt); u != nil && tx.begunWith(u) {
+			if b, err := p.lookup(u.key, ""); err == nil {
+				return b // a nested transaction's
+			}
+		}
+	}
+	if chained, ok := pool.(*chainPool); ok {
+		if b, err := chained.bind(); err == nil && (chained.use != nil || chained.ambient != nil) {
+			return b
+		}
+		return nil
+	}
+	if r := recordIn(pool); r != nil {
+		return r.ambient
+	}
+	if tx != nil {
+		return tx.ambient
+	}
+	return nil
+}
+
 // chain stands in the place of dbresolver's callback, which dbresolver.Use,
-// Read and Write call while the chain is built. A Use takes effect on the pool
+// Read and Write call while the chain is built. They take effect on the pool
 // here, since DB, Connection and Begin ask the pool and run no callback. When
 // the statement runs (GORM has then set its BuildClauses), route does the work.
 func (p *Plugin) chain(db *gorm.DB) {
@@ -146,104 +170,103 @@ func (p *Plugin) chain(db *gorm.DB) {
 
 func (p *Plugin) chained(db *gorm.DB) {
 	stmt := db.Statement
-	p.claused.Store(true)
 	u := useOf(stmt)
-	if u == nil {
-		return
-	}
+	_, reads := stmt.Settings.Load(readSetting)
+	config := *db.Config // Session with PrepareStmt takes the pool from there
 	switch pool := unwrap(stmt.ConnPool).(type) {
-	case *usedPool:
-		if pool.use == u {
+	case *chainPool:
+		if pool.use == u && pool.reads == reads {
 			return
 		}
+		stmt.ConnPool = p.newChainPool(u, reads, pool.ambient)
 	case *rootPool, *boundPool:
+		stmt.ConnPool = p.newChainPool(u, reads, p.ambientOf(stmt))
 	default:
-		return // a transaction or connection is begun already
+		// A transaction or connection is begun already: only the dialect is told.
+		if u == nil || !p.mixed {
+			return
+		}
+		p.calls(&config, u)
+		db.Config = &config
+		return
 	}
-	stmt.ConnPool = newUsedPool(p, u)
-	config := *db.Config // Session with PrepareStmt takes the pool from there
 	config.ConnPool = stmt.ConnPool
+	p.calls(&config, u)
 	db.Config = &config
 }
 
-// A derivation carries a Use from a statement to those that GORM derives from
-// it, in their context: clauses and settings do not reach all of them. It is
-// active while GORM saves, deletes or preloads associations, not while hooks
-// run.
-type derivation struct {
-	owner    *gorm.Statement
-	from, to *bind // derived models of from go to to
-	active   bool
-	outer    context.Context // of the statement, before
+func (p *Plugin) newChainPool(u *use, reads bool, ambient *bind) *chainPool {
+	c := &chainPool{plugin: p, use: u, reads: reads, ambient: ambient}
+	c.finder = c
+	return c
 }
 
-type derivationKey struct{}
-
-func derivationOf(stmt *gorm.Statement) *derivation {
-	d, _ := stmt.Context.Value(derivationKey{}).(*derivation)
-	return d
-}
-
-func (d *derivation) enter(stmt *gorm.Statement) {
-	d.outer = stmt.Context
-	stmt.Context = context.WithValue(stmt.Context, derivationKey{}, d)
-}
-
-// derived is the bind that a Use further up sends this statement to: the
-// bind's own, unless a derivation is active.
-func (p *Plugin) derived(stmt *gorm.Statement, own *bind) (*bind, bool) {
-	d := derivationOf(stmt)
-	if d == nil || !d.active {
-		return own, false
+// calls gives a configuration the name of the dialect of a Use, which libraries
+// branch on while a chain is built.
+func (p *Plugin) calls(config *gorm.Config, u *use) {
+	d, ok := config.Dialector.(*dialector)
+	if !ok || u == nil || !p.mixed {
+		return
 	}
-	if d.from != own {
-		(&derivation{}).enter(stmt)
-		return own, false
+	if b, err := p.lookup(u.key, ""); err == nil && b.isOpen() && b.dialect.Name() != d.Name() {
+		called := *d
+		called.name = b.dialect.Name()
+		config.Dialector = &called
 	}
-	(&derivation{owner: stmt, from: d.from, to: d.to}).enter(stmt)
-	return d.to, true
 }
 
-// beginDerived and endDerived are the callbacks around the part of a
-// statement in which GORM derives others.
+// spend begins the branch of a nested transaction's Use, which is where what has
+// no key goes inside, and holds no further. The savepoint is all that GORM asks
+// for of a nested transaction.
+func (t *transaction) spend(db *gorm.DB) error {
+	u := t.plugin.effectiveUse(db.Statement)
+	if u == nil {
+		return nil
+	}
+	if nested, gorms := transactionCaller(); !nested || gorms {
+		return nil
+	}
+	b, err := t.plugin.lookup(u.key, "")
+	if err != nil {
+		return err
+	}
+	branch, err := t.branchOf(b)
+	if err == nil {
+		_, err = branch.conn(context.Background())
+	}
+	if err != nil {
+		return err
+	}
+	t.mu.Lock()
+	t.spent = append(t.spent, u.origin())
+	t.mu.Unlock()
+	db.Statement.ConnPool = withRecord(t, record{ambient: b})
+	return nil
+}
+
+// begunWith reports whether a Use is one that the transaction, or a nested one,
+// was begun with. It survives in the statement that Begin hands on.
+func (t *transaction) begunWith(u *use) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, spent := range t.spent {
+		if spent == u.origin() {
+			return true
+		}
+	}
+	return false
+}
+
+// beginDerived and endDerived are the callbacks around the part of a statement in
+// which GORM derives others: its Use holds for these.
 func (p *Plugin) beginDerived(db *gorm.DB) {
-	if p.claused.Load() {
-		p.derive(db)
+	if r := recordOf(db.Statement); r != nil {
+		r.deriving = true
 	}
 }
 
 func (p *Plugin) endDerived(db *gorm.DB) {
-	if p.claused.Load() {
-		leaveDerived(db.Statement)
+	if r := recordOf(db.Statement); r != nil {
+		r.deriving = false
 	}
-}
-
-func leaveDerived(stmt *gorm.Statement) {
-	if d := derivationOf(stmt); d != nil && d.active && d.owner == stmt {
-		stmt.Context = d.outer
-	}
-}
-
-func (p *Plugin) derive(db *gorm.DB) {
-	if db.Error != nil || db.Statement.Schema == nil {
-		return
-	}
-	stmt := db.Statement
-	var from, to *bind
-	if outer := derivationOf(stmt); outer != nil && outer.owner == stmt {
-		if outer.active {
-			return
-		}
-		from, to = outer.from, outer.to
-	} else if u := p.effectiveUse(stmt); u != nil {
-		own := p.homeOf(stmt.Schema)
-		used, err := p.lookup(u.key, "")
-		if own.err != nil || err != nil {
-			return
-		}
-		from, to = own.bind, used
-	} else {
-		return
-	}
-	(&derivation{owner: stmt, from: from, to: to, active: true}).enter(stmt)
 }

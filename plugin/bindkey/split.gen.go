@@ -11,27 +11,36 @@ import (
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
 	"gorm.io/gorm/schema"
-	"gorm.io/plugin/dbresolver"
 )
 
 // Association("Tags").Find and Count join the join table to the model's
 // (association.go). Where the two live in different databases, split asks the
 // join table first, and then the model's for those rows: an IN takes the place
-// of the join. What the join would have answered twice, for two owners of one
-// row, is told twice.
+// of the join. What the join would tell twice, for two owners of one row, is
+// refused.
 
 // A split is a statement whose join was taken out.
 type split struct {
 	plugin *Plugin
 	stmt   *gorm.Statement
 	rel    *schema.Relationship
-	times  map[string]int // how often the join finds a row, by its key; nil: once
 	keys   []*schema.Field
-	counts bool
-	limit  *clause.Limit // of what is told, with what is told twice
+	// repeated: the join finds some row for several owners.
+	repeated bool
 }
 
-const splitSetting = "bindkey:split"
+// splitQuery is a callback of its own, before routing, so that the program's line
+// stands next to GORM's on the stack: this file's name ends in .gen.go, though
+// nobody generates it, since GORM's logger skips such files when it looks for the
+// line that sent a statement (utils.CallerFrame).
+func (p *Plugin) splitQuery(db *gorm.DB) {
+	if db.Error != nil || !has(db.Statement, "FROM") {
+		return
+	}
+	if err := p.splitJoin(db); err != nil {
+		fail(db, queryStatement, err)
+	}
+}
 
 // splitJoin takes the join of an association across binds out of a statement.
 func (p *Plugin) splitJoin(db *gorm.DB) error {
@@ -52,11 +61,11 @@ func (p *Plugin) splitJoin(db *gorm.DB) error {
 	if home.err != nil || at.err != nil || home.bind.shares(at.bind) || p.effectiveUse(stmt) != nil || p.allows(stmt, home.bind) {
 		return nil
 	}
-	if u, derived := p.derived(stmt, at.bind); derived && u == home.bind {
-		return nil
+	if r := around(stmt); r != nil && r.use != nil && r.from == at.bind && r.bind == home.bind {
+		return nil // a Use further up has both
 	}
 
-	s := split{plugin: p, stmt: stmt, rel: rel, counts: isCount(stmt)}
+	s := split{plugin: p, stmt: stmt, rel: rel}
 	pairs, owners := s.conditions(rel, join.ON.Exprs)
 	if pairs == nil {
 		return nil // not the join of an association
@@ -78,13 +87,8 @@ func (p *Plugin) splitJoin(db *gorm.DB) error {
 	if limit := variables(home.bind); len(keys)*len(s.keys) > limit {
 		return s.inexact(home, at, rel, fmt.Sprintf("the join table has %d rows for it, more than a statement can bind", len(keys)))
 	}
-	if stmt.Distinct {
-		s.times = nil // tells each row once
-	}
-	if s.times != nil {
-		if what := s.shaped(); what != "" {
-			return s.inexact(home, at, rel, "several owners have the same row, and the statement has "+what)
-		}
+	if s.repeated && !stmt.Distinct { // the join would tell such a row once for each owner
+		return s.inexact(home, at, rel, "several owners have the same row; add Distinct to have it once")
 	}
 
 	// In the place of the join, so that the conditions stay as GORM writes them,
@@ -92,14 +96,6 @@ func (p *Plugin) splitJoin(db *gorm.DB) error {
 	stmt.Clauses["FROM"] = clause.Clause{Name: "FROM", Expression: clause.From{Joins: []clause.Join{{
 		Expression: clause.Expr{SQL: "JOIN (SELECT 1) AS ? ON ?", Vars: []any{clause.Table{Name: rel.JoinTable.Table}, s.in(stmt.Schema.Table, keys)}},
 	}}}}
-	if s.times != nil {
-		if limit, ok := stmt.Clauses["LIMIT"].Expression.(clause.Limit); ok && !s.counts {
-			s.limit = &limit
-			delete(stmt.Clauses, "LIMIT")
-		}
-		p.splits.Store(true)
-		stmt.Settings.Store(splitSetting, &s)
-	}
 	return nil
 }
 
@@ -111,7 +107,7 @@ func (p *Plugin) crossingBefore(db *gorm.DB) error {
 	if err := p.destination(stmt, &d); err != nil {
 		return err
 	}
-	if crossing := d.bind.crossing(p.rendered(stmt)); crossing != nil {
+	if crossing := d.bind.crossing(p.rendered(stmt), d.ambient); crossing != nil {
 		return crossing
 	}
 	return nil
@@ -162,11 +158,6 @@ func (p *Plugin) eachSchema(visit func(*schema.Schema)) {
 		}
 		return true
 	})
-}
-
-func isCount(stmt *gorm.Statement) bool {
-	_, ok := stmt.Dest.(*int64)
-	return ok
 }
 
 // conditions splits what the join is ON: pairs of columns that are equal in both
@@ -248,8 +239,7 @@ func replaceWhere(stmt *gorm.Statement, exprs []clause.Expression) {
 	stmt.Clauses["WHERE"] = kept
 }
 
-// ask asks the join table for the keys of the rows, each once, and remembers how
-// often it has each.
+// ask asks the join table for the keys of the rows, each once.
 func (s *split) ask(db *gorm.DB, rel *schema.Relationship, pairs map[string]string, owners []clause.Expression) ([][]any, error) {
 	var columns []string
 	var fields []*schema.Field // of the join table
@@ -259,22 +249,23 @@ func (s *split) ask(db *gorm.DB, rel *schema.Relationship, pairs map[string]stri
 			s.keys = append(s.keys, rel.FieldSchema.LookUpField(name))
 		}
 	}
+	op := reading
+	if _, locking := s.stmt.Clauses["FOR"]; locking || s.plugin.askedFor(db) == writing {
+		op = writing
+	}
+	session, err := s.plugin.beside(db, s.plugin.homeOf(rel.JoinTable).bind, op)
+	if err != nil {
+		return nil, err
+	}
 	rows := rel.JoinTable.MakeSlice()
-	question := db.Session(&gorm.Session{NewDB: true}).Model(reflect.New(rel.JoinTable.ModelType).Interface()).Table(rel.JoinTable.Table).
+	question := session.Model(reflect.New(rel.JoinTable.ModelType).Interface()).Table(rel.JoinTable.Table).
 		Select(columns).Clauses(clause.Where{Exprs: owners})
-	question = question.Session(&gorm.Session{SkipHooks: true})
-	if s.stmt.Unscoped {
-		question = question.Unscoped()
-	}
-	if s.plugin.operation(s.stmt, queryStatement, &destination{}) == writing { // a locking clause, or Write
-		question = question.Clauses(dbresolver.Write)
-	}
+	question.Statement.SkipHooks, question.Statement.Unscoped = true, s.stmt.Unscoped
 	if err := question.Find(rows.Interface()).Error; err != nil {
 		return nil, err
 	}
 	var keys [][]any
-	times := map[string]int{}
-	repeated := false
+	told := map[string]bool{}
 	for i, found := 0, rows.Elem(); i < found.Len(); i++ {
 		key := make([]any, len(fields))
 		for j, field := range fields {
@@ -284,14 +275,12 @@ func (s *split) ask(db *gorm.DB, rel *schema.Relationship, pairs map[string]stri
 		if name == "" {
 			continue
 		}
-		if times[name]++; times[name] == 1 {
-			keys = append(keys, key)
-		} else {
-			repeated = true
+		if told[name] {
+			s.repeated = true
+			continue
 		}
-	}
-	if repeated {
-		s.times = times
+		told[name] = true
+		keys = append(keys, key)
 	}
 	return keys, nil
 }
@@ -311,95 +300,6 @@ func keyName(key []any) string {
 		fmt.Fprintf(&name, "%v\x00", v.Interface())
 	}
 	return name.String()
-}
-
-// answer tells again what the join would have told more than once.
-func (s *split) answer(db *gorm.DB) {
-	if s.counts {
-		s.count(db)
-		return
-	}
-	dest := s.stmt.ReflectValue
-	if dest.Kind() != reflect.Slice {
-		return
-	}
-	all := reflect.MakeSlice(dest.Type(), 0, dest.Len())
-	for i := 0; i < dest.Len(); i++ {
-		row, n := dest.Index(i), s.times[s.keyOf(dest.Index(i))]
-		if n == 0 {
-			_ = db.AddError(s.unsure())
-			return
-		}
-		for all = reflect.Append(all, row); n > 1; n-- {
-			if row.Kind() == reflect.Pointer { // each row is an object of its own
-				again := reflect.New(row.Type().Elem())
-				again.Elem().Set(row.Elem())
-				row = again
-			}
-			all = reflect.Append(all, row)
-		}
-	}
-	if s.limit != nil {
-		from, to := s.limit.Offset, all.Len()
-		if from < 0 {
-			from = 0
-		}
-		if from > to {
-			from = to
-		}
-		if limit := s.limit.Limit; limit != nil && *limit >= 0 && *limit < to-from {
-			to = from + *limit
-		}
-		all = all.Slice(from, to)
-	}
-	dest.Set(all)
-	db.RowsAffected = int64(all.Len())
-}
-
-// unsure is the error of a row whose key the join table writes in another way: a
-// database may compare strings without regard to case.
-func (s *split) unsure() error {
-	return s.inexact(s.plugin.askHome(s.rel.FieldSchema), s.plugin.askHome(s.rel.JoinTable), s.rel, "several owners have the same row, and its key is not the same, letter by letter, in both tables")
-}
-
-func (s *split) count(db *gorm.DB) {
-	var columns []string
-	for _, field := range s.keys {
-		columns = append(columns, s.stmt.Table+"."+field.DBName)
-	}
-	rows := s.stmt.Schema.MakeSlice()
-	question := db.Session(&gorm.Session{NewDB: true, SkipHooks: true}).Model(s.stmt.Model).Select(columns)
-	question.Statement.Joins = s.stmt.Joins
-	for _, name := range []string{"FROM", "WHERE"} {
-		if kept, ok := s.stmt.Clauses[name]; ok {
-			question.Statement.Clauses[name] = kept
-		}
-	}
-	question = question.Unscoped() // the conditions have the model's own by now
-	if s.plugin.operation(s.stmt, queryStatement, &destination{}) == writing {
-		question = question.Clauses(dbresolver.Write)
-	}
-	if err := db.AddError(question.Find(rows.Interface()).Error); err != nil {
-		return
-	}
-	var n int64
-	for i := 0; i < rows.Elem().Len(); i++ {
-		times := s.times[s.keyOf(rows.Elem().Index(i))]
-		if times == 0 {
-			_ = db.AddError(s.unsure())
-			return
-		}
-		n += int64(times)
-	}
-	*s.stmt.Dest.(*int64) = n
-}
-
-func (s *split) keyOf(row reflect.Value) string {
-	key := make([]any, len(s.keys))
-	for i, field := range s.keys {
-		key[i], _ = field.ValueOf(s.stmt.Context, reflect.Indirect(row))
-	}
-	return keyName(key)
 }
 
 // in is the condition that a row has one of the keys. SQLite knows no list of
@@ -445,34 +345,6 @@ func variables(b *bind) int {
 	}
 }
 
-// shaped names what makes it matter which rows are told twice, or "".
-func (s *split) shaped() string {
-	stmt := s.stmt
-	if t := modelType(stmt.Dest); !s.counts && t != stmt.Schema.ModelType {
-		return "a destination that is not its model"
-	}
-	if s.counts && offset(stmt) > 0 {
-		return "OFFSET"
-	}
-	for _, name := range []string{"GROUP BY", "SELECT"} {
-		c, ok := stmt.Clauses[name]
-		if !ok {
-			continue
-		}
-		if expr, ok := c.Expression.(clause.Expr); ok && expr.SQL == "count(*)" {
-			continue
-		}
-		return name
-	}
-	if dest := stmt.ReflectValue.Kind(); !s.counts && dest != reflect.Slice && (dest != reflect.Struct || offset(stmt) > 0) {
-		return "a destination that is not a slice"
-	}
-	if (len(stmt.Selects) > 0 || len(stmt.Omits) > 0) && !s.counts {
-		return "columns of its own"
-	}
-	return ""
-}
-
 // mentions reports whether the statement speaks of the join table: by its name,
 // or by a column that only it has.
 func (p *Plugin) mentions(stmt *gorm.Statement, rel *schema.Relationship) bool {
@@ -502,11 +374,6 @@ func (p *Plugin) mentions(stmt *gorm.Statement, rel *schema.Relationship) bool {
 		}
 	}
 	return false
-}
-
-func offset(stmt *gorm.Statement) int {
-	limit, _ := stmt.Clauses["LIMIT"].Expression.(clause.Limit)
-	return limit.Offset
 }
 
 // rendered is what GORM would make of a statement's conditions, columns and

@@ -1,0 +1,202 @@
+package bindkey
+
+import (
+	"context"
+	"database/sql"
+
+	"gorm.io/gorm"
+	"gorm.io/plugin/dbresolver"
+)
+
+// A record is what routing knows of a statement that is not a common one: it has
+// a Use, an AllowCrossBind or dbresolver's Read or Write, it runs inside another
+// that has a Use, or it is on a connection of the application's own. The
+// statement's pool carries it, since the pool is all that GORM always hands on to
+// hooks, associations and preloads, and to what is chained on the result: so it
+// names its statement. A common statement has none.
+type record struct {
+	stmt *gorm.Statement // whose it is
+	bind *bind
+	// ambient is where what has no key goes, in the statements that run inside
+	// this one: the bind of its Use, or of the Use around it; or nil.
+	ambient *bind
+	// use is the statement's Use, or that of the statement it was derived from;
+	// or nil. It holds for derived models of from.
+	use  *use
+	from *bind
+	// deriving is true while GORM saves, deletes or preloads associations, and
+	// not while hooks run.
+	deriving bool
+	// trusted statements go where they go, whatever tables they name: with Use or
+	// AllowCrossBind, or the migrator's.
+	trusted bool
+	// asks says that dbresolver's Read or Write is in the statement's Settings,
+	// which GORM copies to preloads and associations.
+	asks bool
+	// refused is why a statement in DryRun would not be sent.
+	refused *CrossBindError
+}
+
+// A statementConn is the connection pool of a statement that has a record.
+// outside transactions it is a statementPool, in one a statementTx: GORM tells
+// the two apart by their methods.
+type statementConn struct {
+	onDemand
+	record
+	pool gorm.ConnPool // a bound pool, a branch, a transaction, or the application's own
+}
+
+// A statementPool is the pool of a statement outside transactions.
+type statementPool struct{ statementConn }
+
+// A statementTx is the pool of a statement in a transaction.
+type statementTx struct {
+	statementConn
+	tx gorm.Tx // the pool
+}
+
+// withRecord is a pool as that of a statement with a record.
+func withRecord(pool gorm.ConnPool, r record) gorm.ConnPool {
+	if tx, ok := pool.(gorm.Tx); ok {
+		s := &statementTx{statementConn{record: r, pool: pool}, tx}
+		s.finder = &s.statementConn
+		return s
+	}
+	s := &statementPool{statementConn{record: r, pool: pool}}
+	s.finder = &s.statementConn
+	return s
+}
+
+// recordIn is the record that a pool carries, or nil.
+func recordIn(pool gorm.ConnPool) *record {
+	switch pool := pool.(type) {
+	case *statementPool:
+		return &pool.record
+	case *statementTx:
+		return &pool.record
+	case *gorm.PreparedStmtDB:
+		return recordIn(pool.ConnPool)
+	case *gorm.PreparedStmtTX:
+		return recordIn(pool.Tx)
+	default:
+		return nil
+	}
+}
+
+// recordOf is a statement's own record, once it is routed; or nil.
+func recordOf(stmt *gorm.Statement) *record {
+	if r := recordIn(stmt.ConnPool); r != nil && r.stmt == stmt {
+		return r
+	}
+	return nil
+}
+
+// around is the record of the statement that a statement was derived from, while
+// it derives; or nil.
+func around(stmt *gorm.Statement) *record {
+	if r := recordIn(stmt.ConnPool); r != nil && r.stmt != stmt && r.deriving {
+		return r
+	}
+	return nil
+}
+
+func (s *statementConn) conn(ctx context.Context) (gorm.ConnPool, error) {
+	switch pool := s.pool.(type) {
+	case *boundPool:
+		return pool.ConnPool, nil
+	case connFinder:
+		return pool.conn(ctx)
+	default:
+		return pool, nil
+	}
+}
+
+// outgoing takes the last look at what is sent, with what the record knows.
+func (s *statementConn) outgoing(ctx context.Context, query string, args []any) (string, error) {
+	b := s.bind
+	if b == nil { // of a transaction, whose branches look
+		return query, nil
+	}
+	if br := branchIn(s.pool); br != nil {
+		if err := br.controls(query); err != nil {
+			return "", err
+		}
+	}
+	return b.outgoing(query, args, s.ambient, s.trusted)
+}
+
+func (s *statementConn) answered(err error) {
+	if br := branchIn(s.pool); br != nil {
+		br.answered(err)
+	}
+}
+
+func (s *statementConn) GetDBConn() (*sql.DB, error) { return sqlDBOf(s.pool) }
+
+// branchIn is the branch that a pool is, or nil.
+func branchIn(pool gorm.ConnPool) *branch {
+	switch pool := pool.(type) {
+	case *branch:
+		return pool
+	case *preparedBranch:
+		return pool.branch
+	default:
+		return nil
+	}
+}
+
+// BeginTx begins GORM's default transaction around the statement, or one of the
+// application's on the result, which has inherited the statement's Use.
+func (s *statementPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnPool, error) {
+	bound, ok := s.pool.(*boundPool)
+	if !ok { // a connection of the application's own
+		return (&realPool{conn: s.pool}).begin(ctx, opts)
+	}
+	begun, err := bound.BeginTx(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	t := transactionIn(begun)
+	t.ambient = s.ambient
+	if s.use != nil {
+		t.spent = append(t.spent, s.use.origin())
+	}
+	return withRecord(begun, s.record), nil
+}
+
+func (s *statementTx) Commit() error   { return s.tx.Commit() }
+func (s *statementTx) Rollback() error { return s.tx.Rollback() }
+
+func (s *statementTx) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {
+	return s.tx.StmtContext(ctx, stmt)
+}
+
+// askedFor is dbresolver's Read or Write in a statement, or "". Only who may have
+// one is asked, since a look into Settings allocates.
+func (p *Plugin) askedFor(db *gorm.DB) dbresolver.Operation {
+	stmt := db.Statement
+	if _, chained := unwrapPrepared(stmt.ConnPool).(*chainPool); !chained && !p.overtaken(db) {
+		if r := recordIn(stmt.ConnPool); r == nil || !r.asks {
+			return ""
+		}
+	}
+	if _, ok := stmt.Settings.Load(writeSetting); ok {
+		return writing
+	}
+	if _, ok := stmt.Settings.Load(readSetting); ok {
+		return reading
+	}
+	return ""
+}
+
+// unwrapRecord is the pool that one with a record stands for.
+func unwrapRecord(pool gorm.ConnPool) gorm.ConnPool {
+	switch wrapped := pool.(type) {
+	case *statementPool:
+		return wrapped.pool
+	case *statementTx:
+		return wrapped.pool
+	default:
+		return pool
+	}
+}

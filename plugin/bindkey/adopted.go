@@ -74,6 +74,27 @@ func (a *adopted) names() []string {
 	return names
 }
 
+// models are the models that were given to the resolver's Register.
+func (a *adopted) models() (models []any) {
+	if a == nil {
+		return nil
+	}
+	configs := reflect.ValueOf(a.resolver).Elem().FieldByName("configs")
+	for i := 0; i < configs.Len(); i++ {
+		datas := configs.Index(i).FieldByName("datas")
+		for j := 0; j < datas.Len(); j++ {
+			t := datas.Index(j).Elem().Type()
+			for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Array {
+				t = t.Elem()
+			}
+			if t.Kind() == reflect.Struct {
+				models = append(models, reflect.New(t).Interface())
+			}
+		}
+	}
+	return models
+}
+
 // bind makes a named resolver a bind, when it is first asked for. One resolver
 // may have several names, those of its Register call, which are one bind.
 func (a *adopted) bind(p *Plugin, name string) (*bind, error) {

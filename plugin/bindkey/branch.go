@@ -39,7 +39,8 @@ type begunBranch struct {
 	savepoints int32 // how many the transaction had at BEGIN
 	rolledBack error // what ROLLBACK answered
 
-	prepared atomic.Pointer[gorm.PreparedStmtTX] // the same, with the pool's prepared statements
+	prepared   atomic.Pointer[gorm.PreparedStmtTX] // the same, with the pool's prepared statements
+	preparedTx gorm.PreparedStmtTX
 }
 
 // A preparedBranch is a branch for a statement with PrepareStmt.
@@ -93,9 +94,13 @@ func (p *preparedBranch) conn(context.Context) (gorm.ConnPool, error) {
 	if prepared := begun.prepared.Load(); prepared != nil {
 		return prepared, nil
 	}
-	prepared := &gorm.PreparedStmtTX{Tx: begun.tx, PreparedStmtDB: p.pool.real.prepared()}
-	begun.prepared.Store(prepared) // or another like it
-	return prepared, nil
+	p.beginning.Lock()
+	defer p.beginning.Unlock()
+	if begun.prepared.Load() == nil {
+		begun.preparedTx = gorm.PreparedStmtTX{Tx: begun.tx, PreparedStmtDB: p.pool.real.prepared()}
+		begun.prepared.Store(&begun.preparedTx)
+	}
+	return begun.prepared.Load(), nil
 }
 
 // begin begins the branch unless it has begun. The context is the

@@ -19,7 +19,7 @@ func (p *Plugin) sending(kind statementKind, callback func(*gorm.DB)) func(*gorm
 			return
 		}
 		b := boundTo(db.Statement)
-		if b == nil { // another plugin has put its own pool in the place of what routing gave
+		if b == nil {
 			fail(db, kind, foreignPool(db.Statement.ConnPool))
 			callback(db)
 			return
@@ -33,10 +33,22 @@ func (p *Plugin) sending(kind statementKind, callback func(*gorm.DB)) func(*gorm
 	}
 }
 
+// beginning is GORM's callback that begins the default transaction. A plugin that
+// wraps each statement's pool (gorm.io/sharding) does so behind routing: the
+// wrapper's transaction would not be the plugin's, or leave the wrapper out.
+func (p *Plugin) beginning(kind statementKind, callback func(*gorm.DB)) func(*gorm.DB) {
+	return func(db *gorm.DB) {
+		if db.Error == nil && boundTo(db.Statement) == nil {
+			fail(db, kind, foreignPool(db.Statement.ConnPool))
+		}
+		callback(db)
+	}
+}
+
 // foreignPool is the error of a pool that the plugin can't see through.
 func foreignPool(pool gorm.ConnPool) error {
 	return fmt.Errorf("%w: it is a %T, which another plugin or the application put into the statement, so nobody can tell which database it asks, and nothing was sent; "+
-		"give such a pool to a bind as its Conn, or use that plugin on a handle of one bind (Plugin.Resolver)", ErrForeignPool, pool)
+		"give such a pool to a bind as its Conn, or use that plugin on a handle of its own (gorm.Open)", ErrForeignPool, pool)
 }
 
 // boundTo is the bind that routing found for a statement, or nil.

@@ -2,9 +2,11 @@ package bindkey
 
 import (
 	"errors"
+	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+	"gorm.io/gorm/logger"
 )
 
 // A dialector stands in a Config in the place of GORM's own, which it forwards
@@ -73,8 +75,13 @@ func (d *dialector) QuoteTo(writer clause.Writer, name string) {
 	}
 }
 
-// Explain is SQL with its variables written into it, for logs and ToSQL.
+// Explain is SQL with its variables written into it, for logs and ToSQL. A part of
+// a statement that has no variables of neutral SQL was rendered by itself, and is
+// to be taken into a statement (gorm.io/gen does so): its names stay neutral.
 func (d *dialector) Explain(sql string, vars ...any) string {
+	if d.neutral && isNeutral(sql) && !strings.Contains(sql, variablePrefix) {
+		return logger.ExplainSQL(sql, nil, "'", vars...)
+	}
 	inner := d.Dialector
 	if spoken := dialectBehind(vars); spoken != nil {
 		inner = spoken

@@ -7,7 +7,7 @@ import "gorm.io/gorm"
 // only spares this one the weighing.
 func (p *Plugin) directly(db *gorm.DB, kind statementKind) *bind {
 	stmt := db.Statement
-	if root, ok := db.Config.ConnPool.(*rootPool); !ok || root.plugin != p || len(db.Plugins) > 1 && p.overtaken(db) {
+	if root, ok := unwrapPrepared(db.Config.ConnPool).(*rootPool); !ok || root.plugin != p || len(db.Plugins) > 1 && p.overtaken(db) {
 		return nil
 	}
 	var (
@@ -17,6 +17,11 @@ func (p *Plugin) directly(db *gorm.DB, kind statementKind) *bind {
 	switch pool := stmt.ConnPool.(type) {
 	case *rootPool:
 		owner = pool.plugin
+	case *gorm.PreparedStmtDB:
+		if root, ok := pool.ConnPool.(*rootPool); ok {
+			owner = root.plugin
+			p.own.adopt(pool)
+		}
 	case *boundPool:
 		owner = pool.plugin
 	case *transaction:

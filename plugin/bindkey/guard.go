@@ -41,7 +41,11 @@ func (p *Plugin) guardCallbacks(db *gorm.DB) error {
 	} {
 		for _, name := range processor.names {
 			callback := processor.get(name)
-			if callback == nil || name == beginCallback || name == endCallback {
+			if callback == nil || name == endCallback {
+				continue
+			}
+			if name == beginCallback {
+				failures = append(failures, processor.replace(name, p.beginning(processor.kind, callback)))
 				continue
 			}
 			wrapped := callback

@@ -56,7 +56,8 @@ func (p *Plugin) checkNames(*gorm.DB) error {
 			mistakes = append(mistakes, fmt.Errorf("bindkey: option CommitOrder: %w", err))
 		}
 	}
-	if err := p.Check(p.models...); err != nil {
+	models := append(p.adopted.models(), p.given...)
+	if err := p.Check(append(models, p.models...)...); err != nil {
 		mistakes = append(mistakes, err)
 	}
 	if len(mistakes) == 1 {
@@ -115,9 +116,9 @@ func (p *Plugin) hook(db *gorm.DB) error {
 	if err := errors.Join(p.registerCallbacks(db), p.guardCallbacks(db)); err != nil {
 		return err
 	}
-	root := newRootPool(p)
-	db.Config.ConnPool = root
-	db.Statement.ConnPool = root
+	pool := p.handlePool()
+	db.Config.ConnPool = pool
+	db.Statement.ConnPool = pool
 	db.Config.Dialector = p.outside
 	db.Config.Logger = p.base.Logger
 	return nil

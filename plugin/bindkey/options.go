@@ -18,10 +18,11 @@ func Default(key string) Option {
 	}
 }
 
-// Strict makes a model without a key, and a table in db.Table that is not
-// known, an [*UnboundError] instead of sending it to the default bind. A join
-// table has the key of the model that declares it, and raw SQL without known
-// tables still goes to the default bind. Off by default.
+// Strict makes a model without a key, a table in db.Table that is not known, and
+// SQL that names tables but none that is known an [*UnboundError] instead of
+// sending it to the default bind. A join table has the key of the model that
+// declares it; SQL that names no table goes to the default bind; and what a [Use]
+// decides is not asked. Off by default.
 func Strict() Option {
 	return func(p *Plugin) error {
 		p.strict = true
@@ -31,8 +32,10 @@ func Strict() Option {
 
 // Models names the program's models. They are parsed when the plugin is
 // installed, so that all their mistakes show there, joined in one error, and
-// so that raw SQL and Table know their tables from the start. Without it, a
-// table is known once a statement has used its model.
+// so that raw SQL, Table and the migrator know their tables from the start, as
+// they know those of models given to [Plugin.Register]. Without it, a table is
+// known once a statement has used its model; a name that went to the default bind
+// before that is logged as an error.
 func Models(models ...any) Option {
 	return func(p *Plugin) error {
 		p.models = append(p.models, models...)

@@ -40,6 +40,7 @@ type Plugin struct {
 	order       []string // of COMMITs
 	registered  []*bind
 	data        map[reflect.Type]string // models given to Register
+	given       []any                   // the same, in their order
 	names       map[string][]string     // table names given to Register, folded → keys
 	mistakes    []error                 // of options and Register, told by Initialize
 	setters     []func(gorm.ConnPool)
@@ -143,6 +144,9 @@ func (p *Plugin) registerData(key string, item any) {
 		p.mistake(&ConflictError{Subject: "model " + typeName(t), Way: "register it in one bind",
 			Claims: []Claim{{Key: other, Source: "its Register"}, {Key: key, Source: "another Register"}}})
 		return
+	}
+	if p.data[t] == "" {
+		p.given = append(p.given, reflect.New(t).Interface())
 	}
 	p.data[t] = key
 }

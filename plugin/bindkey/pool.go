@@ -34,6 +34,20 @@ func (r *realPool) prepared() *gorm.PreparedStmtDB {
 	return r.stmts.Load()
 }
 
+// adopt makes a store of GORM's that of the pool, which has none yet: the one that
+// Session with PrepareStmt, or the handle itself, shows in its own pool
+// (gorm.PreparedStmtDB), so that its Stmts and Close are what a program expects.
+func (r *realPool) adopt(store *gorm.PreparedStmtDB) {
+	if r.stmts.Load() != nil {
+		return
+	}
+	r.storing.Lock()
+	defer r.storing.Unlock()
+	if r.stmts.Load() == nil {
+		r.stmts.Store(&gorm.PreparedStmtDB{ConnPool: r.conn, Mux: store.Mux, Stmts: store.Stmts})
+	}
+}
+
 // forget closes the prepared statements, which may not fit the tables any more.
 func (r *realPool) forget() {
 	if stmts := r.stmts.Load(); stmts != nil {
@@ -232,6 +246,21 @@ func (o onDemand) QueryRowContext(ctx context.Context, query string, args ...any
 type rootPool struct {
 	onDemand
 	plugin *Plugin
+}
+
+// handlePool is the pool of the handle. Where that prepares its statements, GORM
+// and its users expect a *gorm.PreparedStmtDB: it has those of the default bind.
+func (p *Plugin) handlePool() gorm.ConnPool {
+	root := newRootPool(p)
+	if !p.db.PrepareStmt {
+		return root
+	}
+	store := gorm.NewPreparedStmtDB(root, p.db.PrepareStmtMaxSize, p.db.PrepareStmtTTL)
+	if b := p.defaultBind(); b.isOpen() {
+		of := b.sources[0].real.prepared()
+		store = &gorm.PreparedStmtDB{ConnPool: root, Mux: of.Mux, Stmts: of.Stmts}
+	}
+	return store
 }
 
 func newRootPool(p *Plugin) *rootPool {

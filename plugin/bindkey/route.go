@@ -93,6 +93,11 @@ func (p *Plugin) keep(stmt *gorm.Statement, found *destination, implied *bind, a
 func fail(db *gorm.DB, kind statementKind, err error) {
 	if err != nil {
 		_ = db.AddError(err)
+		if !db.DryRun && db.Statement.SQL.Len() == 0 {
+			// GORM logs what has SQL (callbacks.go): otherwise a program that does not
+			// look at the error sees no rows, and nothing in the log.
+			db.Statement.WriteString("-- refused by bindkey, and not sent")
+		}
 	}
 	if kind == rowStatement {
 		if rows, _ := db.Get("rows"); rows == false {
@@ -123,6 +128,12 @@ func (r refusal) Value() (driver.Value, error) { return nil, r.err }
 // policy is asked and no branch begun.
 func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 	stmt := db.Statement
+	switch store := stmt.ConnPool.(type) {
+	case *gorm.PreparedStmtDB:
+		p.own.adopt(store)
+	case *gorm.PreparedStmtTX:
+		p.own.adopt(store.PreparedStmtDB)
+	}
 	found := destination{writes: kind.writes(), route: true}
 	err := p.destination(stmt, &found)
 	if err != nil && !p.refusesLater(db, err, &found) {

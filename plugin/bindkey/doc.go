@@ -45,6 +45,10 @@
 // are an [*InvalidKeyError]; a key that nobody registered is an
 // [*UnknownBindError]. Bind is asked once per type, on a zero value.
 //
+// A model without a key of its own, but with something that only looks like
+// one, is an [*InvalidKeyError] too: Bind() (string, error), BindKey() string,
+// `gorm:"bind:analytics"`, `bindkey:"analytics"`, `bind: "analytics"`.
+//
 // A join table that GORM makes lives with the model that declares the many2many
 // relation. A tag on the many2many field, a key of the model given to
 // [gorm.DB.SetupJoinTable], or data given to Register says otherwise. Two sides

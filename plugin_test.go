@@ -5,6 +5,7 @@ package gormbind_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -371,9 +372,30 @@ func TestLimitations(t *testing.T) {
 	if err != nil || strings.Contains(strings.Join(tables, " "), "clubs") {
 		t.Errorf("GetTables: %v, %v", tables, err)
 	}
+	if _, plain := db.Dialector.(*sqlite.Dialector); plain {
+		t.Error("the handle's dialector is a plain one")
+	}
+	resolver, err := plugin.Resolver("analytics")
+	must(t, err)
+	if _, plain := resolver.DB.Dialector.(*sqlite.Dialector); !plain {
+		t.Errorf("the dialector of the bind's own handle is a %T", resolver.DB.Dialector)
+	}
+	dry := db.Session(&gorm.Session{DryRun: true})
+	one, other := dry.Table("clubs").Find(&[]map[string]any{}), dry.Table("clubs").Clauses(bindkey.Use("main")).Find(&[]map[string]any{})
+	must(t, errors.Join(one.Error, other.Error))
+	if one.Statement.SQL.String() != other.Statement.SQL.String() {
+		t.Errorf("a query cache tells %q from %q", one.Statement.SQL.String(), other.Statement.SQL.String())
+	}
+
 	must(t, db.Preload("Club").Preload("Skills").First(&found).Error) // the way out
 	if found.Club.Name != "c" || len(found.Skills) != 1 {
 		t.Errorf("%+v", found)
+	}
+
+	closeHandle(db)
+	must(t, db.Transaction(func(*gorm.DB) error { return nil }))
+	if err := db.Transaction(func(tx *gorm.DB) error { return tx.First(&found).Error }); err == nil {
+		t.Error("a statement of a closed database runs")
 	}
 }
 

@@ -5,10 +5,13 @@ package gormbind_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -162,21 +165,66 @@ func TestWithPlugin(t *testing.T) {
 	}
 }
 
-// TestQuickStart runs the quick start of README.md, word for word, over a
-// replica with a row of its own that shows when it answers.
+// TestQuickStart runs the first program of README.md, word for word, in a
+// module of its own, and compares what it prints and where its rows are.
 func TestQuickStart(t *testing.T) {
-	source, err := os.ReadFile("plugin_test.go")
+	program := quickStart(t, "go", 0)
+	repository, err := os.Getwd()
 	must(t, err)
+	mod, err := os.ReadFile("go.mod")
+	must(t, err)
+	sum, err := os.ReadFile("go.sum")
+	must(t, err)
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"main.go": program,
+		"go.sum":  string(sum),
+		"go.mod": strings.Replace(string(mod), "module github.com/gormbind/gormbind", "module example", 1) +
+			"\nrequire github.com/gormbind/gormbind v0.0.0\nreplace github.com/gormbind/gormbind => " + strconv.Quote(repository) + "\n",
+	} {
+		must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	run := exec.Command("go", "run", ".")
+	run.Dir = dir
+	run.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off")
+	var told strings.Builder
+	run.Stderr = &told
+	printed, err := run.Output()
+	if want := quickStart(t, "text", 0); string(printed) != want || err != nil {
+		t.Fatalf("the first program of README.md prints\n%s%s%v; want\n%s", printed, told.String(), err, want)
+	}
+	files := map[string]string{"main": filepath.Join(dir, "main.db"), "analytics": filepath.Join(dir, "analytics.db")}
+	holds(t, files, "main", "users")
+	holds(t, files, "analytics", "logs")
+	if got := rows(t, files["main"], "SELECT id, name FROM users ORDER BY id"); got != "1 ada, 2 grace" {
+		t.Errorf("main has %s", got)
+	}
+	if got := rows(t, files["analytics"], "SELECT user_id, event FROM logs ORDER BY id"); got != "1 signed up, 2 joined" {
+		t.Errorf("analytics has %s", got)
+	}
+}
+
+// quickStart is a code block of README.md's quick start.
+func quickStart(t *testing.T, language string, n int) string {
+	t.Helper()
 	readme, err := os.ReadFile("README.md")
 	must(t, err)
-	shown, err := os.ReadFile("models/models.go")
-	must(t, err)
-	blocks := goBlocks(string(readme))
-	if len(blocks) < 2 || !strings.Contains(string(shown), blocks[0]) {
-		t.Error("the first Go block of README.md is not in models/models.go")
+	_, section, _ := strings.Cut(string(readme), "## Quick start\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	blocks := regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(section, -1)
+	if len(blocks) <= n {
+		t.Fatalf("README.md's quick start has %d blocks of %s, want more than %d", len(blocks), language, n)
 	}
-	if len(blocks) < 2 || blocks[1] != region(string(source), "quick start") {
-		t.Error("the second Go block of README.md is not the region \"quick start\" of plugin_test.go")
+	return blocks[n][1]
+}
+
+// TestQuickStartWithReplica runs the second example of README.md, word for
+// word, over a replica with rows of its own that show when it answers.
+func TestQuickStartWithReplica(t *testing.T) {
+	source, err := os.ReadFile("plugin_test.go")
+	must(t, err)
+	if quickStart(t, "go", 1) != region(string(source), "replica") {
+		t.Error("the second Go block of README.md's quick start is not the region \"replica\" of plugin_test.go")
 	}
 
 	dir := t.TempDir()
@@ -186,51 +234,49 @@ func TestQuickStart(t *testing.T) {
 	t.Cleanup(func() { _ = os.Chdir(before) })
 	replica := openPlain(t, "replica.db")
 	must(t, replica.AutoMigrate(&models.LogEntry{}))
-	must(t, replica.Create(&[]models.LogEntry{{UserID: 1, Event: "seen by the replica"}, {UserID: 1}}).Error)
+	must(t, replica.Create(&[]models.LogEntry{{UserID: 1, Event: "seen by the replica"}, {UserID: 1}, {UserID: 1}}).Error)
+	db := openPlain(t, "main.db")
 
-	var user models.User
-	var logs []models.LogEntry
+	type (
+		User     = models.User
+		LogEntry = models.LogEntry
+	)
+	check := func(err error) { t.Helper(); must(t, err) }
+	ada := User{Name: "ada", Logs: []LogEntry{{Event: "joined"}}}
+	var user User
+	var logs []LogEntry
 	var replicaCount, count int64
 
-	// region: quick start
-	db, err := gorm.Open(sqlite.Open("main.db"), &gorm.Config{})
-	if err != nil {
-		panic(err)
-	}
-	plugin := bindkey.New(bindkey.Models(&models.User{}, &models.LogEntry{})).
+	// region: replica
+	plugin := bindkey.New(bindkey.Models(&User{}, &LogEntry{})).
 		Register("analytics", dbresolver.Config{
 			Sources:  []gorm.Dialector{sqlite.Open("analytics.db")},
 			Replicas: []gorm.Dialector{sqlite.Open("replica.db")},
 		})
-	if err := db.Use(plugin); err != nil {
-		panic(err)
+	check(db.Use(plugin))
+
+	check(db.AutoMigrate(&User{}, &LogEntry{}))                                    // main, source of analytics
+	check(db.Create(&ada).Error)                                                   // main, source of analytics
+	check(db.Preload("Logs").First(&user).Error)                                   // main, replica of analytics
+	check(db.Raw("SELECT count(*) FROM logs").Scan(&replicaCount).Error)           // replica of analytics
+	check(db.Exec("UPDATE logs SET event = ? WHERE id = ?", "signed up", 1).Error) // source of analytics
+	check(db.Clauses(dbresolver.Write).Find(&logs).Error)                          // source of analytics
+	check(db.Clauses(bindkey.Use("analytics")).Raw("SELECT 1").Scan(&count).Error) // replica of analytics, says Use
+	// end
+	t.Cleanup(func() { _ = plugin.Close() })
+	if len(user.Logs) != 3 || user.Logs[0].Event != "seen by the replica" || replicaCount != 3 || count != 1 {
+		t.Errorf("the replica did not answer: %+v, %d, %d", user, replicaCount, count)
 	}
-
-	db.AutoMigrate(&models.User{}, &models.LogEntry{}) // users in main, logs in analytics
-
-	db.Create(&models.User{Name: "ada", Logs: []models.LogEntry{{Event: "joined"}}}) // main and source of analytics, in one transaction
-	db.Preload("Logs").First(&user)                                                  // main, then replica of analytics
-	db.Raw("SELECT count(*) FROM logs").Scan(&replicaCount)                          // replica of analytics
-	db.Exec("UPDATE logs SET event = ? WHERE id = ?", "signed up", 1)                // source of analytics
-	db.Clauses(dbresolver.Write).Find(&logs)                                         // source of analytics
-	db.Clauses(bindkey.Use("analytics")).Raw("SELECT 1").Scan(&count)                // replica of analytics, says Use
-
-	err = db.Transaction(func(tx *gorm.DB) error {
-		grace := models.User{Name: "grace"}
+	must(t, db.Transaction(func(tx *gorm.DB) error {
+		grace := User{Name: "grace"}
 		if err := tx.Create(&grace).Error; err != nil { // main
 			return err
 		}
-		if err := tx.Create(&models.LogEntry{UserID: grace.ID}).Error; err != nil { // source of analytics
+		if err := tx.Create(&LogEntry{UserID: grace.ID}).Error; err != nil { // source of analytics
 			return err
 		}
-		return tx.Model(&models.LogEntry{}).Count(&count).Error // source of analytics, as all in a transaction
-	})
-	// end
-	must(t, err)
-	t.Cleanup(func() { _ = plugin.Close(); closeHandle(db) })
-	if len(user.Logs) != 2 || user.Logs[0].Event != "seen by the replica" || replicaCount != 2 {
-		t.Errorf("the replica did not answer: %+v, %d", user, replicaCount)
-	}
+		return tx.Model(&LogEntry{}).Count(&count).Error // source of analytics, as all in a transaction
+	}))
 	if len(logs) != 1 || logs[0].Event != "signed up" || count != 2 {
 		t.Errorf("the source did not answer: %+v, %d", logs, count)
 	}
@@ -243,7 +289,7 @@ func TestQuickStart(t *testing.T) {
 	if got := rows(t, "analytics.db", "SELECT event FROM logs ORDER BY id"); got != "signed up, " {
 		t.Errorf("analytics has %s", got)
 	}
-	if got := rows(t, "replica.db", "SELECT count(*) FROM logs"); got != "2" {
+	if got := rows(t, "replica.db", "SELECT count(*) FROM logs"); got != "3" {
 		t.Errorf("the replica has %s rows", got)
 	}
 }
@@ -326,9 +372,30 @@ func TestLimitations(t *testing.T) {
 	if err != nil || strings.Contains(strings.Join(tables, " "), "clubs") {
 		t.Errorf("GetTables: %v, %v", tables, err)
 	}
+	if _, plain := db.Dialector.(*sqlite.Dialector); plain {
+		t.Error("the handle's dialector is a plain one")
+	}
+	resolver, err := plugin.Resolver("analytics")
+	must(t, err)
+	if _, plain := resolver.DB.Dialector.(*sqlite.Dialector); !plain {
+		t.Errorf("the dialector of the bind's own handle is a %T", resolver.DB.Dialector)
+	}
+	dry := db.Session(&gorm.Session{DryRun: true})
+	one, other := dry.Table("clubs").Find(&[]map[string]any{}), dry.Table("clubs").Clauses(bindkey.Use("main")).Find(&[]map[string]any{})
+	must(t, errors.Join(one.Error, other.Error))
+	if one.Statement.SQL.String() != other.Statement.SQL.String() {
+		t.Errorf("a query cache tells %q from %q", one.Statement.SQL.String(), other.Statement.SQL.String())
+	}
+
 	must(t, db.Preload("Club").Preload("Skills").First(&found).Error) // the way out
 	if found.Club.Name != "c" || len(found.Skills) != 1 {
 		t.Errorf("%+v", found)
+	}
+
+	closeHandle(db)
+	must(t, db.Transaction(func(*gorm.DB) error { return nil }))
+	if err := db.Transaction(func(tx *gorm.DB) error { return tx.First(&found).Error }); err == nil {
+		t.Error("a statement of a closed database runs")
 	}
 }
 
@@ -366,14 +433,6 @@ func TestDocumentsNameTests(t *testing.T) {
 			}
 		}
 	}
-}
-
-// goBlocks are the Go code blocks of a Markdown text.
-func goBlocks(markdown string) (blocks []string) {
-	for _, block := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(markdown, -1) {
-		blocks = append(blocks, block[1])
-	}
-	return blocks
 }
 
 // region is the text between "// region: name" and "// end", one tab less

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
@@ -286,34 +287,56 @@ func TestDirectly(t *testing.T) {
 
 var raceDetector bool
 
-// A routed statement allocates no more than one of a plain handle, and a
-// transaction on one bind one object more: also GORM's own, around a write.
+// A routed statement of a model allocates no more than one of a plain handle,
+// and a transaction on one bind one object more: also GORM's own, around a
+// write. What names its tables itself, in Table or in SQL, allocates a few more.
 func TestAllocations(t *testing.T) {
 	if raceDetector {
 		t.Skip("the race detector empties pools at random; without it, this runs")
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // it empties the pools of others
 	silent := logger.Default.LogMode(logger.Silent)  // logger.Discard is a subquery's
-	statements := map[string]func(db *gorm.DB) error{
-		"First":                     func(db *gorm.DB) error { return db.First(&LogEntry{}, 1).Error },
-		"First with Where":          func(db *gorm.DB) error { return db.Where("name = ?", "user1").First(&User{}).Error },
-		"First of the default bind": func(db *gorm.DB) error { return db.First(&Team{}).Error },
-		"Find":                      func(db *gorm.DB) error { return db.Limit(2).Find(&[]Note{}).Error },
-		"Find with Where, Order": func(db *gorm.DB) error {
+	type statement struct {
+		run    func(db *gorm.DB) error
+		more   float64 // objects than without the plugin
+		writes bool    // in a transaction of GORM's own
+	}
+	statements := map[string]statement{
+		"First":                     {func(db *gorm.DB) error { return db.First(&LogEntry{}, 1).Error }, 0, false},
+		"First with Where":          {func(db *gorm.DB) error { return db.Where("name = ?", "user1").First(&User{}).Error }, 0, false},
+		"First of the default bind": {func(db *gorm.DB) error { return db.First(&Team{}).Error }, 0, false},
+		"Find":                      {func(db *gorm.DB) error { return db.Limit(2).Find(&[]Note{}).Error }, 0, false},
+		"Find with Where, Order": {func(db *gorm.DB) error {
 			return db.Where("owner_id = ? AND text <> ?", 1, "x").Order("id").Limit(3).Find(&[]Note{}).Error
-		},
-		"Count":          func(db *gorm.DB) error { return db.Model(&Note{}).Count(new(int64)).Error },
-		"Create":         func(db *gorm.DB) error { return db.Create(&Note{Text: "x"}).Error },
-		"Create of many": func(db *gorm.DB) error { return db.Create(&[]Note{{Text: "x"}, {Text: "y"}}).Error },
-		"Update":         func(db *gorm.DB) error { return db.Model(&Note{ID: 1}).Update("text", "x").Error },
-		"Delete":         func(db *gorm.DB) error { return db.Delete(&Note{ID: 4}).Error },
+		}, 0, false},
+		"Find of a few columns": {func(db *gorm.DB) error { return db.Model(&Note{}).Limit(2).Find(&[]directRow{}).Error }, 0, false},
+		"Count":                 {func(db *gorm.DB) error { return db.Model(&Note{}).Count(new(int64)).Error }, 0, false},
+		"Create":                {func(db *gorm.DB) error { return db.Create(&Note{Text: "x"}).Error }, 0, true},
+		"Create of many":        {func(db *gorm.DB) error { return db.Create(&[]Note{{Text: "x"}, {Text: "y"}}).Error }, 0, true},
+		"Update":                {func(db *gorm.DB) error { return db.Model(&Note{ID: 1}).Update("text", "x").Error }, 0, true},
+		"Delete":                {func(db *gorm.DB) error { return db.Delete(&Note{ID: 4}).Error }, 0, true},
+
+		// What names its tables itself is weighed.
+		"Table":    {func(db *gorm.DB) error { return db.Table("notes").Limit(2).Find(&[]directRow{}).Error }, 1, false},
+		"Table AS": {func(db *gorm.DB) error { return db.Table("notes AS n").Limit(2).Find(&[]directRow{}).Error }, 2, false},
+		"Raw":      {func(db *gorm.DB) error { return db.Raw("SELECT * FROM notes LIMIT 2").Find(&[]directRow{}).Error }, 1, false},
+		"Raw with arguments": {func(db *gorm.DB) error {
+			return db.Raw("SELECT * FROM notes WHERE id = ? AND text <> ?", 1, "y").Find(&[]directRow{}).Error
+		}, 1, false},
+		"Exec with arguments": {func(db *gorm.DB) error { return db.Exec("UPDATE notes SET text = ? WHERE id = ?", "x", 1).Error }, 1, false},
+		"subquery": {func(db *gorm.DB) error {
+			return db.Where("id IN (?)", db.Model(&Note{}).Select("id")).Limit(2).Find(&[]Note{}).Error
+		}, 2, false},
+		"Joins in SQL": {func(db *gorm.DB) error {
+			return db.Joins("JOIN notes n ON n.id = notes.id").Limit(2).Find(&[]Note{}).Error
+		}, 5, false},
 	}
 	transaction := func(db *gorm.DB) error {
 		return db.Transaction(func(tx *gorm.DB) error {
 			return errors.Join(tx.First(&Note{}, 1).Error, tx.Model(&Note{ID: 1}).Update("text", "x").Error)
 		})
 	}
-	for name, c := range map[string]struct {
+	for config, c := range map[string]struct {
 		config gorm.Config
 		more   float64 // of what writes
 		used   bool    // the program has a Use somewhere else
@@ -336,23 +359,11 @@ func TestAllocations(t *testing.T) {
 		plain, err := gorm.Open(w.dialector("archive"), &own)
 		w.must(err)
 		w.Cleanup(func() { closeDB(plain) })
-		count := func(db *gorm.DB, run func(*gorm.DB) error) (least float64) {
-			for i := 0; i < 10; i++ { // what others do meanwhile counts, too
-				n := testing.AllocsPerRun(20, func() {
-					w.must(run(db))
-					runtime.Gosched() // database/sql's goroutine of a transaction ends, and its memory is the next one's
-				})
-				if i == 0 || n < least {
-					least = n
-				}
-			}
-			return least
-		}
-		for statement, run := range statements {
-			more := 0.0
-			switch statement {
-			case "Create", "Create of many", "Update", "Delete":
-				more = c.more
+		count := w.allocations
+		for name, s := range statements {
+			run, more := s.run, s.more
+			if s.writes {
+				more += c.more
 			}
 			routed, alone := count(w.db, run), count(plain, run)
 			for try := 0; try < 5 && routed > alone+more; try++ { // on a busy machine it may end later
@@ -360,7 +371,7 @@ func TestAllocations(t *testing.T) {
 				routed, alone = count(w.db, run), count(plain, run)
 			}
 			if routed > alone+more {
-				t.Errorf("%s: %s allocates %v times, %v without the plugin", name, statement, routed, alone)
+				t.Errorf("%s: %s allocates %v times, %v without the plugin", config, name, routed, alone)
 			}
 		}
 		if c.config.DryRun || c.used { // with a Use somewhere, Transaction looks at the stack
@@ -372,7 +383,62 @@ func TestAllocations(t *testing.T) {
 			routed, alone = count(w.db, transaction), count(plain, transaction)
 		}
 		if routed > alone+1 {
-			t.Errorf("%s: a transaction allocates %v times, %v without the plugin", name, routed, alone)
+			t.Errorf("%s: a transaction allocates %v times, %v without the plugin", config, routed, alone)
+		}
+	}
+}
+
+// allocations are those of a statement, of several runs the fewest: what others
+// do meanwhile counts, too.
+func (w *world) allocations(db *gorm.DB, run func(*gorm.DB) error) (least float64) {
+	w.Helper()
+	for i := 0; i < 10; i++ {
+		n := testing.AllocsPerRun(20, func() {
+			w.must(run(db))
+			runtime.Gosched() // database/sql's goroutine of a transaction ends, and its memory is the next one's
+		})
+		if i == 0 || n < least {
+			least = n
+		}
+	}
+	return least
+}
+
+// Where binds have several dialects, a statement allocates more, also in a bind
+// of the handle's: most for the variables of given SQL.
+func TestAllocationsOfDialects(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector empties pools at random; without it, this runs")
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	config := gorm.Config{SkipDefaultTransaction: true, Logger: logger.Default.LogMode(logger.Silent)}
+	own := config
+	for _, archive := range []string{"the handle's", "another"} {
+		w := newWorld(t, worldConfig{gorm: config, install: func(w *world) {
+			one, other := "archive", "analytics"
+			if archive == "another" {
+				one, other = other, one
+			}
+			w.plugin.Register(one, dbresolver.Config{Sources: []gorm.Dialector{w.dialector(one)}})
+			w.plugin.Register(other, dbresolver.Config{Sources: []gorm.Dialector{accent{w.dialector(other).(*sqlite.Dialector)}}})
+		}})
+		plain, err := gorm.Open(w.dialector("archive"), &own)
+		w.must(err)
+		w.Cleanup(func() { closeDB(plain) })
+		for name, s := range map[string]struct {
+			run  func(db *gorm.DB) error
+			more map[string]float64
+		}{
+			"First": {func(db *gorm.DB) error { return db.First(&Note{}).Error }, map[string]float64{"the handle's": 1, "another": 4}},
+			"Table": {func(db *gorm.DB) error { return db.Table("notes").Limit(2).Find(&[]directRow{}).Error }, map[string]float64{"the handle's": 7, "another": 8}},
+			"Raw with three arguments": {func(db *gorm.DB) error {
+				return db.Raw("SELECT origin FROM notes WHERE id = ? OR id = ? OR text = ?", 1, 2, "x").Scan(&[]directRow{}).Error
+			}, map[string]float64{"the handle's": 17, "another": 27}},
+		} {
+			routed, alone := w.allocations(w.db, s.run), w.allocations(plain, s.run)
+			if routed > alone+s.more[archive] {
+				t.Errorf("dialect of archive is %s: %s allocates %v times, %v without the plugin", archive, name, routed, alone)
+			}
 		}
 	}
 }

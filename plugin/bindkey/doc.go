@@ -45,6 +45,10 @@
 // are an [*InvalidKeyError]; a key that nobody registered is an
 // [*UnknownBindError]. Bind is asked once per type, on a zero value.
 //
+// A model without a key of its own, but with something that only looks like
+// one, is an [*InvalidKeyError] too: Bind() (string, error), BindKey() string,
+// `gorm:"bind:analytics"`, `bindkey:"analytics"`, `bind: "analytics"`.
+//
 // A join table that GORM makes lives with the model that declares the many2many
 // relation. A tag on the many2many field, a key of the model given to
 // [gorm.DB.SetupJoinTable], or data given to Register says otherwise. Two sides
@@ -233,6 +237,14 @@
 //     logs an error. A session made before db.Use is not routed: its statements
 //     are refused with [ErrForeignPool].
 //   - A pool of another plugin in a statement is an [ErrForeignPool].
+//   - A query cache whose keys are a statement's SQL and variables alone, as that of
+//     go-gorm/caches is, gives rows of one bind's table for another's of the same
+//     name. Name such tables apart, or keep their models out of the cache.
+//   - What asserts a dialector's type, db.Dialector.(*mysql.Dialector), does not
+//     recognise the handle's: the spans of gorm.io/plugin/opentelemetry lack
+//     server.address, and JSON of gorm.io/datatypes has no CAST in MySQL. The model
+//     generator of gorm.io/gen wants a plain handle, too. Give such a tool the
+//     bind's own, the DB of [Plugin.Resolver].
 //   - db.ConnPool.(*sql.DB), db.Dialector.(*sqlite.Dialector),
 //     db.Migrator().(sqlite.Migrator) and tx.Statement.ConnPool.(*sql.Tx) do not
 //     hold on a routed handle. The ways are DB(), the handle of
@@ -278,6 +290,8 @@
 //   - BEGIN that fails may be tried again by the next statement of its bind.
 //   - A branch begins late, so an error of BEGIN is that of the first statement,
 //     not of Begin.
+//   - A transaction without a statement has no branch, so that it commits even
+//     where the database is closed.
 //   - A panic in a hook or in a callback of GORM's own rolls the default
 //     transaction back. One in a callback that another plugin registered, inside
 //     the default transaction, leaves its connections in use, as in plain GORM.

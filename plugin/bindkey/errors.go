@@ -102,8 +102,8 @@ func (e *ConflictError) Error() string {
 func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
 
 // An InvalidKeyError says that a model's bind key can't be read: it is empty,
-// its Bind method panics on a zero value, or the tag is on a field that can't
-// carry one.
+// its Bind method panics on a zero value, the tag is on a field that can't
+// carry one, or a method or tag only looks like a key.
 type InvalidKeyError struct {
 	Subject string // the model, or what else was given
 	Reason  string // what is wrong, and the way out

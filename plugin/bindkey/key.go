@@ -76,7 +76,8 @@ type keyReader struct {
 
 // read applies the order of evidence inside one type: the Bind method, then
 // the type's own tags, then the embedded structs. What overrides the embedded
-// structs also overrides their mistakes: that is the way out of them.
+// structs also overrides their mistakes: that is the way out of them. A type
+// without a key of its own must not have what only looks like one.
 func (r keyReader) read(t reflect.Type) modelKey {
 	for _, outer := range r.seen {
 		if outer == t {
@@ -103,6 +104,9 @@ func (r keyReader) read(t reflect.Type) modelKey {
 	}
 	if len(tagged) > 0 || method.key != "" && !r.mayBePromoted(t, method) {
 		return own[0]
+	}
+	if err := r.nearMisses(t); err != nil {
+		return modelKey{err: err}
 	}
 
 	embedded, err := r.embedded(t)
@@ -281,12 +285,17 @@ func isRelation(field reflect.StructField, settings map[string]string) bool {
 			return false
 		}
 	}
-	ignored := strings.ToLower(strings.TrimSpace(settings["-"]))
-	if ignored == "-" || ignored == "all" || !field.IsExported() || isEmbedded(field, settings) || isColumn(field.Type) {
+	if isIgnored(settings) || !field.IsExported() || isEmbedded(field, settings) || isColumn(field.Type) {
 		return false
 	}
 	t := related(field.Type)
 	return t.Kind() == reflect.Struct && !isColumn(t)
+}
+
+// isIgnored reports whether GORM takes a field for none of the model's.
+func isIgnored(settings map[string]string) bool {
+	ignored := strings.ToLower(strings.TrimSpace(settings["-"]))
+	return ignored == "-" || ignored == "all"
 }
 
 var (

@@ -3,6 +3,7 @@ package bindkey
 import (
 	"strings"
 
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
@@ -84,8 +85,8 @@ func (p *Plugin) sent(db *gorm.DB, b *bind, kind statementKind) {
 	stmt := db.Statement
 	text := stmt.SQL.String()
 	if !db.DryRun {
-		if isNeutral(text) {
-			rewrite(stmt, renderNeutral(b.dialect, text, stmt.Vars))
+		if neutral.Is(text) {
+			rewrite(stmt, neutral.Render(b.dialect, text, stmt.Vars))
 		}
 		return
 	}
@@ -101,7 +102,7 @@ func (p *Plugin) sent(db *gorm.DB, b *bind, kind statementKind) {
 		return
 	}
 	if seen&glanceMarks != 0 {
-		rewrite(stmt, renderNeutral(b.dialect, text, stmt.Vars))
+		rewrite(stmt, neutral.Render(b.dialect, text, stmt.Vars))
 	}
 	if p.mixed && len(stmt.Vars) > 0 && (b.dialect != p.dialect || dialectBehind(stmt.Vars) != nil) {
 		stmt.Vars = withDialect(stmt.Vars, b.dialect)
@@ -149,7 +150,7 @@ func (p *Plugin) markSubquery(db *gorm.DB, b *bind, crossing *CrossBindError) bo
 	stmt := db.Statement
 	used := p.trusts(stmt) && !has(stmt, allowClause)
 	hidden := stmt.Schema != nil && (stmt.TableExpr != nil || !p.homeOf(stmt.Schema).keyed())
-	if !p.mixed && !used && !hidden && crossing == nil && !isNeutral(stmt.SQL.String()) {
+	if !p.mixed && !used && !hidden && crossing == nil && !neutral.Is(stmt.SQL.String()) {
 		return false
 	}
 	if d, ok := db.Config.Dialector.(*dialector); (!p.mixed || !ok || d.bind == nil) && !isSubquery(db) {
@@ -158,13 +159,13 @@ func (p *Plugin) markSubquery(db *gorm.DB, b *bind, crossing *CrossBindError) bo
 	before, after := "", ""
 	switch {
 	case used:
-		before, after = usesPrefix+b.key+markEnd, usesSuffix
+		before, after = neutral.Uses(b.key)
 	case crossing != nil:
 		for _, claim := range crossing.Claims {
-			before += belongsPrefix + claim.Key + markEnd
+			before += neutral.Belongs(claim.Key)
 		}
 	case hidden && (p.homeOf(stmt.Schema).keyed() || ownTable(stmt)):
-		before = belongsPrefix + b.key + markEnd
+		before = neutral.Belongs(b.key)
 	}
 	if before != "" {
 		p.marked.Store(true)

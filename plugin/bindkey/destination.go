@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"strings"
 
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
@@ -110,7 +111,7 @@ func (p *Plugin) agreed(stmt *gorm.Statement, text string, d *destination, err e
 }
 
 func (p *Plugin) weighAs(stmt *gorm.Statement, text string, written lexicon, d *destination) error {
-	rest, keys := withoutUses(text)
+	rest, keys := neutral.WithoutUses(text)
 	*d = destination{writes: d.writes, raw: true, facts: p.read(rest, written), subqueries: keys}
 	return p.weigh(stmt, d)
 }
@@ -268,13 +269,15 @@ func namesOnly(expr *clause.Expr, table string) bool {
 		}
 	}
 	sql := expr.SQL
-	return len(sql) == len(table)+2 && sql[1:len(sql)-1] == table && strings.IndexByte("`\"[", sql[0]) >= 0 && strings.IndexByte("`\"]", sql[len(sql)-1]) >= 0 ||
-		len(sql) == len(namePrefix)+len(table)+len(markEnd) && sql[len(namePrefix):len(sql)-len(markEnd)] == table && isNeutral(sql)
+	if name, ok := neutral.Name(sql); ok {
+		return name == table
+	}
+	return len(sql) == len(table)+2 && sql[1:len(sql)-1] == table && strings.IndexByte("`\"[", sql[0]) >= 0 && strings.IndexByte("`\"]", sql[len(sql)-1]) >= 0
 }
 
 // text adds the known tables that a text names, and the binds of its subqueries.
 func (e *evidence) text(text string, why Reason) {
-	rest, keys := withoutUses(text)
+	rest, keys := neutral.WithoutUses(text)
 	e.names(e.plugin.read(rest, e.written).tables, why)
 	e.keys(keys, why)
 }

@@ -3,6 +3,7 @@ package bindkey
 import (
 	"errors"
 
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 )
@@ -46,7 +47,7 @@ func (d *dialector) BindVarTo(writer clause.Writer, stmt *gorm.Statement, v any)
 		// A part that GORM renders by itself, and then takes in as an expression.
 		_ = writer.WriteByte('?')
 	case d.neutral, len(stmt.BuildClauses) == 0 && routedBy(stmt.ConnPool) != nil:
-		writeNeutralVar(writer, stmt)
+		neutral.WriteVar(writer, stmt)
 	default:
 		d.Dialector.BindVarTo(writer, stmt, v)
 	}
@@ -56,9 +57,9 @@ func (d *dialector) BindVarTo(writer clause.Writer, stmt *gorm.Statement, v any)
 func (d *dialector) QuoteTo(writer clause.Writer, name string) {
 	switch {
 	case d.neutral:
-		writeNeutralName(writer, name)
-	case d.plugin.mixed && isNeutral(name):
-		d.Dialector.QuoteTo(writer, withoutMarks.Replace(name)) // quoted before: by Statement.Quote
+		neutral.WriteName(writer, name)
+	case d.plugin.mixed && neutral.Is(name):
+		d.Dialector.QuoteTo(writer, neutral.Unmark(name)) // quoted before: by Statement.Quote
 	default:
 		d.dialect.QuoteTo(writer, name)
 	}
@@ -70,7 +71,7 @@ func (d *dialector) Explain(sql string, vars ...any) string {
 	if spoken := dialectBehind(vars); spoken != nil {
 		inner = spoken
 	}
-	return inner.Explain(renderNeutral(inner, sql, vars), vars...)
+	return inner.Explain(neutral.Render(inner, sql, vars), vars...)
 }
 
 // Migrator sends the DDL of each model to its bind.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 	"gorm.io/gorm"
 )
 
@@ -27,7 +28,7 @@ func (b *bind) outgoing(ctx context.Context, query string, args []any) (string, 
 		}
 	}
 	if seen&glanceMarks != 0 {
-		query = renderNeutral(b.dialect, query, args)
+		query = neutral.Render(b.dialect, query, args)
 	}
 	return query, nil
 }
@@ -62,7 +63,7 @@ func glanceAt(text string) (seen glance) {
 	if nested(text) {
 		seen |= glanceNested
 	}
-	if isNeutral(text) {
+	if neutral.Is(text) {
 		seen |= glanceMarks
 	}
 	return seen

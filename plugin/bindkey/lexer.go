@@ -1,6 +1,10 @@
 package bindkey
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
+)
 
 // SQL is read token by token, exactly as far as tells names from strings and
 // comments in the dialects that GORM speaks. docs/design.md says why no
@@ -100,21 +104,18 @@ func (l *lexer) scan() token {
 			return token{kind: quotedToken, start: start, end: l.pos}
 		case c == '$' && l.dialect == postgresSQL && l.skipDollar():
 			return token{kind: stringToken, start: start, end: l.pos}
-		case c == markStart[0] && strings.HasPrefix(l.src[start:], markStart):
-			before, mark, _ := nextMark(l.src[start:])
-			l.pos += len(before) + len(mark) + len(markEnd)
-			if mark == "" {
-				l.pos = len(l.src)
-			}
-			if strings.HasPrefix(mark, namePrefix) {
-				return token{kind: quotedToken, start: start, end: l.pos}
-			}
-			return token{kind: otherToken, start: start, end: l.pos} // a variable
 		case c == '$' || c == '@' || c == ':':
 			l.pos++
 			l.skipWord() // a parameter or variable; or the type of a cast, a::text
 			return token{kind: otherToken, start: start, end: l.pos}
 		default:
+			if length, isName := neutral.Mark(l.src[start:]); length > 0 {
+				l.pos += length
+				if isName {
+					return token{kind: quotedToken, start: start, end: l.pos}
+				}
+				return token{kind: otherToken, start: start, end: l.pos} // a variable
+			}
 			l.pos++
 			return token{kind: otherToken, start: start, end: l.pos}
 		}

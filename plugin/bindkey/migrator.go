@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	gormmigrator "gorm.io/gorm/migrator"
@@ -484,7 +485,7 @@ func (m migrator) spoken(b *bind, query *gorm.DB) (*gorm.DB, error) {
 	if crossing := b.crossing(text.String()); crossing != nil && m.plugin.effectiveUse(m.db.Statement) == nil {
 		return nil, crossing
 	}
-	return m.on(b, nil).Raw(b.dialect.Explain(renderNeutral(b.dialect, text.String(), vars), vars...)), nil
+	return m.on(b, nil).Raw(b.dialect.Explain(neutral.Render(b.dialect, text.String(), vars), vars...)), nil
 }
 
 func (m migrator) DropView(name string) error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
@@ -145,8 +146,8 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 		}
 	}
 	if found.raw {
-		if text := stmt.SQL.String(); isNeutral(text) {
-			rewrite(stmt, renderNeutral(b.dialect, text, stmt.Vars))
+		if text := stmt.SQL.String(); neutral.Is(text) {
+			rewrite(stmt, neutral.Render(b.dialect, text, stmt.Vars))
 		}
 	}
 	if p.claused.Load() && mayBeTrusted(stmt) {

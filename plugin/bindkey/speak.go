@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
@@ -143,10 +144,10 @@ func (p *Plugin) speak(db *gorm.DB, b *bind, kind statementKind) error {
 
 // table is what Table left in a statement, in the dialect.
 func (d *dialect) table(expr *clause.Expr) *clause.Expr {
-	if expr == nil || len(expr.Vars) > 0 || !isNeutral(expr.SQL) {
+	if expr == nil || len(expr.Vars) > 0 || !neutral.Is(expr.SQL) {
 		return expr
 	}
-	return &clause.Expr{SQL: renderNeutral(d, expr.SQL, nil), WithoutParentheses: expr.WithoutParentheses}
+	return &clause.Expr{SQL: neutral.Render(d, expr.SQL, nil), WithoutParentheses: expr.WithoutParentheses}
 }
 
 // configure puts a bind's settings into a session's configuration.

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 )
 
 // What is read of a text is what readSQL reads, the first time, again, and after
@@ -48,7 +50,7 @@ func TestSQLMemory(t *testing.T) {
 func TestSQLMemoryOfGlances(t *testing.T) {
 	texts := []string{"", "x", "SELECT 1", "SELECT * FROM `a` -- FROM b", "SELECT 'x\\' FROM a; -- ' FROM b", "SELECT * FROM a JOIN b",
 		"SELECT * FROM a WHERE id IN (SELECT id FROM b)", "DELETE FROM a WHERE id IN b", "DELETE FROM a; DELETE FROM b",
-		"SELECT * FROM " + namePrefix + "a" + markEnd, "SELECT * FROM a WHERE id IN (" + belongsPrefix + "main" + markEnd + "SELECT id FROM c)"}
+		"SELECT * FROM " + marked("N(a)"), "SELECT * FROM a WHERE id IN (" + neutral.Belongs("main") + "SELECT id FROM c)"}
 	for _, length := range []int{shortText, shortText + 1, longText, longText + 1} {
 		texts = append(texts, "SELECT * FROM long, other /*"+strings.Repeat("x", length-29)+"*/")
 		texts = append(texts, "SELECT * FROM long JOIN other /*"+strings.Repeat("x", length-33)+"*/")

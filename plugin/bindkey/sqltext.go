@@ -1,6 +1,10 @@
 package bindkey
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
+)
 
 // sqlFacts is what routing wants to know of SQL that was given as text.
 type sqlFacts struct {
@@ -733,8 +737,8 @@ func (r *sqlReader) unquoted(t token) string {
 	if t.kind == wordToken {
 		return foldTable(text)
 	}
-	if strings.HasPrefix(text, namePrefix) {
-		return foldTable(strings.TrimSuffix(text[len(namePrefix):], markEnd))
+	if name, ok := neutral.Name(text); ok {
+		return foldTable(name)
 	}
 	quote := text[:1]
 	if quote == "[" {

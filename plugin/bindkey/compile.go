@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
@@ -90,7 +91,7 @@ func (p *Plugin) sent(db *gorm.DB, b *bind, kind statementKind) {
 		}
 		return
 	}
-	seen := p.glance(text, b.written)
+	seen := p.memory.Need(text, b.written) &^ sqlscan.NeedControl
 	crossing := p.refusedBefore(stmt)
 	if crossing == nil && seen != 0 && !p.trusts(stmt) {
 		crossing = b.crossing(text)
@@ -101,7 +102,7 @@ func (p *Plugin) sent(db *gorm.DB, b *bind, kind statementKind) {
 	if kind == queryStatement && p.maybeSubquery(db) && p.markSubquery(db, b, crossing) {
 		return
 	}
-	if seen&glanceMarks != 0 {
+	if seen&sqlscan.NeedMarks != 0 {
 		rewrite(stmt, neutral.Render(b.dialect, text, stmt.Vars))
 	}
 	if p.mixed && len(stmt.Vars) > 0 && (b.dialect != p.dialect || dialectBehind(stmt.Vars) != nil) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
@@ -16,8 +17,8 @@ type destination struct {
 	bind   *bind
 	writes bool // of the statement's processor
 	why    Reason
-	raw    bool     // the statement's SQL was given
-	facts  sqlFacts // what that SQL says
+	raw    bool          // the statement's SQL was given
+	facts  sqlscan.Facts // what that SQL says
 	// subqueries are the binds of subqueries in it that its text does not show.
 	subqueries []string
 }
@@ -64,7 +65,7 @@ func (p *Plugin) weighed(stmt *gorm.Statement, d *destination) error {
 	}
 	text := stmt.SQL.String()
 	err := p.weighAs(stmt, text, p.dialect.lexicon, d)
-	if !p.mixed || !ambiguous(text) {
+	if !p.mixed || !sqlscan.Ambiguous(text) {
 		return err
 	}
 	if u := p.effectiveUse(stmt); u != nil {
@@ -110,9 +111,9 @@ func (p *Plugin) agreed(stmt *gorm.Statement, text string, d *destination, err e
 	return nil
 }
 
-func (p *Plugin) weighAs(stmt *gorm.Statement, text string, written lexicon, d *destination) error {
+func (p *Plugin) weighAs(stmt *gorm.Statement, text string, written sqlscan.Dialect, d *destination) error {
 	rest, keys := neutral.WithoutUses(text)
-	*d = destination{writes: d.writes, raw: true, facts: p.read(rest, written), subqueries: keys}
+	*d = destination{writes: d.writes, raw: true, facts: p.memory.Scan(rest, written), subqueries: keys}
 	return p.weigh(stmt, d)
 }
 
@@ -139,11 +140,11 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 	}
 	switch {
 	case d.raw:
-		e.names(d.facts.tables, ReasonRawSQL)
+		e.names(d.facts.Tables, ReasonRawSQL)
 		e.keys(d.subqueries, ReasonRawSQL)
 	case own:
 	case stmt.TableExpr != nil && namesOnly(stmt.TableExpr, stmt.Table):
-		e.name(foldTable(stmt.Table), ReasonTable)
+		e.name(sqlscan.Fold(stmt.Table), ReasonTable)
 	case stmt.TableExpr != nil:
 		e.expression(stmt, "SELECT * FROM ", *stmt.TableExpr, ReasonTable)
 	case stmt.Table != "":
@@ -222,7 +223,7 @@ type evidence struct {
 	found  []evidenced
 	unsure []string // tables that several binds have
 	// written is the dialect that given SQL is written in.
-	written lexicon
+	written sqlscan.Dialect
 }
 
 type evidenced struct {
@@ -264,7 +265,7 @@ func namesOnly(expr *clause.Expr, table string) bool {
 		return false
 	}
 	for i := 0; i < len(table); i++ {
-		if class := bytesOf[table[i]]; class != letterByte && class != digitByte {
+		if c := table[i] | ' '; !('a' <= c && c <= 'z' || '0' <= table[i] && table[i] <= '9' || table[i] == '_' || c >= 0x80) {
 			return false
 		}
 	}
@@ -278,7 +279,7 @@ func namesOnly(expr *clause.Expr, table string) bool {
 // text adds the known tables that a text names, and the binds of its subqueries.
 func (e *evidence) text(text string, why Reason) {
 	rest, keys := neutral.WithoutUses(text)
-	e.names(e.plugin.read(rest, e.written).tables, why)
+	e.names(e.plugin.memory.Scan(rest, e.written).Tables, why)
 	e.keys(keys, why)
 }
 
@@ -365,7 +366,7 @@ func (e *evidence) table(name string, raw bool) {
 	case raw:
 		e.text("SELECT * FROM "+name, ReasonTable)
 	default:
-		e.name(foldTable(name), ReasonTable)
+		e.name(sqlscan.Fold(name), ReasonTable)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
 )
@@ -139,7 +140,7 @@ func (d *drifting) tables(models []any) (tables []modelTable, err error) {
 				mistakes = append(mistakes, err)
 				continue
 			}
-			if !hasBind(d.known.find(foldTable(s.Table)), b) { // else the other side has declared the join table, too
+			if !hasBind(d.known.find(sqlscan.Fold(s.Table)), b) { // else the other side has declared the join table, too
 				tables = append(tables, modelTable{s, b})
 			}
 			d.known.add(s.Table, b)
@@ -218,7 +219,7 @@ func (d *drifting) compare(table modelTable) error {
 
 // owners are the binds where a table is known.
 func (d *drifting) owners(table string) (owners []*bind) {
-	table = foldTable(table)
+	table = sqlscan.Fold(table)
 	owners = append(owners, d.plugin.bindsWithTable(table)...)
 	return append(owners, d.known.find(table)...)
 }
@@ -323,7 +324,7 @@ func (d *drifting) references(in *place, s *schema.Schema) (found []reference, e
 	for _, c := range d.constraints(s) {
 		nameless := -1
 		for i := range found {
-			if found[i].Name == "" && foldTable(found[i].Refers) == foldTable(c.ReferenceSchema.Table) {
+			if found[i].Name == "" && sqlscan.Fold(found[i].Refers) == sqlscan.Fold(c.ReferenceSchema.Table) {
 				nameless = i
 			}
 		}
@@ -361,7 +362,7 @@ func (d *drifting) across(own *bind, r reference) *bind {
 	owners := d.owners(r.Refers)
 	within := owners
 	if r.Elsewhere { // then its own table has a name with a schema
-		qualified := foldTable(r.RefersSchema + "." + r.Refers)
+		qualified := sqlscan.Fold(r.RefersSchema + "." + r.Refers)
 		within = append(append([]*bind{}, d.known.find(qualified)...), d.plugin.tables.find(qualified)...)
 	}
 	if hasBind(within, own) {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
 )
@@ -170,7 +171,7 @@ func (p *Plugin) plainSchema(s *schema.Schema) *schema.Schema {
 // registered, sorted.
 func (p *Plugin) registeredNames(s *schema.Schema) []string {
 	keys := map[string]bool{}
-	for _, key := range p.names[foldTable(s.Table)] {
+	for _, key := range p.names[sqlscan.Fold(s.Table)] {
 		keys[key] = true
 	}
 	if len(keys) == 0 && p.adopted.knows(s.Table) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	gormmigrator "gorm.io/gorm/migrator"
@@ -45,7 +46,7 @@ func (m migrator) bindOf(value any) (*bind, error) {
 	if table := m.db.Statement.Table; err == nil && table != "" && table != s.Table {
 		e := evidence{plugin: m.plugin}
 		e.add(b, ReasonDefault, "model "+schemaName(s))
-		e.names([]string{foldTable(table)}, ReasonTable)
+		e.names([]string{sqlscan.Fold(table)}, ReasonTable)
 		b, _, err = e.verdict()
 	}
 	return b, err
@@ -66,7 +67,7 @@ func (m migrator) bindOfSchema(s *schema.Schema) (*bind, error) {
 
 func (m migrator) bindOfTable(table string) (*bind, error) {
 	e := evidence{plugin: m.plugin}
-	e.names([]string{foldTable(table)}, ReasonTable)
+	e.names([]string{sqlscan.Fold(table)}, ReasonTable)
 	b, _, err := e.verdict()
 	switch {
 	case err != nil:
@@ -364,7 +365,7 @@ func (m migrator) RenameTable(oldName, newName any) error {
 	if err != nil {
 		return err
 	}
-	if table, ok := newName.(string); !ok || len(m.plugin.bindsWithTable(foldTable(table))) > 0 {
+	if table, ok := newName.(string); !ok || len(m.plugin.bindsWithTable(sqlscan.Fold(table))) > 0 {
 		to, err := m.bindOf(newName)
 		if err != nil {
 			return err
@@ -387,7 +388,7 @@ func (m migrator) RenameTable(oldName, newName any) error {
 // of a table that is known.
 func (m migrator) learnName(table string, b *bind) {
 	use := m.plugin.effectiveUse(m.db.Statement) != nil
-	if !m.db.DryRun && (!use || len(m.plugin.bindsWithTable(foldTable(table))) == 0) {
+	if !m.db.DryRun && (!use || len(m.plugin.bindsWithTable(sqlscan.Fold(table))) == 0) {
 		m.plugin.tables.add(table, b)
 	}
 }

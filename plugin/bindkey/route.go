@@ -240,7 +240,7 @@ func (p *Plugin) operation(stmt *gorm.Statement, kind statementKind, found *dest
 		}
 	}
 	if found.raw || kind == rawStatement {
-		if found.facts.reads {
+		if found.facts.Reads {
 			return reading
 		}
 		if claused {

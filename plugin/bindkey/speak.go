@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
@@ -29,7 +30,7 @@ func (p *Plugin) tongues(db *gorm.DB) error {
 			failures = append(failures, fmt.Errorf("bindkey: Plugin.Configure: %w", err))
 		}
 	}
-	written := map[lexicon]bool{}
+	written := map[sqlscan.Dialect]bool{}
 	p.eachBind(func(b *bind) {
 		p.mixed = p.mixed || !b.isOpen() || b.dialect != p.dialect // one that opens later may speak as it likes
 		if !written[b.written] {

@@ -3,6 +3,8 @@ package bindkey
 import (
 	"strings"
 	"sync"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
 // knownTables remembers in which binds a table name is known: from Register's
@@ -19,7 +21,7 @@ type knownTables struct {
 func (t *knownTables) add(table string, b *bind) {
 	t.writing.Lock()
 	defer t.writing.Unlock()
-	name := foldTable(table)
+	name := sqlscan.Fold(table)
 	t.addName(name, b)
 	if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
 		t.addName(name[dot+1:], b)
@@ -44,8 +46,3 @@ func (t *knownTables) find(name string) []*bind {
 	}
 	return binds.([]*bind)
 }
-
-// foldTable makes names comparable. Databases fold them differently; folding
-// all of them can only find a table in one bind more, which is an error where
-// it matters, never a wrong database.
-func foldTable(name string) string { return strings.ToLower(name) }

@@ -1,4 +1,4 @@
-package bindkey
+package sqlscan
 
 import (
 	"fmt"
@@ -50,7 +50,7 @@ func TestLexerOfNeutralInLinearTime(t *testing.T) {
 func TestLexerOfNeutral(t *testing.T) {
 	text := marked("SELECT N(a), '\x01' FROM N(main).N(my logs) WHERE x = V(12) AND V(0) /* \x01 */ b")
 	want := marked("SELECT|q:N(a)|,|'\x01'|FROM|q:N(main)|.|q:N(my logs)|WHERE|x|=|V(12)|AND|V(0)|b")
-	for _, dialect := range []lexicon{standardSQL, mysqlSQL, postgresSQL, sqliteSQL, transactSQL} {
+	for _, dialect := range []Dialect{Standard, MySQL, Postgres, SQLite, TransactSQL} {
 		var got []string
 		for l := (lexer{src: text, dialect: dialect}); ; {
 			token := l.scan()
@@ -63,10 +63,9 @@ func TestLexerOfNeutral(t *testing.T) {
 		if got := strings.Join(got, "|"); got != want {
 			t.Errorf("dialect %d:\n\t got %q\n\twant %q", dialect, got, want)
 		}
-		facts := readSQL(marked("SELECT * FROM N(logs) JOIN N(main.Users) ON id = V(0) WHERE id IN (V(1)")+")", dialect)
-		if got := fmt.Sprint(facts.tables); got != "[logs main.users]" || !facts.reads {
-			t.Errorf("dialect %d: tables %s, reads %v", dialect, got, facts.reads)
+		facts := scan(marked("SELECT * FROM N(logs) JOIN N(main.Users) ON id = V(0) WHERE id IN (V(1)")+")", dialect)
+		if got := fmt.Sprint(facts.Tables); got != "[logs main.users]" || !facts.Reads {
+			t.Errorf("dialect %d: tables %s, reads %v", dialect, got, facts.Reads)
 		}
 	}
 }
-

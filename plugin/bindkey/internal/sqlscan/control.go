@@ -86,7 +86,7 @@ func (r *reader) begun() {
 		}
 	}
 	r.control.fresh = false
-	if r.cur.kind != wordToken {
+	if r.cur.kind != wordToken || r.cur.key == kwSelect || r.cur.key == kwInsert {
 		return
 	}
 	l := leadOf(r.src[r.cur.start:r.cur.end])

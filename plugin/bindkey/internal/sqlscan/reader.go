@@ -22,7 +22,8 @@ type Facts struct {
 // table's name is not that table, and the name of a CTE shadows one. Text that
 // it does not know as a query does not read: the sources can answer all.
 //
-// Every token is looked at once, and nothing allocated but names, and room for
+// Every token is looked at once, but for those that follow BEGIN and its like,
+// and nothing allocated but names, and room for
 // parentheses deeper than most.
 func scan(sql string, dialect Dialect) Facts {
 	r := reader{lexer: lexer{src: sql, dialect: dialect}, reads: true}

@@ -10,6 +10,8 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/plugin/dbresolver"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
 // The operations of a statement, in dbresolver's words.
@@ -25,7 +27,7 @@ type bind struct {
 	direct  *boundPool // the only one, of a bind that opens with the plugin; or nil
 	key     string
 	config  dbresolver.Config // as registered
-	written lexicon           // which given SQL for this bind is written in
+	written sqlscan.Dialect   // which given SQL for this bind is written in
 	alone   []*bind           // the bind, for a branch that it shares with no other
 	asked   bool              // registered by the application, not only the default
 	late    *lateBind         // of a bind that was not opened with the plugin; see ready

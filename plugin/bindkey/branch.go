@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 
 	"gorm.io/gorm"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
 // A branch is a transaction's part in one database. It is the connection pool
@@ -73,8 +75,33 @@ func (b *branch) outgoing(_ context.Context, query string, args []any) (string, 
 	return b.pool.bind.outgoing(query, args, b.tx.ambient, false)
 }
 
-// controls refuses what would end the branch behind the transaction's back.
-func (b *branch) controls(query string) error { return nil }
+// controls refuses a statement that would commit the branch behind the
+// transaction's back, while others have begun: DDL on MySQL. Alone, the branch is
+// as committed as in plain GORM, and no other begins any more.
+func (b *branch) controls(query string) error {
+	on := b.pool.bind
+	if on.written != sqlscan.MySQL || on.plugin.memory.Need(query, on.written)&sqlscan.NeedControl == 0 {
+		return nil
+	}
+	commits := on.plugin.memory.Scan(query, on.written).Commits
+	if commits == "" {
+		return nil
+	}
+	t := b.tx
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	err := &ImplicitCommitError{Key: on.key, Statement: commits}
+	for _, other := range t.joined {
+		if other != b {
+			err.Begun = append(err.Begun, other.pool.bind.key)
+		}
+	}
+	if len(err.Begun) > 0 {
+		return err
+	}
+	t.committing = err
+	return nil
+}
 
 func (b *branch) owner() *Plugin { return b.tx.plugin }
 
@@ -118,8 +145,8 @@ func (b *branch) begin() (*begunBranch, error) {
 	if begun := b.begun.Load(); begun != nil {
 		return begun, nil
 	}
-	if b.tx.done.Load() {
-		return nil, sql.ErrTxDone
+	if err := b.tx.mayBegin(b); err != nil {
+		return nil, err
 	}
 	begun := &b.firstBegun
 	if begun.tx != nil {

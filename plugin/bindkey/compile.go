@@ -7,6 +7,9 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
 // sending is a callback that renders and sends a statement. Where there is no
@@ -94,8 +97,8 @@ func (p *Plugin) sent(db *gorm.DB, b *bind, kind statementKind) {
 	stmt := db.Statement
 	text := stmt.SQL.String()
 	if !db.DryRun {
-		if isNeutral(text) {
-			rewrite(stmt, renderNeutral(b.dialect, text, stmt.Vars))
+		if neutral.Is(text) {
+			rewrite(stmt, neutral.Render(b.dialect, text, stmt.Vars))
 		}
 		return
 	}
@@ -104,8 +107,8 @@ func (p *Plugin) sent(db *gorm.DB, b *bind, kind statementKind) {
 	if r := recordOf(stmt); r != nil {
 		crossing, trusted = r.refused, r.trusted
 	}
-	seen := p.glance(text, b.written)
-	if crossing == nil && seen != 0 && !trusted {
+	seen := p.memory.Need(text, b.written)
+	if crossing == nil && seen&(sqlscan.NeedTables|sqlscan.NeedMarks) != 0 && !trusted {
 		crossing = b.crossing(text, p.ambientOf(stmt))
 	}
 	if crossing != nil {
@@ -114,8 +117,8 @@ func (p *Plugin) sent(db *gorm.DB, b *bind, kind statementKind) {
 	if kind == queryStatement && p.maybeSubquery(db) && p.markSubquery(db, b, crossing) {
 		return
 	}
-	if seen&glanceMarks != 0 {
-		rewrite(stmt, renderNeutral(b.dialect, text, stmt.Vars))
+	if seen&sqlscan.NeedMarks != 0 {
+		rewrite(stmt, neutral.Render(b.dialect, text, stmt.Vars))
 	}
 	if p.mixed && len(stmt.Vars) > 0 && (b.dialect != p.dialect || dialectBehind(stmt.Vars) != nil) {
 		stmt.Vars = withDialect(stmt.Vars, b.dialect)
@@ -146,7 +149,7 @@ func (p *Plugin) markSubquery(db *gorm.DB, b *bind, crossing *CrossBindError) bo
 	r := recordOf(stmt)
 	used := r != nil && r.use != nil
 	hidden := stmt.Schema != nil && (stmt.TableExpr != nil || !p.homeOf(stmt.Schema).keyed())
-	if !p.mixed && !used && !hidden && crossing == nil && !isNeutral(stmt.SQL.String()) {
+	if !p.mixed && !used && !hidden && crossing == nil && !neutral.Is(stmt.SQL.String()) {
 		return false
 	}
 	if d, ok := db.Config.Dialector.(*dialector); (!p.mixed || !ok || d.bind == nil) && !isSubquery(db) {
@@ -155,13 +158,13 @@ func (p *Plugin) markSubquery(db *gorm.DB, b *bind, crossing *CrossBindError) bo
 	before, after := "", ""
 	switch {
 	case used:
-		before, after = usesPrefix+b.key+markEnd, usesSuffix
+		before, after = neutral.Uses(b.key)
 	case crossing != nil:
 		for _, claim := range crossing.Claims {
-			before += belongsPrefix + claim.Key + markEnd
+			before += neutral.Belongs(claim.Key)
 		}
 	case hidden && (p.homeOf(stmt.Schema).keyed() || ownTable(stmt)):
-		before = belongsPrefix + b.key + markEnd
+		before = neutral.Belongs(b.key)
 	}
 	if before != "" {
 		rewrite(stmt, before+stmt.SQL.String()+after)

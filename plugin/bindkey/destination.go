@@ -8,6 +8,9 @@ import (
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
 	"gorm.io/gorm/schema"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
 // A destination is where a statement goes, and why.
@@ -15,9 +18,9 @@ type destination struct {
 	bind   *bind
 	writes bool // of the statement's processor
 	why    Reason
-	keyed  bool     // something with a key decided
-	raw    bool     // the statement's SQL was given
-	facts  sqlFacts // what that SQL says
+	keyed  bool          // something with a key decided
+	raw    bool          // the statement's SQL was given
+	facts  sqlscan.Facts // what that SQL says
 	// subqueries are the binds of subqueries in it that its text does not show.
 	subqueries []string
 	// ambient is where what has no key goes, in the statement and inside it.
@@ -60,6 +63,27 @@ func (d *destination) unkeyed(p *Plugin) {
 //
 // Evidence of different binds is a [*CrossBindError].
 func (p *Plugin) destination(stmt *gorm.Statement, d *destination) error {
+	if err := p.decide(stmt, d); err != nil || d.facts.Control == "" {
+		return err
+	}
+	return controlled(stmt, d.facts)
+}
+
+// controlled refuses SQL that begins or ends a transaction, or sets a savepoint:
+// a branch's would be lost to the others, and one outside would be of whatever
+// connection is free. On a connection of its own, a program knows what it does.
+func controlled(stmt *gorm.Statement, facts sqlscan.Facts) error {
+	switch tx := transactionIn(stmt.ConnPool); {
+	case tx != nil:
+		return &TransactionControlError{Statement: facts.Control, Way: "in a transaction that may span binds, use SavePoint, RollbackTo, Commit or Rollback of its *gorm.DB, which reach every branch"}
+	case routedBy(stmt.ConnPool) == nil, facts.Balanced:
+		return nil
+	default:
+		return &TransactionControlError{Statement: facts.Control, Way: "begin with db.Transaction or db.Begin; for a connection of one database, take it with db.Connection"}
+	}
+}
+
+func (p *Plugin) decide(stmt *gorm.Statement, d *destination) error {
 	d.ambient = p.ambientOf(stmt)
 	err := p.weighed(stmt, d)
 	if u := p.effectiveUse(stmt); u != nil {
@@ -101,7 +125,7 @@ func (p *Plugin) weighed(stmt *gorm.Statement, d *destination) error {
 	}
 	text := stmt.SQL.String()
 	err := p.weighAs(stmt, text, p.dialect.lexicon, d)
-	if !p.mixed || !ambiguous(text) {
+	if !p.mixed || !sqlscan.Ambiguous(text) {
 		return err
 	}
 	if u := p.effectiveUse(stmt); u != nil {
@@ -147,9 +171,9 @@ func (p *Plugin) agreed(stmt *gorm.Statement, text string, d *destination, err e
 	return nil
 }
 
-func (p *Plugin) weighAs(stmt *gorm.Statement, text string, written lexicon, d *destination) error {
-	rest, keys := withoutUses(text)
-	*d = destination{writes: d.writes, route: d.route, ambient: d.ambient, raw: true, facts: p.read(rest, written), subqueries: keys}
+func (p *Plugin) weighAs(stmt *gorm.Statement, text string, written sqlscan.Dialect, d *destination) error {
+	rest, keys := neutral.WithoutUses(text)
+	*d = destination{writes: d.writes, route: d.route, ambient: d.ambient, raw: true, facts: p.memory.Scan(rest, written), subqueries: keys}
 	return p.weigh(stmt, d)
 }
 
@@ -186,11 +210,11 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 	at := *d
 	switch {
 	case d.raw:
-		e.names(d.facts.tables, ReasonRawSQL)
+		e.names(d.facts.Tables, ReasonRawSQL)
 		e.keys(d.subqueries, ReasonRawSQL)
 	case own:
 	case stmt.TableExpr != nil && namesOnly(stmt.TableExpr, stmt.Table):
-		e.name(foldTable(stmt.Table), ReasonTable)
+		e.name(sqlscan.Fold(stmt.Table), ReasonTable)
 	case stmt.TableExpr != nil:
 		e.expression(stmt, "SELECT * FROM ", *stmt.TableExpr, ReasonTable)
 	case stmt.Table != "":
@@ -240,8 +264,8 @@ func (p *Plugin) undecided(stmt *gorm.Statement, d *destination, e *evidence) er
 	if p.strict {
 		unbound := &UnboundError{Known: p.known()}
 		switch {
-		case d.raw && len(d.facts.tables) > 0:
-			unbound.Table = d.facts.tables[0]
+		case d.raw && len(d.facts.Tables) > 0:
+			unbound.Table = d.facts.Tables[0]
 		case d.raw:
 		case stmt.Table != "":
 			unbound.Table = stmt.Table
@@ -252,7 +276,7 @@ func (p *Plugin) undecided(stmt *gorm.Statement, d *destination, e *evidence) er
 			return unbound
 		}
 	}
-	if d.raw && len(d.facts.tables) == 0 {
+	if d.raw && len(d.facts.Tables) == 0 {
 		return p.ofSession(stmt, d)
 	}
 	if !stmt.DB.DryRun {
@@ -325,7 +349,7 @@ type evidence struct {
 	// unknown are tables that no bind is known to have.
 	unknown []string
 	// written is the dialect that given SQL is written in.
-	written lexicon
+	written sqlscan.Dialect
 	// fallback is the ambient bind, which has the tables that are known through a
 	// model without a key; nil: the default bind.
 	fallback *bind
@@ -345,11 +369,19 @@ func (e *evidence) add(b *bind, why Reason, source string) {
 	e.found = append(e.found, evidenced{bind: b, why: why, source: source, keyed: true})
 }
 
+// A join is read as one to a table that nobody has.
+const (
+	joinedTo   = "bindkey_joined"
+	joinPrefix = "SELECT * FROM " + joinedTo + " "
+)
+
 // names adds the binds of known tables. A table of several binds is no
 // evidence, but must agree with the rest.
 func (e *evidence) names(tables []string, why Reason) {
 	for _, table := range tables {
-		e.name(table, why)
+		if table != joinedTo {
+			e.name(table, why)
+		}
 	}
 }
 
@@ -378,19 +410,21 @@ func namesOnly(expr *clause.Expr, table string) bool {
 		return false
 	}
 	for i := 0; i < len(table); i++ {
-		if class := bytesOf[table[i]]; class != letterByte && class != digitByte {
+		if c := table[i] | ' '; !('a' <= c && c <= 'z' || '0' <= table[i] && table[i] <= '9' || table[i] == '_' || c >= 0x80) {
 			return false
 		}
 	}
 	sql := expr.SQL
-	return len(sql) == len(table)+2 && sql[1:len(sql)-1] == table && strings.IndexByte("`\"[", sql[0]) >= 0 && strings.IndexByte("`\"]", sql[len(sql)-1]) >= 0 ||
-		len(sql) == len(namePrefix)+len(table)+len(markEnd) && sql[len(namePrefix):len(sql)-len(markEnd)] == table && isNeutral(sql)
+	if name, ok := neutral.Name(sql); ok {
+		return name == table
+	}
+	return len(sql) == len(table)+2 && sql[1:len(sql)-1] == table && strings.IndexByte("`\"[", sql[0]) >= 0 && strings.IndexByte("`\"]", sql[len(sql)-1]) >= 0
 }
 
 // text adds the known tables that a text names, and the binds of its subqueries.
 func (e *evidence) text(text string, why Reason) {
-	rest, keys := withoutUses(text)
-	e.names(e.plugin.read(rest, e.written).tables, why)
+	rest, keys := neutral.WithoutUses(text)
+	e.names(e.plugin.memory.Scan(rest, e.written).Tables, why)
 	e.keys(keys, why)
 }
 
@@ -477,7 +511,7 @@ func (e *evidence) table(name string, raw bool) {
 	case raw:
 		e.text("SELECT * FROM "+name, ReasonTable)
 	default:
-		e.name(foldTable(name), ReasonTable)
+		e.name(sqlscan.Fold(name), ReasonTable)
 	}
 }
 
@@ -499,7 +533,7 @@ func (e *evidence) clauses(stmt *gorm.Statement, writes bool) {
 	}
 	for _, join := range from.Joins {
 		if join.Expression != nil {
-			e.expression(stmt, "SELECT * FROM x ", clause.Expr{SQL: "?", Vars: []any{join.Expression}}, ReasonRawSQL)
+			e.expression(stmt, joinPrefix, clause.Expr{SQL: "?", Vars: []any{join.Expression}}, ReasonRawSQL)
 		} else {
 			e.table(join.Table.Name, join.Table.Raw)
 		}
@@ -569,7 +603,7 @@ func (e *evidence) joins(stmt *gorm.Statement) error {
 		join := &stmt.Joins[i]
 		switch relations := relationsNamed(stmt.Schema, join.Name); {
 		case join.Expression != nil:
-			e.expression(stmt, "SELECT * FROM x ", clause.Expr{SQL: "?", Vars: []any{join.Expression}}, ReasonRawSQL)
+			e.expression(stmt, joinPrefix, clause.Expr{SQL: "?", Vars: []any{join.Expression}}, ReasonRawSQL)
 		case len(relations) > 0:
 			for _, rel := range relations {
 				b, err := e.plugin.strictly(rel.FieldSchema)
@@ -579,7 +613,7 @@ func (e *evidence) joins(stmt *gorm.Statement) error {
 				e.add(b, ReasonTable, "model "+schemaName(rel.FieldSchema))
 			}
 		default:
-			e.expression(stmt, "SELECT * FROM x ", clause.Expr{SQL: join.Name, Vars: join.Conds}, ReasonRawSQL)
+			e.expression(stmt, joinPrefix, clause.Expr{SQL: join.Name, Vars: join.Conds}, ReasonRawSQL)
 		}
 	}
 	return nil
@@ -760,7 +794,7 @@ func (p *Plugin) whereIs(name string, ambient *bind) (binds []*bind, keyed bool)
 // a relation names. It reports whether there was something.
 func (p *Plugin) learnParsed() (learned bool) {
 	p.eachSchema(func(s *schema.Schema) {
-		if _, seen := p.learned.LoadOrStore(s, nil); !seen && !p.tables.has(foldTable(s.Table)) {
+		if _, seen := p.learned.LoadOrStore(s, nil); !seen && !p.tables.has(sqlscan.Fold(s.Table)) {
 			if h := p.askHome(s); h.err == nil && h.keyed() {
 				learned = true
 			}

@@ -7,6 +7,8 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
 // A dialect is all that GORM compiles a statement with. Each bind has one;
@@ -17,7 +19,7 @@ type dialect struct {
 	clauses   [statementKinds][]string
 	callbacks [statementKinds]func(*gorm.DB) // those that send the statement
 	now       func() time.Time
-	lexicon   lexicon
+	lexicon   sqlscan.Dialect
 	quoted    *quotedNames // nil: each name is quoted anew
 }
 
@@ -38,7 +40,7 @@ func dialectOf(db *gorm.DB) *dialect {
 			deleteStatement: remove.Get("gorm:delete"), rowStatement: row.Get("gorm:row"), rawStatement: raw.Get("gorm:raw"),
 		},
 		now:     db.NowFunc,
-		lexicon: lexiconOf(db.Dialector.Name()),
+		lexicon: sqlscan.DialectOf(db.Dialector.Name()),
 	}
 	if quotesAlike(d.Dialector) {
 		d.quoted = new(quotedNames)

@@ -2,11 +2,12 @@ package bindkey
 
 import (
 	"errors"
-	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 )
 
 // A dialector stands in a Config in the place of GORM's own, which it forwards
@@ -57,7 +58,7 @@ func (d *dialector) BindVarTo(writer clause.Writer, stmt *gorm.Statement, v any)
 		// A part that GORM renders by itself, and then takes in as an expression.
 		_ = writer.WriteByte('?')
 	case d.neutral, len(stmt.BuildClauses) == 0 && routedBy(stmt.ConnPool) != nil:
-		writeNeutralVar(writer, stmt)
+		neutral.WriteVar(writer, stmt)
 	default:
 		d.Dialector.BindVarTo(writer, stmt, v)
 	}
@@ -67,9 +68,9 @@ func (d *dialector) BindVarTo(writer clause.Writer, stmt *gorm.Statement, v any)
 func (d *dialector) QuoteTo(writer clause.Writer, name string) {
 	switch {
 	case d.neutral:
-		writeNeutralName(writer, name)
-	case d.plugin.mixed && isNeutral(name):
-		d.Dialector.QuoteTo(writer, withoutMarks.Replace(name)) // quoted before: by Statement.Quote
+		neutral.WriteName(writer, name)
+	case d.plugin.mixed && neutral.Is(name):
+		d.Dialector.QuoteTo(writer, neutral.Unmark(name)) // quoted before: by Statement.Quote
 	default:
 		d.dialect.QuoteTo(writer, name)
 	}
@@ -79,14 +80,14 @@ func (d *dialector) QuoteTo(writer clause.Writer, name string) {
 // a statement that has no variables of neutral SQL was rendered by itself, and is
 // to be taken into a statement (gorm.io/gen does so): its names stay neutral.
 func (d *dialector) Explain(sql string, vars ...any) string {
-	if d.neutral && isNeutral(sql) && !strings.Contains(sql, variablePrefix) {
+	if d.neutral && neutral.Is(sql) && !neutral.HasVars(sql) {
 		return logger.ExplainSQL(sql, nil, "'", vars...)
 	}
 	inner := d.Dialector
 	if spoken := dialectBehind(vars); spoken != nil {
 		inner = spoken
 	}
-	return inner.Explain(renderNeutral(inner, sql, vars), vars...)
+	return inner.Explain(neutral.Render(inner, sql, vars), vars...)
 }
 
 // Migrator sends the DDL of each model to its bind.

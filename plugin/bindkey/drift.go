@@ -8,6 +8,8 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
 // A DriftKind says in what a database differs from its models' keys.
@@ -139,7 +141,7 @@ func (d *drifting) tables(models []any) (tables []modelTable, err error) {
 				mistakes = append(mistakes, err)
 				continue
 			}
-			if own, _ := d.known.find(foldTable(s.Table), d.plugin.defaultBind()); !hasBind(own, b) { // else the other side has declared the join table, too
+			if own, _ := d.known.find(sqlscan.Fold(s.Table), d.plugin.defaultBind()); !hasBind(own, b) { // else the other side has declared the join table, too
 				tables = append(tables, modelTable{s, b})
 			}
 			d.known.add(s.Table, b)
@@ -218,7 +220,7 @@ func (d *drifting) compare(table modelTable) error {
 
 // owners are the binds where a table is known.
 func (d *drifting) owners(table string) (owners []*bind) {
-	table = foldTable(table)
+	table = sqlscan.Fold(table)
 	related, _ := d.known.find(table, d.plugin.defaultBind())
 	return append(append(owners, d.plugin.bindsWithTable(table, nil)...), related...)
 }
@@ -323,7 +325,7 @@ func (d *drifting) references(in *place, s *schema.Schema) (found []reference, e
 	for _, c := range d.constraints(s) {
 		nameless := -1
 		for i := range found {
-			if found[i].Name == "" && foldTable(found[i].Refers) == foldTable(c.ReferenceSchema.Table) {
+			if found[i].Name == "" && sqlscan.Fold(found[i].Refers) == sqlscan.Fold(c.ReferenceSchema.Table) {
 				nameless = i
 			}
 		}
@@ -361,7 +363,7 @@ func (d *drifting) across(own *bind, r reference) *bind {
 	owners := d.owners(r.Refers)
 	within := owners
 	if r.Elsewhere { // then its own table has a name with a schema
-		qualified := foldTable(r.RefersSchema + "." + r.Refers)
+		qualified := sqlscan.Fold(r.RefersSchema + "." + r.Refers)
 		given, _ := d.known.find(qualified, d.plugin.defaultBind())
 		known, _ := d.plugin.tables.find(qualified, d.plugin.defaultBind())
 		within = append(append([]*bind{}, given...), known...)

@@ -26,6 +26,10 @@ var (
 	ErrAmbiguousTable = errors.New("bindkey: table known in several binds")
 	// ErrAmbiguousSession is in the chain of every [*AmbiguousSessionError].
 	ErrAmbiguousSession = errors.New("bindkey: no bind to ask in a transaction over several")
+	// ErrTransactionControl is in the chain of every [*TransactionControlError].
+	ErrTransactionControl = errors.New("bindkey: SQL controls a transaction")
+	// ErrImplicitCommit is in the chain of every [*ImplicitCommitError].
+	ErrImplicitCommit = errors.New("bindkey: statement commits one branch of a transaction")
 	// ErrPartialCommit is in the chain of every [*PartialCommitError].
 	ErrPartialCommit = errors.New("bindkey: transaction committed in part")
 	// ErrReadOnly says that a read-only transaction, which is at a replica, was
@@ -160,6 +164,41 @@ func (e *AmbiguousSessionError) Error() string {
 
 // Is reports whether target is [ErrAmbiguousSession].
 func (e *AmbiguousSessionError) Is(target error) bool { return target == ErrAmbiguousSession }
+
+// A TransactionControlError says that BEGIN, COMMIT, ROLLBACK, SAVEPOINT or the
+// like was given as SQL. Nothing was sent. A script that ends what it begins is
+// sent outside of transactions, and all is on a connection of the program's own
+// ([gorm.DB.Connection]).
+type TransactionControlError struct {
+	Statement string // its first words: "SAVEPOINT"
+	Way       string // the way out
+}
+
+func (e *TransactionControlError) Error() string {
+	return fmt.Sprintf("bindkey: %s was given as SQL; %s", e.Statement, e.Way)
+}
+
+// Is reports whether target is [ErrTransactionControl].
+func (e *TransactionControlError) Is(target error) bool { return target == ErrTransactionControl }
+
+// An ImplicitCommitError says that a statement commits the transaction of its
+// database by itself, as DDL does on MySQL and MariaDB, in a transaction that
+// spans several binds: the others could still be rolled back. It was not sent;
+// or, where it was alone in the transaction, no other bind's branch may begin
+// behind it.
+type ImplicitCommitError struct {
+	Key       string   // the statement's bind
+	Statement string   // its first words: "CREATE TABLE"
+	Begun     []string // the other binds
+}
+
+func (e *ImplicitCommitError) Error() string {
+	return fmt.Sprintf("bindkey: %s commits the transaction's branch in bind %q by itself, and not those in %s; run it outside of the transaction, or alone in one",
+		e.Statement, e.Key, list(e.Begun))
+}
+
+// Is reports whether target is [ErrImplicitCommit].
+func (e *ImplicitCommitError) Is(target error) bool { return target == ErrImplicitCommit }
 
 // An OpenError says that a connection of a bind could not be opened. Its text
 // names the bind and the cause, without what the cause says of the DSN.

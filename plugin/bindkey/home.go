@@ -8,6 +8,8 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
 // A Reason says why a statement or a model goes where it goes.
@@ -172,7 +174,7 @@ func (p *Plugin) plainSchema(s *schema.Schema) *schema.Schema {
 // registered, sorted.
 func (p *Plugin) registeredNames(s *schema.Schema) []string {
 	keys := map[string]bool{}
-	for _, key := range p.names[foldTable(s.Table)] {
+	for _, key := range p.names[sqlscan.Fold(s.Table)] {
 		keys[key] = true
 	}
 	if len(keys) == 0 && p.adopted.knows(s.Table) {

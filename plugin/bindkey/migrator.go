@@ -10,6 +10,9 @@ import (
 	"gorm.io/gorm/clause"
 	gormmigrator "gorm.io/gorm/migrator"
 	"gorm.io/gorm/schema"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
 // A migrator sends each call to the migrator of the bind where the model or
@@ -44,7 +47,7 @@ func (m migrator) bindOf(value any) (*bind, error) {
 	if table := m.db.Statement.Table; err == nil && table != "" && table != s.Table {
 		e := evidence{plugin: m.plugin}
 		e.add(b, ReasonDefault, "model "+schemaName(s))
-		e.names([]string{foldTable(table)}, ReasonTable)
+		e.names([]string{sqlscan.Fold(table)}, ReasonTable)
 		b, err = e.verdict(&destination{})
 	}
 	return b, err
@@ -65,7 +68,7 @@ func (m migrator) bindOfSchema(s *schema.Schema) (*bind, error) {
 
 func (m migrator) bindOfTable(table string) (*bind, error) {
 	e := evidence{plugin: m.plugin}
-	e.names([]string{foldTable(table)}, ReasonTable)
+	e.names([]string{sqlscan.Fold(table)}, ReasonTable)
 	b, err := e.verdict(&destination{})
 	switch {
 	case err != nil:
@@ -367,7 +370,7 @@ func (m migrator) RenameTable(oldName, newName any) error {
 	if err != nil {
 		return err
 	}
-	if table, ok := newName.(string); !ok || len(m.plugin.bindsWithTable(foldTable(table), nil)) > 0 {
+	if table, ok := newName.(string); !ok || len(m.plugin.bindsWithTable(sqlscan.Fold(table), nil)) > 0 {
 		to, err := m.bindOf(newName)
 		if err != nil {
 			return err
@@ -390,7 +393,7 @@ func (m migrator) RenameTable(oldName, newName any) error {
 // of a table that is known.
 func (m migrator) learnName(table string, b *bind) {
 	use := m.plugin.effectiveUse(m.db.Statement) != nil
-	if !m.db.DryRun && (!use || len(m.plugin.bindsWithTable(foldTable(table), nil)) == 0) {
+	if !m.db.DryRun && (!use || len(m.plugin.bindsWithTable(sqlscan.Fold(table), nil)) == 0) {
 		m.plugin.tables.add(table, b)
 	}
 }
@@ -488,7 +491,7 @@ func (m migrator) spoken(b *bind, query *gorm.DB) (*gorm.DB, error) {
 	if crossing := b.crossing(text.String(), nil); crossing != nil && m.plugin.effectiveUse(m.db.Statement) == nil {
 		return nil, crossing
 	}
-	return m.on(b, nil).Raw(b.dialect.Explain(renderNeutral(b.dialect, text.String(), vars), vars...)), nil
+	return m.on(b, nil).Raw(b.dialect.Explain(neutral.Render(b.dialect, text.String(), vars), vars...)), nil
 }
 
 func (m migrator) DropView(name string) error {

@@ -13,6 +13,8 @@ import (
 	"gorm.io/gorm/logger"
 	"gorm.io/gorm/schema"
 	"gorm.io/plugin/dbresolver"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
 // open opens the pools of every bind. The handle's own connection is the
@@ -27,7 +29,7 @@ func (p *Plugin) open(db *gorm.DB) error {
 	for _, b := range append(p.registered[:len(p.registered):len(p.registered)], p.defaultBind()) {
 		b.written = p.dialect.lexicon
 		if sources := b.config.Sources; len(sources) > 0 && sources[0] != nil {
-			b.written = lexiconOf(sources[0].Name())
+			b.written = sqlscan.DialectOf(sources[0].Name())
 		}
 	}
 	for _, b := range p.registered {

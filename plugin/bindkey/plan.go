@@ -9,6 +9,8 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
 // A Plan is what AutoMigrate would do, bind by bind, in its order.
@@ -221,7 +223,7 @@ func (r *recorder) PrepareContext(context.Context, string) (*sql.Stmt, error) {
 }
 
 func (r *recorder) refuse(query string) error {
-	if r.runs || readSQL(query, lexiconOf(r.bind.plain.Dialector.Name())).reads {
+	if r.runs || r.bind.plugin.memory.Scan(query, sqlscan.DialectOf(r.bind.plain.Dialector.Name())).Reads {
 		return nil
 	}
 	return fmt.Errorf("the dialect's migrator sends a query that may change something, and is only to be asked: %s", query)

@@ -10,6 +10,8 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
 	"gorm.io/plugin/dbresolver"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
 const (
@@ -51,19 +53,19 @@ type Plugin struct {
 	pools   []*realPool
 	pooling sync.Mutex // guards pools: a resolver of the application may become a bind at any time
 
-	dialect  *dialect     // the handle's own
-	dialects []*dialect   // of all binds
-	naming   schema.Namer // the handle's own, where the plugin has put another in its place
-	base     *settings    // the handle's own
-	outside  *dialector   // in the handle and its sessions, before a statement is routed
-	lexicons []lexicon    // of all binds
+	dialect  *dialect          // the handle's own
+	dialects []*dialect        // of all binds
+	naming   schema.Namer      // the handle's own, where the plugin has put another in its place
+	base     *settings         // the handle's own
+	outside  *dialector        // in the handle and its sessions, before a statement is routed
+	lexicons []sqlscan.Dialect // of all binds
 
 	binds  sync.Map // key → *bind
 	types  sync.Map // reflect.Type → *typeKey
 	homes  homeMemory
 	parsed sync.Map // schemas parsed before the plugin is installed
 	tables knownTables
-	memory sqlMemory
+	memory sqlscan.Cache
 	joined sync.Map // place → *schema.Relationship
 	// learned are the schemas of GORM's cache that were looked at for their tables.
 	learned sync.Map
@@ -131,7 +133,7 @@ func (p *Plugin) Register(key string, config dbresolver.Config, data ...any) *Pl
 
 func (p *Plugin) registerData(key string, item any) {
 	if table, ok := item.(string); ok {
-		p.names[foldTable(table)] = append(p.names[foldTable(table)], key)
+		p.names[sqlscan.Fold(table)] = append(p.names[sqlscan.Fold(table)], key)
 		return
 	}
 	t := modelType(item)

@@ -30,13 +30,15 @@ func quotesAlike(d gorm.Dialector) bool {
 	return t.Kind() == reflect.Pointer && strings.HasPrefix(t.Elem().PkgPath(), "gorm.io/driver/")
 }
 
+var quoteSeed = maphash.MakeSeed()
+
 // QuoteTo writes a quoted name.
 func (d *dialect) QuoteTo(writer clause.Writer, name string) {
 	if d.quoted == nil || len(name) > longestQuoted {
 		d.Dialector.QuoteTo(writer, name)
 		return
 	}
-	place := &d.quoted[maphash.String(sqlSeed, name)%uint64(len(d.quoted))]
+	place := &d.quoted[maphash.String(quoteSeed, name)%uint64(len(d.quoted))]
 	known := place.Load()
 	if known == nil {
 		var quoted strings.Builder

@@ -9,6 +9,8 @@ import (
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 )
 
 // counting is a dialector of an application, which quotes as it likes: here each
@@ -57,10 +59,12 @@ func TestQuoteTo(t *testing.T) {
 	if d.quoted == nil {
 		t.Fatal("GORM's own dialector is asked each time")
 	}
+	belongs := neutral.Belongs("main")
+	start, end := belongs[:strings.Index(belongs, "@")], belongs[strings.Index(belongs, "main")+len("main"):]
 	names := []string{"", "users", "Users", "main.users", "a.b.c.d", ".", "..", "users.", ".users", "`users`", "`main`.`users`",
 		"`", "``", "```", "us`ers", "us``ers", "`us`.ers", `"users"`, `us"ers`, "'", "[users]", "users AS u", "users; DROP", "größe",
 		"用户", "\x00", "\xff", "a\nb", "*", "count(*)", "?", "$1", "@name", clause.CurrentTable, clause.PrimaryKey,
-		markStart, markEnd, namePrefix + "users" + markEnd, variablePrefix + "0" + markEnd, belongsPrefix + "main" + markEnd,
+		start, end, start + `"users` + end, start + "?0" + end, belongs,
 		strings.Repeat("long", 1000)}
 	for i := 0; i < 10000; i++ { // more than there are places
 		names = append(names, fmt.Sprint("name", i))

@@ -10,6 +10,8 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 )
 
 // A statementKind is the processor that a statement runs in.
@@ -151,8 +153,8 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 		}
 	}
 	if found.raw {
-		if text := stmt.SQL.String(); isNeutral(text) {
-			rewrite(stmt, renderNeutral(b.dialect, text, stmt.Vars))
+		if text := stmt.SQL.String(); neutral.Is(text) {
+			rewrite(stmt, neutral.Render(b.dialect, text, stmt.Vars))
 		}
 	}
 	if tx := transactionOf(db); tx != nil {
@@ -231,7 +233,7 @@ func (p *Plugin) operation(stmt *gorm.Statement, kind statementKind, found *dest
 		return writing
 	}
 	if found.raw || kind == rawStatement {
-		if found.facts.reads || asked == reading {
+		if found.facts.Reads || asked == reading {
 			return reading
 		}
 		return writing

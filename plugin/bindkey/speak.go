@@ -8,6 +8,9 @@ import (
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
 // tongues gives each bind its dialectors and settings, and tells whether the
@@ -26,7 +29,7 @@ func (p *Plugin) tongues(db *gorm.DB) error {
 			failures = append(failures, fmt.Errorf("bindkey: Plugin.Configure: %w", err))
 		}
 	}
-	written := map[lexicon]bool{}
+	written := map[sqlscan.Dialect]bool{}
 	p.eachBind(func(b *bind) {
 		p.mixed = p.mixed || !b.isOpen() || b.dialect != p.dialect // one that opens later may speak as it likes
 		if !written[b.written] {
@@ -141,10 +144,10 @@ func (p *Plugin) speak(db *gorm.DB, b *bind, kind statementKind) error {
 
 // table is what Table left in a statement, in the dialect.
 func (d *dialect) table(expr *clause.Expr) *clause.Expr {
-	if expr == nil || len(expr.Vars) > 0 || !isNeutral(expr.SQL) {
+	if expr == nil || len(expr.Vars) > 0 || !neutral.Is(expr.SQL) {
 		return expr
 	}
-	return &clause.Expr{SQL: renderNeutral(d, expr.SQL, nil), WithoutParentheses: expr.WithoutParentheses}
+	return &clause.Expr{SQL: neutral.Render(d, expr.SQL, nil), WithoutParentheses: expr.WithoutParentheses}
 }
 
 // configure puts a bind's settings into a session's configuration.

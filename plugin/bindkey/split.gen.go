@@ -11,6 +11,8 @@ import (
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
 	"gorm.io/gorm/schema"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
 // Association("Tags").Find and Count join the join table to the model's
@@ -336,9 +338,9 @@ func oneOf(columns []clause.Column, keys [][]any) clause.Expression {
 func variables(b *bind) int {
 	const rest = 100
 	switch b.written {
-	case postgresSQL, mysqlSQL:
+	case sqlscan.Postgres, sqlscan.MySQL:
 		return 65535 - rest
-	case transactSQL:
+	case sqlscan.TransactSQL:
 		return 2100 - rest
 	default:
 		return 32766 - rest
@@ -348,32 +350,19 @@ func variables(b *bind) int {
 // mentions reports whether the statement speaks of the join table: by its name,
 // or by a column that only it has.
 func (p *Plugin) mentions(stmt *gorm.Statement, rel *schema.Relationship) bool {
-	table, columns := foldTable(rel.JoinTable.Table), map[string]bool{}
+	table, columns := sqlscan.Fold(rel.JoinTable.Table), map[string]bool{}
 	for _, field := range rel.JoinTable.Fields {
 		if field.DBName != "" && rel.FieldSchema.LookUpField(field.DBName) == nil {
-			columns[foldTable(field.DBName)] = true
+			columns[sqlscan.Fold(field.DBName)] = true
 		}
 	}
-	r := sqlReader{lexer: lexer{src: p.rendered(stmt)}}
-	depth, nested := 0, -1 // the level of parentheses of a SELECT inside
-	for token := r.scan(); token.kind != endToken; token = r.scan() {
-		switch {
-		case token.kind == otherToken && r.src[token.start] == '(':
-			depth++
-		case token.kind == otherToken && r.src[token.start] == ')':
-			if depth--; depth < nested {
-				nested = -1
-			}
-		case token.key == kwSelect && nested < 0 && depth > 0:
-			nested = depth
-		case token.kind == wordToken || token.kind == quotedToken:
-			// A column in a subquery is that of its own tables.
-			if name := r.unquoted(token); name == table || nested < 0 && columns[name] {
-				return true
-			}
-		}
-	}
-	return false
+	mentioned := false
+	sqlscan.Names(p.rendered(stmt), func(name string, inSubquery bool) bool {
+		// A column in a subquery is that of its own tables.
+		mentioned = name == table || !inSubquery && columns[name]
+		return !mentioned
+	})
+	return mentioned
 }
 
 // rendered is what GORM would make of a statement's conditions, columns and

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
 // knownTables remembers in which binds a table name is known: from Register's
@@ -38,7 +40,7 @@ func (t *knownTables) addUnkeyed(table string) { t.learn(table, nil) }
 func (t *knownTables) learn(table string, b *bind) {
 	t.writing.Lock()
 	defer t.writing.Unlock()
-	name := foldTable(table)
+	name := sqlscan.Fold(table)
 	t.learnName(name, b)
 	if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
 		t.learnName(name[dot+1:], b)
@@ -124,8 +126,3 @@ func (t *knownTables) tellGuess(name string, b *bind) {
 		p.db.Logger.Error(context.Background(), "bindkey: table %q was named before it was known to live in bind %q, and that statement went to %q; give its model to bindkey.Models or to Plugin.Register, so that it is known from db.Use on", name, b.key, p.defaultBind().key)
 	}
 }
-
-// foldTable makes names comparable. Databases fold them differently; folding
-// all of them can only find a table in one bind more, which is an error where
-// it matters, never a wrong database.
-func foldTable(name string) string { return strings.ToLower(name) }

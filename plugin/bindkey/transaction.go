@@ -24,13 +24,14 @@ type transaction struct {
 	around   bool  // GORM began it around a statement, whose branch is the first
 
 	mu         sync.Mutex
-	done       atomic.Bool   // set with mu held
-	doomed     error         // why it can only be rolled back
-	branches   []*branch     // handed out, begun or not
-	joined     []*branch     // begun, in the order of their BEGIN
-	savepoints []savepoint   // set and not rolled back, in order
-	spent      []*use        // Uses that it, and nested ones, were begun with
-	afterwards *outcomeFuncs // nil: none
+	done       atomic.Bool          // set with mu held
+	doomed     error                // why it can only be rolled back
+	branches   []*branch            // handed out, begun or not
+	joined     []*branch            // begun, in the order of their BEGIN
+	savepoints []savepoint          // set and not rolled back, in order
+	committing *ImplicitCommitError // what has committed its only branch; or nil
+	spent      []*use               // Uses that it, and nested ones, were begun with
+	afterwards *outcomeFuncs        // nil: none
 
 	// What a transaction in one database needs, in the transaction's own memory.
 	first         branch
@@ -178,6 +179,19 @@ func (t *transaction) Rollback() error {
 		return err
 	}
 	return joinErrors(rollback(joined), t.rolledBack())
+}
+
+// mayBegin is the error of a branch that must not begin any more.
+func (t *transaction) mayBegin(b *branch) error {
+	if t.done.Load() {
+		return sql.ErrTxDone
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c := t.committing; c != nil && c.Key != b.pool.bind.key {
+		return &ImplicitCommitError{Key: c.Key, Statement: c.Statement, Begun: []string{b.pool.bind.key}}
+	}
+	return nil
 }
 
 // join makes a branch that has begun one of the transaction's, unless the

@@ -1,4 +1,4 @@
-package bindkey
+package sqlscan
 
 import (
 	"strings"
@@ -64,7 +64,7 @@ func TestLexer(t *testing.T) {
 			want := strings.NewReplacer("E:", map[bool]string{true: "w:", false: "o:"}[dialect == "mysql"],
 				"O:@@x", map[bool]string{true: "o:@@x", false: "o:@ o:@x"}[dialect == "sqlserver"]).Replace(c.want)
 			var got []string
-			for l := (lexer{src: c.sql, dialect: lexiconOf(dialect)}); ; {
+			for l := (lexer{src: c.sql, dialect: DialectOf(dialect)}); ; {
 				token := l.scan()
 				if token.kind == endToken {
 					break
@@ -102,11 +102,11 @@ func TestLexerKeywords(t *testing.T) {
 	}
 }
 
-func TestLexiconOf(t *testing.T) {
-	for name, want := range map[string]lexicon{
-		"mysql": mysqlSQL, "postgres": postgresSQL, "sqlite": sqliteSQL, "sqlserver": transactSQL, "clickhouse": standardSQL, "": standardSQL,
+func TestDialectOf(t *testing.T) {
+	for name, want := range map[string]Dialect{
+		"mysql": MySQL, "postgres": Postgres, "sqlite": SQLite, "sqlserver": TransactSQL, "clickhouse": Standard, "": Standard,
 	} {
-		if got := lexiconOf(name); got != want {
+		if got := DialectOf(name); got != want {
 			t.Errorf("%s: %d, want %d", name, got, want)
 		}
 	}

@@ -1,4 +1,4 @@
-package bindkey
+package neutral
 
 import (
 	"fmt"
@@ -45,9 +45,9 @@ var styles = map[string]gorm.Dialector{
 	"sqlite":                    sqlite.Dialector{},
 }
 
-// TestRenderNeutral renders what GORM's builders are written with: a name is
+// TestRender renders what GORM's builders are written with: a name is
 // N(name), a variable V(index).
-func TestRenderNeutral(t *testing.T) {
+func TestRender(t *testing.T) {
 	vars := []any{"a", 2, nil}
 	for _, c := range []struct {
 		name, neutral string
@@ -88,19 +88,19 @@ func TestRenderNeutral(t *testing.T) {
 			if c.want == nil {
 				want = neutral
 			}
-			if got := renderNeutral(d, neutral, vars); got != want {
+			if got := Render(d, neutral, vars); got != want {
 				t.Errorf("%s, %s: %q\n\t got %q\n\twant %q", c.name, name, neutral, got, want)
 			}
 		}
 	}
 }
 
-// TestWriteNeutral renders what writeNeutralVar and writeNeutralName write.
-func TestWriteNeutral(t *testing.T) {
+// TestWrite renders what WriteVar and WriteName write.
+func TestWrite(t *testing.T) {
 	numbers := styles["numbers, double quotes"]
 	quoted := func(name string) string {
 		var b strings.Builder
-		writeNeutralName(&b, name)
+		WriteName(&b, name)
 		return b.String()
 	}
 	for _, c := range []struct{ name, text, want string }{
@@ -116,10 +116,10 @@ func TestWriteNeutral(t *testing.T) {
 		{"a qualified name of quoted parts", quoted(quoted("main") + "." + quoted("logs")), `"main"."logs"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if !isNeutral(c.text) {
+			if !Is(c.text) {
 				t.Errorf("%q is not neutral", c.text)
 			}
-			if got := renderNeutral(numbers, c.text, nil); got != c.want {
+			if got := Render(numbers, c.text, nil); got != c.want {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 		})
@@ -129,24 +129,24 @@ func TestWriteNeutral(t *testing.T) {
 	var text strings.Builder
 	for i := 0; i < 12; i++ {
 		stmt.Vars = append(stmt.Vars, i)
-		writeNeutralVar(&text, &stmt)
+		WriteVar(&text, &stmt)
 		text.WriteByte(' ')
 	}
-	if got := renderNeutral(numbers, text.String(), stmt.Vars); got != "$1 $2 $3 $4 $5 $6 $7 $8 $9 $10 $11 $12 " {
+	if got := Render(numbers, text.String(), stmt.Vars); got != "$1 $2 $3 $4 $5 $6 $7 $8 $9 $10 $11 $12 " {
 		t.Errorf("variables are %q", got)
 	}
 }
 
 // A variable's dialector sees it last in the statement's variables, as GORM's
 // AddVar lets it, and the statement's own stay as they are.
-func TestRenderNeutralShowsTheVariables(t *testing.T) {
+func TestRenderShowsTheVariables(t *testing.T) {
 	vars := []any{"a", 2, 3.5}
 	var seen []string
 	d := style{quote: "``", bindVar: func(stmt *gorm.Statement) string {
 		seen = append(seen, fmt.Sprint(stmt.Vars))
 		return "?"
 	}}
-	renderNeutral(d, marked("V(1) V(0) V(2)"), vars)
+	Render(d, marked("V(1) V(0) V(2)"), vars)
 	if got := strings.Join(seen, " "); got != "[a 2] [a] [a 2 3.5]" {
 		t.Errorf("saw %s", got)
 	}
@@ -156,15 +156,15 @@ func TestRenderNeutralShowsTheVariables(t *testing.T) {
 }
 
 // SQL without marks is returned as it is, and nothing is copied.
-func TestRenderNeutralOfPlainSQL(t *testing.T) {
+func TestRenderOfPlainSQL(t *testing.T) {
 	d := styles["numbers, double quotes"]
-	if n := testing.AllocsPerRun(100, func() { renderNeutral(d, "SELECT * FROM logs WHERE id = $1", nil) }); n > 0 {
+	if n := testing.AllocsPerRun(100, func() { Render(d, "SELECT * FROM logs WHERE id = $1", nil) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
 
 // Each mark is looked at once, whatever is left open.
-func TestRenderNeutralInLinearTime(t *testing.T) {
+func TestRenderInLinearTime(t *testing.T) {
 	d := styles["numbers, double quotes"]
 	for name, part := range map[string]string{
 		"variables": marked("V(0)"), "names": marked("N(a)"), "open marks": markStart, "open names": namePrefix, "ends": markEnd, "no index": marked("V(x)"),
@@ -172,50 +172,23 @@ func TestRenderNeutralInLinearTime(t *testing.T) {
 		const times = 1 << 17
 		text := strings.Repeat(part, times)
 		start := time.Now()
-		renderNeutral(d, text, []any{1})
-		for l := (lexer{src: text}); l.scan().kind != endToken; {
-		}
+		Render(d, text, []any{1})
 		if took := time.Since(start); took > 10*time.Second { // a quarter of a second, and hours if it were quadratic
 			t.Errorf("%s: %v", name, took)
 		}
 	}
 }
 
-// TestLexerOfNeutral: a neutral name is a quoted name, and a variable is none,
-// whatever dialect the text around them is read as.
-func TestLexerOfNeutral(t *testing.T) {
-	text := marked("SELECT N(a), '\x01' FROM N(main).N(my logs) WHERE x = V(12) AND V(0) /* \x01 */ b")
-	want := marked("SELECT|q:N(a)|,|'\x01'|FROM|q:N(main)|.|q:N(my logs)|WHERE|x|=|V(12)|AND|V(0)|b")
-	for _, dialect := range []lexicon{standardSQL, mysqlSQL, postgresSQL, sqliteSQL, transactSQL} {
-		var got []string
-		for l := (lexer{src: text, dialect: dialect}); ; {
-			token := l.scan()
-			if token.kind == endToken {
-				break
-			}
-			kind := map[tokenKind]string{quotedToken: "q:"}[token.kind]
-			got = append(got, kind+text[token.start:token.end])
-		}
-		if got := strings.Join(got, "|"); got != want {
-			t.Errorf("dialect %d:\n\t got %q\n\twant %q", dialect, got, want)
-		}
-		facts := readSQL(marked("SELECT * FROM N(logs) JOIN N(main.Users) ON id = V(0) WHERE id IN (V(1)")+")", dialect)
-		if got := fmt.Sprint(facts.tables); got != "[logs main.users]" || !facts.reads {
-			t.Errorf("dialect %d: tables %s, reads %v", dialect, got, facts.reads)
-		}
-	}
-}
-
-// FuzzRenderNeutral checks that rendering never panics, leaves plain SQL alone,
+// FuzzRender checks that rendering never panics, leaves plain SQL alone,
 // and puts names and variables where they were written.
-func FuzzRenderNeutral(f *testing.F) {
+func FuzzRender(f *testing.F) {
 	for _, seed := range []string{"", "SELECT 1", marked("N(a)"), marked("V(0)"), "\x01\x02", markStart, namePrefix, markEnd + namePrefix + "a", marked("V(99)V(-1)")} {
 		f.Add(seed, "logs", seed)
 	}
 	d := styles["numbers, double quotes"]
 	f.Fuzz(func(t *testing.T, before, name, after string) {
 		vars := []any{1, 2}
-		if text := renderNeutral(d, before, vars); !isNeutral(before) && text != before {
+		if text := Render(d, before, vars); !Is(before) && text != before {
 			t.Errorf("%q became %q", before, text)
 		}
 		unmarked := func(text string) string { // which makes no mark of what is left
@@ -228,16 +201,16 @@ func FuzzRenderNeutral(f *testing.F) {
 		stmt := gorm.Statement{Vars: vars}
 		var text, want strings.Builder
 		text.WriteString(before)
-		writeNeutralName(&text, name)
-		writeNeutralVar(&text, &stmt)
+		WriteName(&text, name)
+		WriteVar(&text, &stmt)
 		text.WriteString(after)
 		want.WriteString(before)
 		d.QuoteTo(&want, name)
 		want.WriteString("$2" + after)
-		if got := renderNeutral(d, text.String(), vars); got != want.String() {
+		if got := Render(d, text.String(), vars); got != want.String() {
 			t.Errorf("%q:\n\t got %q\n\twant %q", text.String(), got, want.String())
 		}
-		if again := renderNeutral(d, want.String(), vars); again != want.String() {
+		if again := Render(d, want.String(), vars); again != want.String() {
 			t.Errorf("rendering twice: %q", again)
 		}
 	})

@@ -1,4 +1,6 @@
-package bindkey
+// Package neutral is SQL that is rendered before its dialect is known, and what
+// a subquery tells the statement around it: text with marks, and its rendering.
+package neutral
 
 import (
 	"crypto/rand"
@@ -38,7 +40,8 @@ var (
 	usesSuffix     = markStart + ")" + markEnd
 )
 
-func writeNeutralVar(writer clause.Writer, stmt *gorm.Statement) {
+// WriteVar writes the last of the statement's variables.
+func WriteVar(writer clause.Writer, stmt *gorm.Statement) {
 	_, _ = writer.WriteString(variablePrefix)
 	_, _ = writer.WriteString(strconv.Itoa(len(stmt.Vars) - 1))
 	_, _ = writer.WriteString(markEnd)
@@ -46,16 +49,55 @@ func writeNeutralVar(writer clause.Writer, stmt *gorm.Statement) {
 
 var withoutMarks = strings.NewReplacer(namePrefix, "", markEnd, "")
 
-func writeNeutralName(writer clause.Writer, name string) {
-	if isNeutral(name) || strings.Contains(name, markEnd) {
-		name = withoutMarks.Replace(name) // it is quoted already
+// WriteName writes a name, which may be quoted already.
+func WriteName(writer clause.Writer, name string) {
+	if Is(name) || strings.Contains(name, markEnd) {
+		name = Unmark(name)
 	}
 	_, _ = writer.WriteString(namePrefix)
 	_, _ = writer.WriteString(name)
 	_, _ = writer.WriteString(markEnd)
 }
 
-func isNeutral(sql string) bool { return strings.Contains(sql, markStart) }
+// Unmark is a name, or a qualified one, without the marks that WriteName has put
+// around its parts.
+func Unmark(name string) string { return withoutMarks.Replace(name) }
+
+// Is reports whether a text has marks.
+func Is(sql string) bool { return strings.Contains(sql, markStart) }
+
+// Mark is how long the mark is that a text begins with, 0 without one, and
+// whether it stands for a name. A mark without an end is all the rest.
+func Mark(text string) (length int, isName bool) {
+	if text == "" || text[0] != markStart[0] {
+		return 0, false
+	}
+	return markAt(text)
+}
+
+func markAt(text string) (length int, isName bool) {
+	if !strings.HasPrefix(text, markStart) {
+		return 0, false
+	}
+	_, mark, rest := nextMark(text)
+	return len(text) - len(rest), strings.HasPrefix(mark, namePrefix)
+}
+
+// Name is the name that a text stands for which is one mark of a name, and
+// nothing else.
+func Name(text string) (name string, ok bool) {
+	if length, isName := Mark(text); !isName || length != len(text) {
+		return "", false
+	}
+	return text[len(namePrefix) : len(text)-len(markEnd)], true
+}
+
+// Belongs is what a subquery begins with whose text does not tell that it belongs
+// to a bind.
+func Belongs(key string) string { return belongsPrefix + key + markEnd }
+
+// Uses is what stands around a subquery that has a Use.
+func Uses(key string) (before, after string) { return usesPrefix + key + markEnd, usesSuffix }
 
 // nextMark is the text before the first mark, the mark without its end, and the
 // text behind it. Without a mark, all is before.
@@ -71,9 +113,9 @@ func nextMark(text string) (before, mark, rest string) {
 	return text[:start], text[start : start+length], text[start+length+len(markEnd):]
 }
 
-// renderNeutral writes neutral SQL in a dialect.
-func renderNeutral(d gorm.Dialector, sql string, vars []any) string {
-	if !isNeutral(sql) {
+// Render writes neutral SQL in a dialect.
+func Render(d gorm.Dialector, sql string, vars []any) string {
+	if !Is(sql) {
 		return sql
 	}
 	var (
@@ -102,10 +144,10 @@ func renderNeutral(d gorm.Dialector, sql string, vars []any) string {
 	}
 }
 
-// withoutUses is a text without its subqueries that have a Use, and the bind
+// WithoutUses is a text without its subqueries that have a Use, and the bind
 // keys of all its marks.
-func withoutUses(text string) (without string, keys []string) {
-	if !isNeutral(text) {
+func WithoutUses(text string) (without string, keys []string) {
+	if !Is(text) {
 		return text, nil
 	}
 	var kept strings.Builder
@@ -134,3 +176,6 @@ func withoutUses(text string) (without string, keys []string) {
 		text = rest
 	}
 }
+
+// HasVars reports whether neutral SQL has a variable.
+func HasVars(sql string) bool { return strings.Contains(sql, variablePrefix) }

@@ -18,7 +18,7 @@ import (
 // open opens the pools of every bind. The handle's own connection is the
 // default bind, if no other was registered under its key.
 func (p *Plugin) open(db *gorm.DB) error {
-	p.own = p.realPoolOf(unwrap(db.ConnPool), false)
+	p.own = p.realPoolOf(unwrap(db.ConnPool), false, innerDialector(db.Dialector))
 	p.dialect = dialectOf(db)
 	p.dialects = []*dialect{p.dialect}
 	for _, b := range append(p.registered[:len(p.registered):len(p.registered)], p.defaultBind()) {
@@ -53,8 +53,9 @@ func (p *Plugin) open(db *gorm.DB) error {
 	return nil
 }
 
-// realPoolOf is the one realPool of a connection pool.
-func (p *Plugin) realPoolOf(conn gorm.ConnPool, opened bool) *realPool {
+// realPoolOf is the one realPool of a connection pool; the dialector that opened
+// it may be nil.
+func (p *Plugin) realPoolOf(conn gorm.ConnPool, opened bool, d gorm.Dialector) *realPool {
 	p.pooling.Lock()
 	defer p.pooling.Unlock()
 	for _, known := range p.pools {
@@ -63,7 +64,7 @@ func (p *Plugin) realPoolOf(conn gorm.ConnPool, opened bool) *realPool {
 		}
 	}
 	maxSize, ttl := p.db.PrepareStmtMaxSize, p.db.PrepareStmtTTL
-	pool := &realPool{conn: conn, opened: opened, store: func() *gorm.PreparedStmtDB {
+	pool := &realPool{conn: conn, opened: opened, database: databaseOf(d, conn), store: func() *gorm.PreparedStmtDB {
 		return gorm.NewPreparedStmtDB(conn, maxSize, ttl)
 	}}
 	p.pools = append(p.pools, pool)
@@ -130,7 +131,7 @@ func (b *bind) openPool(handle *gorm.DB, d gorm.Dialector, role string, replica 
 		return nil, &OpenError{Key: b.key, Role: role, Err: err, text: withoutSecrets(err.Error(), d)}
 	}
 	opened.Config.Logger = handle.Logger
-	real := b.plugin.realPoolOf(opened.ConnPool, !supplied(d))
+	real := b.plugin.realPoolOf(opened.ConnPool, !supplied(d), d)
 	pool := newBoundPool(b, real, role, replica)
 	if replica {
 		b.replicas = append(b.replicas, pool)

@@ -265,7 +265,7 @@ func (p *Plugin) foreign(db *gorm.DB, kind statementKind, b *bind, pool gorm.Con
 	switch pool.(type) {
 	case *sql.Tx, *sql.Conn:
 		at := p.ownerOf(pool)
-		if at == nil || b.has(at) {
+		if at == nil || b.has(at) || b.hasSourceAt(at) {
 			stmt.Settings.Store(boundSetting, bound{stmt, b})
 			return p.unowned(stmt, b, at)
 		}

@@ -188,7 +188,7 @@
 // [Plugin.Explain] tells where a statement would go, and why. [Plugin.Keys],
 // [Plugin.Ping] and [Plugin.Stats] see all binds and pools, [Plugin.Resolver]
 // is a bind's dbresolver, for pool settings, and [Plugin.Close] closes the pools
-// that the plugin opened.
+// that the plugin opened. [Plugin.SetMaxOpenConns] and its like set all pools.
 //
 // # Limitations
 //

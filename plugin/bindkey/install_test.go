@@ -2,6 +2,7 @@ package bindkey_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -418,6 +419,93 @@ func TestPoolSettings(t *testing.T) {
 		t.Errorf("Resolver: %d", got)
 	}
 }
+
+// The settings reach every pool that Stats tells of, before and after db.Use,
+// in each way to install.
+func TestPoolSettingsReachEveryPool(t *testing.T) {
+	set := func(p *bindkey.Plugin) {
+		p.SetMaxOpenConns(3).SetMaxIdleConns(1).SetConnMaxLifetime(time.Hour).SetConnMaxIdleTime(time.Minute)
+	}
+	for name, install := range map[string]func(w *world){
+		"the handle's own is main's": func(w *world) { w.registerBut("main") },
+		"main has its own":           func(w *world) { w.registerAll() },
+		"a pool of two binds": func(w *world) {
+			w.registerBut("main archive")
+			w.plugin.Register("archive", dbresolver.Config{})
+		},
+		"a *sql.DB behind another pool": func(w *world) {
+			w.registerBut("main archive")
+			pool, err := w.plain["archive"].DB()
+			w.must(err)
+			w.plugin.Register("archive", dbresolver.Config{Sources: []gorm.Dialector{sqlite.New(sqlite.Config{Conn: &hidingPool{pool, pool}})}})
+		},
+		"a dbresolver": func(w *world) {
+			w.must(w.db.Use(dbresolver.Register(dbresolver.Config{
+				Sources: []gorm.Dialector{w.dialector("analytics")}, Replicas: []gorm.Dialector{w.dialector("analytics-replica")}}, "analytics", &Tag{}).
+				Register(dbresolver.Config{Sources: []gorm.Dialector{w.dialector("archive")}}, &Note{})))
+		},
+		"a dbresolver with a global": func(w *world) {
+			w.must(w.db.Use(dbresolver.Register(dbresolver.Config{Replicas: []gorm.Dialector{w.dialector("main-replica")}}).
+				Register(dbresolver.Config{Sources: []gorm.Dialector{w.dialector("analytics")}}, "analytics")))
+			w.plugin.Register("archive", dbresolver.Config{Sources: []gorm.Dialector{w.dialector("archive")}})
+		},
+	} {
+		for _, before := range []bool{true, false} {
+			w := newWorld(t, worldConfig{install: func(w *world) {
+				if strings.HasPrefix(name, "a dbresolver") {
+					w.plugin = bindkey.New() // some models of the world have keys that it does not know
+				}
+				install(w)
+				if before {
+					set(w.plugin)
+				}
+			}})
+			if !before {
+				set(w.plugin)
+			}
+			pools := 0
+			for key, roles := range w.plugin.Stats() {
+				for role, stats := range roles {
+					pools++
+					if stats.MaxOpenConnections != 3 {
+						t.Errorf("%s, before %t: %s of %s: %d connections at most", name, before, role, key, stats.MaxOpenConnections)
+					}
+				}
+			}
+			own, err := w.db.DB()
+			w.must(err)
+			if n := own.Stats().MaxOpenConnections; pools < 3 || n != 3 {
+				t.Errorf("%s, before %t: %d pools, and main's has %d connections at most", name, before, pools, n)
+			}
+		}
+	}
+
+	// A handle's pool that no bind has is nobody's business, nor one where db.Use failed.
+	w := newWorld(t, worldConfig{})
+	db := openPlain(t, w.dialector("main"), &gorm.Config{})
+	own, err := db.DB()
+	w.must(err)
+	plugin := bindkey.New().Register("main", dbresolver.Config{Sources: []gorm.Dialector{w.dialector("main")}}).SetMaxOpenConns(3)
+	w.must(db.Use(plugin))
+	t.Cleanup(func() { _ = plugin.Close() })
+	db = openPlain(t, w.dialector("main"), &gorm.Config{})
+	other, err := db.DB()
+	w.must(err)
+	if err := db.Use(bindkey.New(bindkey.CommitOrder("nowhere")).Register("analytics", dbresolver.Config{}).SetMaxOpenConns(3)); err == nil {
+		t.Error("db.Use found no mistake")
+	}
+	if a, b := own.Stats().MaxOpenConnections, other.Stats().MaxOpenConnections; a != 0 || b != 0 {
+		t.Errorf("pools of no bind were set: %d, %d", a, b)
+	}
+}
+
+// A hidingPool has none of a *sql.DB's settings.
+type hidingPool struct {
+	gorm.ConnPool
+	db *sql.DB
+}
+
+func (h *hidingPool) GetDBConn() (*sql.DB, error) { return h.db, nil }
 
 // dbresolver's TraceResolverMode marks the log of the handle.
 func TestTraceResolverMode(t *testing.T) {

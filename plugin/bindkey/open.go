@@ -43,7 +43,6 @@ func (p *Plugin) open(db *gorm.DB) error {
 			p.tables.add(table, b)
 		}
 	}
-	p.apply(p.setters, p.registeredPools())
 	if fallback := p.defaultBind(); !fallback.asked {
 		if p.adopted != nil {
 			return p.adopted.open(fallback)

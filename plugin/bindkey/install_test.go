@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -533,6 +534,94 @@ func TestTraceResolverMode(t *testing.T) {
 		}
 		if strings.Contains(log.String(), "[replica] SELECT * FROM `notes`") {
 			t.Error("the mark stays on other binds' statements")
+		}
+	}
+}
+
+// A muteDialector does not translate errors.
+type muteDialector struct{ gorm.Dialector }
+
+// GORM's warning of dialectors that don't translate errors is about the
+// program's own, once for each source, and not about the plugin's.
+func TestTranslateErrorWarnings(t *testing.T) {
+	mute := func(w *world, file string) gorm.Dialector { return muteDialector{w.dialector(file)} }
+	translating := func(translate bool) func(*gorm.Config) {
+		return func(config *gorm.Config) { config.TranslateError = translate }
+	}
+	for name, c := range map[string]struct {
+		install func(*world)
+		off     bool
+		want    int
+	}{
+		"all translate": {install: (*world).registerAll},
+		"a dbresolver": {install: func(w *world) {
+			w.must(w.db.Use(dbresolver.Register(dbresolver.Config{Replicas: []gorm.Dialector{w.dialector("main-replica")}}).
+				Register(dbresolver.Config{Sources: []gorm.Dialector{w.dialector("analytics")}}, "analytics").
+				Register(dbresolver.Config{Sources: []gorm.Dialector{w.dialector("archive")}}, "archive")))
+		}},
+		"a dbresolver, one does not": {want: 1, install: func(w *world) {
+			w.must(w.db.Use(dbresolver.Register(dbresolver.Config{Sources: []gorm.Dialector{mute(w, "analytics")}}, "analytics").
+				Register(dbresolver.Config{Sources: []gorm.Dialector{w.dialector("archive")}}, "archive")))
+		}},
+		"two do not": {want: 2, install: func(w *world) {
+			w.registerBut("analytics archive")
+			w.plugin.Register("analytics", dbresolver.Config{
+				Sources:  []gorm.Dialector{mute(w, "analytics"), mute(w, "analytics")},
+				Replicas: []gorm.Dialector{w.dialector("analytics-replica")}})
+			w.plugin.Register("archive", dbresolver.Config{Sources: []gorm.Dialector{w.dialector("archive")}})
+		}},
+		"nobody asks": {off: true, install: func(w *world) {
+			w.registerBut("archive")
+			w.plugin.Register("archive", dbresolver.Config{Sources: []gorm.Dialector{mute(w, "archive")}})
+		}},
+		"one bind asks": {off: true, want: 1, install: func(w *world) {
+			w.registerBut("archive")
+			w.plugin.Register("archive", dbresolver.Config{Sources: []gorm.Dialector{mute(w, "archive")}}).Configure("archive", translating(true))
+		}},
+		"one bind does not ask": {install: func(w *world) {
+			w.registerBut("archive")
+			w.plugin.Register("archive", dbresolver.Config{Sources: []gorm.Dialector{mute(w, "archive")}}).Configure("archive", translating(false))
+		}},
+	} {
+		var log strings.Builder
+		newWorld(t, worldConfig{
+			gorm:    gorm.Config{TranslateError: !c.off, Logger: logger.New(printer{&log}, logger.Config{LogLevel: logger.Warn})},
+			install: c.install,
+		})
+		if n := strings.Count(log.String(), "the Dialector sqlite does not implement ErrorTranslator."); n != c.want || strings.Count(log.String(), "TranslateError") != n {
+			t.Errorf("%s: %d warnings, want %d:\n%s", name, n, c.want, log.String())
+		}
+	}
+}
+
+// A bind that opens late warns when it is open, once.
+func TestTranslateErrorWarningsLate(t *testing.T) {
+	for _, want := range []int{0, 1} {
+		var log strings.Builder
+		var sourceUp, replicaUp atomic.Bool
+		w := newWorld(t, worldConfig{
+			gorm:    gorm.Config{TranslateError: true, Logger: logger.New(printer{&log}, logger.Config{LogLevel: logger.Warn})},
+			options: []bindkey.Option{bindkey.OpenLate()},
+			install: func(w *world) {
+				w.registerBut("analytics")
+				part := func(name string, up *atomic.Bool) gorm.Dialector {
+					d := partDialector{w.dialector(name).(*sqlite.Dialector), up, new(atomic.Int32), new([]gorm.ConnPool)}
+					if want == 1 {
+						return muteDialector{d}
+					}
+					return d
+				}
+				w.plugin.Register("analytics", dbresolver.Config{
+					Sources: []gorm.Dialector{part("analytics", &sourceUp)}, Replicas: []gorm.Dialector{part("analytics-replica", &replicaUp)}})
+			}})
+		for _, up := range []*atomic.Bool{&sourceUp, &replicaUp} { // in part, and whole
+			up.Store(true)
+			time.Sleep(1100 * time.Millisecond)
+			_ = w.db.First(&LogEntry{}).Error
+		}
+		w.must(w.db.First(&LogEntry{}).Error)
+		if n := strings.Count(log.String(), "TranslateError"); n != want {
+			t.Errorf("%d warnings, want %d:\n%s", n, want, log.String())
 		}
 	}
 }

@@ -278,6 +278,29 @@ func (d poolDialector) Initialize(db *gorm.DB) error {
 	return nil
 }
 
+// Translate keeps GORM from warning of the poolDialector, which would hide that
+// of the dialector behind it.
+func (d poolDialector) Translate(err error) error {
+	if translator, ok := d.Dialector.(gorm.ErrorTranslator); ok {
+		return translator.Translate(err)
+	}
+	return err
+}
+
+// warnUntranslated logs for the bind's sources what GORM does when it opens one
+// (gorm.go, Open), whose log openPool silences. Replicas are not asked to
+// translate. GORM and dbresolver have warned of dialectors that they opened.
+func (b *bind) warnUntranslated() {
+	if !b.settings.TranslateError {
+		return
+	}
+	for _, source := range b.config.Sources {
+		if _, ok := source.(gorm.ErrorTranslator); !ok {
+			b.settings.Logger.Warn(context.Background(), "bindkey: bind %q: The TranslateError option is enabled, but the Dialector %s does not implement ErrorTranslator.", b.key, source.Name())
+		}
+	}
+}
+
 // supplied reports whether the application gave the dialector an open pool:
 // the dialectors of GORM have a field Conn for that.
 func supplied(d gorm.Dialector) bool {

@@ -153,6 +153,7 @@ func (a *adopted) open(b *bind) error {
 	if resolver.IsNil() {
 		return b.open(handle)
 	}
+	config := a.configOf(resolver)
 	resolver = resolver.Elem()
 	pools := map[uintptr]gorm.ConnPool{}
 	_ = a.resolver.Call(func(pool gorm.ConnPool) error {
@@ -161,7 +162,7 @@ func (a *adopted) open(b *bind) error {
 		}
 		return nil
 	})
-	bound := func(field, role string, replica bool) ([]*boundPool, error) {
+	bound := func(field, role string, from []gorm.Dialector, replica bool) ([]*boundPool, error) {
 		var bound []*boundPool
 		list := resolver.FieldByName(field)
 		for i := 0; i < list.Len(); i++ {
@@ -172,16 +173,20 @@ func (a *adopted) open(b *bind) error {
 			if !ok {
 				return nil, installError("bind %q: dbresolver has a pool of an unknown kind; register the bind with Plugin.Register", b.key)
 			}
-			bound = append(bound, newBoundPool(b, b.plugin.realPoolOf(pool, false), roleName(role, i), replica))
+			var d gorm.Dialector
+			if len(from) == list.Len() {
+				d = from[i]
+			}
+			bound = append(bound, newBoundPool(b, b.plugin.realPoolOf(pool, false, d), roleName(role, i), replica))
 		}
 		return bound, nil
 	}
 	var err error
-	if b.sources, err = bound("sources", "source", false); err != nil {
+	if b.sources, err = bound("sources", "source", config.Sources, false); err != nil {
 		return err
 	}
 	if resolver.FieldByName("sources").Pointer() != resolver.FieldByName("replicas").Pointer() {
-		if b.replicas, err = bound("replicas", "replica", true); err != nil {
+		if b.replicas, err = bound("replicas", "replica", config.Replicas, true); err != nil {
 			return err
 		}
 	}

@@ -3,8 +3,6 @@ package bindkey
 import (
 	"context"
 	"fmt"
-	"reflect"
-	"strings"
 	"sync"
 
 	"gorm.io/gorm"
@@ -160,46 +158,6 @@ func (b *bind) plainSession(db *gorm.DB, conn gorm.ConnPool) *gorm.DB {
 	session := b.plain.Session(&gorm.Session{NewDB: true, Initialized: true, Context: db.Statement.Context, Logger: db.Logger})
 	session.Statement.ConnPool = conn
 	return session
-}
-
-// shares reports whether two binds are in one database: they have a connection
-// pool in common, or sources of one DSN.
-func (b *bind) shares(other *bind) bool {
-	if b == other {
-		return true
-	}
-	if b.isOpen() && other.isOpen() {
-		for _, pool := range b.sources {
-			for _, its := range other.sources {
-				if pool.real == its.real {
-					return true
-				}
-			}
-		}
-	}
-	dsn := b.dsn()
-	return dsn != "" && dsn == other.dsn() && !strings.Contains(dsn, "memory")
-}
-
-// dsn is the DSN of the bind's first source, where its dialector shows it.
-func (b *bind) dsn() string {
-	source := b.plugin.dialect.Dialector
-	if len(b.config.Sources) > 0 {
-		source = b.config.Sources[0]
-	} else if b.plugin.adopted != nil {
-		return ""
-	}
-	if supplied(source) {
-		return "" // its DSN, if it has one, was not used
-	}
-	if dsn := dialectorField(source, "DSN"); dsn.IsValid() && dsn.Kind() == reflect.String && dsn.String() != "" {
-		driver := ""
-		if name := dialectorField(source, "DriverName"); name.IsValid() && name.Kind() == reflect.String {
-			driver = name.String()
-		}
-		return source.Name() + " " + driver + " " + dsn.String()
-	}
-	return ""
 }
 
 // realPools are the bind's pools, each once.

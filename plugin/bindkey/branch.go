@@ -20,7 +20,7 @@ type branch struct {
 	onDemand
 	tx    *transaction
 	pool  *boundPool
-	binds []*bind // that share it, since they share the real pool; the pool's own first
+	binds []*bind // that share it, since they are in one database; the pool's own first
 
 	beginning sync.Mutex
 	begun     atomic.Pointer[begunBranch] // nil until BEGIN, and after a savepoint before it is rolled back to

@@ -119,8 +119,11 @@
 // database. The default transaction that GORM puts around each write is of the
 // same kind, so a row and its associations in other binds are written together
 // or not at all. Clauses(Use("analytics")).Begin() begins that bind's branch at
-// once; inside, every model goes by its own key. Two binds on the same
-// connection pool share a branch.
+// once; inside, every model goes by its own key. Two binds in one
+// database share a branch: on the same connection pool, or with sources of one
+// DSN, for SQLite of one file, however it is spelled. (Databases in memory are
+// apart, and so is a file's read-only DSN.) It is at the pool of the bind that
+// came first; outside of transactions each keeps to its own.
 //
 // Commit first makes every branch answer, if there are several, and rolls all
 // of them back if one does not. Then it commits one after the other: those that
@@ -189,7 +192,7 @@
 // [Plugin.Explain] tells where a statement would go, and why. [Plugin.Keys],
 // [Plugin.Ping] and [Plugin.Stats] see all binds and pools, [Plugin.Resolver]
 // is a bind's dbresolver, for pool settings, and [Plugin.Close] closes the pools
-// that the plugin opened.
+// that the plugin opened. [Plugin.SetMaxOpenConns] and its like set all pools.
 //
 // # Limitations
 //

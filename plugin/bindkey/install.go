@@ -45,6 +45,9 @@ func (p *Plugin) Initialize(db *gorm.DB) error {
 			return err
 		}
 	}
+	if len(p.setters) > 0 {
+		p.apply(p.setters, p.boundPools())
+	}
 	return nil
 }
 

@@ -2,11 +2,13 @@ package bindkey_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -419,6 +421,93 @@ func TestPoolSettings(t *testing.T) {
 	}
 }
 
+// The settings reach every pool that Stats tells of, before and after db.Use,
+// in each way to install.
+func TestPoolSettingsReachEveryPool(t *testing.T) {
+	set := func(p *bindkey.Plugin) {
+		p.SetMaxOpenConns(3).SetMaxIdleConns(1).SetConnMaxLifetime(time.Hour).SetConnMaxIdleTime(time.Minute)
+	}
+	for name, install := range map[string]func(w *world){
+		"the handle's own is main's": func(w *world) { w.registerBut("main") },
+		"main has its own":           func(w *world) { w.registerAll() },
+		"a pool of two binds": func(w *world) {
+			w.registerBut("main archive")
+			w.plugin.Register("archive", dbresolver.Config{})
+		},
+		"a *sql.DB behind another pool": func(w *world) {
+			w.registerBut("main archive")
+			pool, err := w.plain["archive"].DB()
+			w.must(err)
+			w.plugin.Register("archive", dbresolver.Config{Sources: []gorm.Dialector{sqlite.New(sqlite.Config{Conn: &hidingPool{pool, pool}})}})
+		},
+		"a dbresolver": func(w *world) {
+			w.must(w.db.Use(dbresolver.Register(dbresolver.Config{
+				Sources: []gorm.Dialector{w.dialector("analytics")}, Replicas: []gorm.Dialector{w.dialector("analytics-replica")}}, "analytics", &Tag{}).
+				Register(dbresolver.Config{Sources: []gorm.Dialector{w.dialector("archive")}}, &Note{})))
+		},
+		"a dbresolver with a global": func(w *world) {
+			w.must(w.db.Use(dbresolver.Register(dbresolver.Config{Replicas: []gorm.Dialector{w.dialector("main-replica")}}).
+				Register(dbresolver.Config{Sources: []gorm.Dialector{w.dialector("analytics")}}, "analytics")))
+			w.plugin.Register("archive", dbresolver.Config{Sources: []gorm.Dialector{w.dialector("archive")}})
+		},
+	} {
+		for _, before := range []bool{true, false} {
+			w := newWorld(t, worldConfig{install: func(w *world) {
+				if strings.HasPrefix(name, "a dbresolver") {
+					w.plugin = bindkey.New() // some models of the world have keys that it does not know
+				}
+				install(w)
+				if before {
+					set(w.plugin)
+				}
+			}})
+			if !before {
+				set(w.plugin)
+			}
+			pools := 0
+			for key, roles := range w.plugin.Stats() {
+				for role, stats := range roles {
+					pools++
+					if stats.MaxOpenConnections != 3 {
+						t.Errorf("%s, before %t: %s of %s: %d connections at most", name, before, role, key, stats.MaxOpenConnections)
+					}
+				}
+			}
+			own, err := w.db.DB()
+			w.must(err)
+			if n := own.Stats().MaxOpenConnections; pools < 3 || n != 3 {
+				t.Errorf("%s, before %t: %d pools, and main's has %d connections at most", name, before, pools, n)
+			}
+		}
+	}
+
+	// A handle's pool that no bind has is nobody's business, nor one where db.Use failed.
+	w := newWorld(t, worldConfig{})
+	db := openPlain(t, w.dialector("main"), &gorm.Config{})
+	own, err := db.DB()
+	w.must(err)
+	plugin := bindkey.New().Register("main", dbresolver.Config{Sources: []gorm.Dialector{w.dialector("main")}}).SetMaxOpenConns(3)
+	w.must(db.Use(plugin))
+	t.Cleanup(func() { _ = plugin.Close() })
+	db = openPlain(t, w.dialector("main"), &gorm.Config{})
+	other, err := db.DB()
+	w.must(err)
+	if err := db.Use(bindkey.New(bindkey.CommitOrder("nowhere")).Register("analytics", dbresolver.Config{}).SetMaxOpenConns(3)); err == nil {
+		t.Error("db.Use found no mistake")
+	}
+	if a, b := own.Stats().MaxOpenConnections, other.Stats().MaxOpenConnections; a != 0 || b != 0 {
+		t.Errorf("pools of no bind were set: %d, %d", a, b)
+	}
+}
+
+// A hidingPool has none of a *sql.DB's settings.
+type hidingPool struct {
+	gorm.ConnPool
+	db *sql.DB
+}
+
+func (h *hidingPool) GetDBConn() (*sql.DB, error) { return h.db, nil }
+
 // dbresolver's TraceResolverMode marks the log of the handle.
 func TestTraceResolverMode(t *testing.T) {
 	for _, config := range []dbresolver.Config{{}, {Policy: dbresolver.StrictRoundRobinPolicy()}} {
@@ -445,6 +534,94 @@ func TestTraceResolverMode(t *testing.T) {
 		}
 		if strings.Contains(log.String(), "[replica] SELECT * FROM `notes`") {
 			t.Error("the mark stays on other binds' statements")
+		}
+	}
+}
+
+// A muteDialector does not translate errors.
+type muteDialector struct{ gorm.Dialector }
+
+// GORM's warning of dialectors that don't translate errors is about the
+// program's own, once for each source, and not about the plugin's.
+func TestTranslateErrorWarnings(t *testing.T) {
+	mute := func(w *world, file string) gorm.Dialector { return muteDialector{w.dialector(file)} }
+	translating := func(translate bool) func(*gorm.Config) {
+		return func(config *gorm.Config) { config.TranslateError = translate }
+	}
+	for name, c := range map[string]struct {
+		install func(*world)
+		off     bool
+		want    int
+	}{
+		"all translate": {install: (*world).registerAll},
+		"a dbresolver": {install: func(w *world) {
+			w.must(w.db.Use(dbresolver.Register(dbresolver.Config{Replicas: []gorm.Dialector{w.dialector("main-replica")}}).
+				Register(dbresolver.Config{Sources: []gorm.Dialector{w.dialector("analytics")}}, "analytics").
+				Register(dbresolver.Config{Sources: []gorm.Dialector{w.dialector("archive")}}, "archive")))
+		}},
+		"a dbresolver, one does not": {want: 1, install: func(w *world) {
+			w.must(w.db.Use(dbresolver.Register(dbresolver.Config{Sources: []gorm.Dialector{mute(w, "analytics")}}, "analytics").
+				Register(dbresolver.Config{Sources: []gorm.Dialector{w.dialector("archive")}}, "archive")))
+		}},
+		"two do not": {want: 2, install: func(w *world) {
+			w.registerBut("analytics archive")
+			w.plugin.Register("analytics", dbresolver.Config{
+				Sources:  []gorm.Dialector{mute(w, "analytics"), mute(w, "analytics")},
+				Replicas: []gorm.Dialector{w.dialector("analytics-replica")}})
+			w.plugin.Register("archive", dbresolver.Config{Sources: []gorm.Dialector{w.dialector("archive")}})
+		}},
+		"nobody asks": {off: true, install: func(w *world) {
+			w.registerBut("archive")
+			w.plugin.Register("archive", dbresolver.Config{Sources: []gorm.Dialector{mute(w, "archive")}})
+		}},
+		"one bind asks": {off: true, want: 1, install: func(w *world) {
+			w.registerBut("archive")
+			w.plugin.Register("archive", dbresolver.Config{Sources: []gorm.Dialector{mute(w, "archive")}}).Configure("archive", translating(true))
+		}},
+		"one bind does not ask": {install: func(w *world) {
+			w.registerBut("archive")
+			w.plugin.Register("archive", dbresolver.Config{Sources: []gorm.Dialector{mute(w, "archive")}}).Configure("archive", translating(false))
+		}},
+	} {
+		var log strings.Builder
+		newWorld(t, worldConfig{
+			gorm:    gorm.Config{TranslateError: !c.off, Logger: logger.New(printer{&log}, logger.Config{LogLevel: logger.Warn})},
+			install: c.install,
+		})
+		if n := strings.Count(log.String(), "the Dialector sqlite does not implement ErrorTranslator."); n != c.want || strings.Count(log.String(), "TranslateError") != n {
+			t.Errorf("%s: %d warnings, want %d:\n%s", name, n, c.want, log.String())
+		}
+	}
+}
+
+// A bind that opens late warns when it is open, once.
+func TestTranslateErrorWarningsLate(t *testing.T) {
+	for _, want := range []int{0, 1} {
+		var log strings.Builder
+		var sourceUp, replicaUp atomic.Bool
+		w := newWorld(t, worldConfig{
+			gorm:    gorm.Config{TranslateError: true, Logger: logger.New(printer{&log}, logger.Config{LogLevel: logger.Warn})},
+			options: []bindkey.Option{bindkey.OpenLate()},
+			install: func(w *world) {
+				w.registerBut("analytics")
+				part := func(name string, up *atomic.Bool) gorm.Dialector {
+					d := partDialector{w.dialector(name).(*sqlite.Dialector), up, new(atomic.Int32), new([]gorm.ConnPool)}
+					if want == 1 {
+						return muteDialector{d}
+					}
+					return d
+				}
+				w.plugin.Register("analytics", dbresolver.Config{
+					Sources: []gorm.Dialector{part("analytics", &sourceUp)}, Replicas: []gorm.Dialector{part("analytics-replica", &replicaUp)}})
+			}})
+		for _, up := range []*atomic.Bool{&sourceUp, &replicaUp} { // in part, and whole
+			up.Store(true)
+			time.Sleep(1100 * time.Millisecond)
+			_ = w.db.First(&LogEntry{}).Error
+		}
+		w.must(w.db.First(&LogEntry{}).Error)
+		if n := strings.Count(log.String(), "TranslateError"); n != want {
+			t.Errorf("%d warnings, want %d:\n%s", n, want, log.String())
 		}
 	}
 }

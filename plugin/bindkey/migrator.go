@@ -177,11 +177,10 @@ func (m migrator) changeIn(b *bind, call func(gorm.Migrator) error) error {
 		return err
 	}
 	defer func() {
-		for _, pool := range b.sources {
-			pool.real.forget()
-		}
-		for _, pool := range b.replicas {
-			pool.real.forget()
+		for _, pool := range m.plugin.realPools() {
+			if b.has(pool) || b.hasSourceAt(pool) {
+				pool.forget()
+			}
 		}
 	}()
 	return call(inner)

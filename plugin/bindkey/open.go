@@ -20,7 +20,7 @@ import (
 // open opens the pools of every bind. The handle's own connection is the
 // default bind, if no other was registered under its key.
 func (p *Plugin) open(db *gorm.DB) error {
-	p.own = p.realPoolOf(unwrap(db.ConnPool), false)
+	p.own = p.realPoolOf(unwrap(db.ConnPool), false, innerDialector(db.Dialector))
 	if store, ok := db.ConnPool.(*gorm.PreparedStmtDB); ok {
 		p.own.adopt(store)
 	}
@@ -48,7 +48,6 @@ func (p *Plugin) open(db *gorm.DB) error {
 			p.tables.add(table, b)
 		}
 	}
-	p.apply(p.setters, p.registeredPools())
 	if fallback := p.defaultBind(); !fallback.asked {
 		if p.adopted != nil {
 			return p.adopted.open(fallback)
@@ -58,8 +57,9 @@ func (p *Plugin) open(db *gorm.DB) error {
 	return nil
 }
 
-// realPoolOf is the one realPool of a connection pool.
-func (p *Plugin) realPoolOf(conn gorm.ConnPool, opened bool) *realPool {
+// realPoolOf is the one realPool of a connection pool; the dialector that opened
+// it may be nil.
+func (p *Plugin) realPoolOf(conn gorm.ConnPool, opened bool, d gorm.Dialector) *realPool {
 	p.pooling.Lock()
 	defer p.pooling.Unlock()
 	for _, known := range p.pools {
@@ -68,7 +68,7 @@ func (p *Plugin) realPoolOf(conn gorm.ConnPool, opened bool) *realPool {
 		}
 	}
 	maxSize, ttl := p.db.PrepareStmtMaxSize, p.db.PrepareStmtTTL
-	pool := &realPool{conn: conn, opened: opened, store: func() *gorm.PreparedStmtDB {
+	pool := &realPool{conn: conn, opened: opened, database: databaseOf(d, conn), store: func() *gorm.PreparedStmtDB {
 		return gorm.NewPreparedStmtDB(conn, maxSize, ttl)
 	}}
 	p.pools = append(p.pools, pool)
@@ -135,7 +135,7 @@ func (b *bind) openPool(handle *gorm.DB, d gorm.Dialector, role string, replica 
 		return nil, &OpenError{Key: b.key, Role: role, Err: err, text: withoutSecrets(err.Error(), d)}
 	}
 	opened.Config.Logger = handle.Logger
-	real := b.plugin.realPoolOf(opened.ConnPool, !supplied(d))
+	real := b.plugin.realPoolOf(opened.ConnPool, !supplied(d), d)
 	pool := newBoundPool(b, real, role, replica)
 	if replica {
 		b.replicas = append(b.replicas, pool)
@@ -281,6 +281,29 @@ type poolDialector struct {
 func (d poolDialector) Initialize(db *gorm.DB) error {
 	db.ConnPool = d.conn
 	return nil
+}
+
+// Translate keeps GORM from warning of the poolDialector, which would hide that
+// of the dialector behind it.
+func (d poolDialector) Translate(err error) error {
+	if translator, ok := d.Dialector.(gorm.ErrorTranslator); ok {
+		return translator.Translate(err)
+	}
+	return err
+}
+
+// warnUntranslated logs for the bind's sources what GORM does when it opens one
+// (gorm.go, Open), whose log openPool silences. Replicas are not asked to
+// translate. GORM and dbresolver have warned of dialectors that they opened.
+func (b *bind) warnUntranslated() {
+	if !b.settings.TranslateError {
+		return
+	}
+	for _, source := range b.config.Sources {
+		if _, ok := source.(gorm.ErrorTranslator); !ok {
+			b.settings.Logger.Warn(context.Background(), "bindkey: bind %q: The TranslateError option is enabled, but the Dialector %s does not implement ErrorTranslator.", b.key, source.Name())
+		}
+	}
 }
 
 // supplied reports whether the application gave the dialector an open pool:

@@ -11,10 +11,11 @@ import (
 
 // A realPool is one connection pool of a database, opened by the plugin or
 // given by the application. Two binds may share one; it then has one store of
-// prepared statements, and one branch in a transaction.
+// prepared statements. Pools of one database have one branch in a transaction.
 type realPool struct {
-	conn   gorm.ConnPool
-	opened bool // by the plugin, so that Close closes it
+	conn     gorm.ConnPool
+	opened   bool   // by the plugin, so that Close closes it
+	database string // which it is, for comparison with others; or "" (see databaseOf)
 
 	store   func() *gorm.PreparedStmtDB // makes stmts once: each starts a goroutine (internal/lru)
 	stmts   atomic.Pointer[gorm.PreparedStmtDB]

@@ -254,7 +254,7 @@ func (p *Plugin) foreign(db *gorm.DB, kind statementKind, found *destination, po
 	switch pool.(type) {
 	case *sql.Tx, *sql.Conn:
 		at := p.ownerOf(pool)
-		if at == nil || b.has(at) {
+		if at == nil || b.has(at) || b.hasSourceAt(at) {
 			if found.route {
 				stmt.ConnPool, found.own = pool, true
 				p.keep(stmt, found, nil, false)

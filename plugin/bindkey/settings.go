@@ -7,11 +7,11 @@ import (
 )
 
 // SetMaxOpenConns limits the open connections of each pool, as
-// [database/sql.DB.SetMaxOpenConns] does. Like dbresolver's method of that
-// name, it sets the pools of all binds that were registered; called before
-// db.Use, it takes effect there. The handle's own pool is set only where a
-// bind was registered without sources. To set one bind's pools, use
-// [Plugin.Resolver].
+// [database/sql.DB.SetMaxOpenConns] does. It sets every pool of every bind,
+// those that [Plugin.Stats] tells of: the handle's own, where it is the default
+// bind's; those of a dbresolver of the program's own; and those of a bind that
+// opens later ([OpenLate]). Called before db.Use, it takes effect there. To set
+// one bind's pools, use [Plugin.Resolver].
 func (p *Plugin) SetMaxOpenConns(n int) *Plugin {
 	return p.set(func(pool gorm.ConnPool) {
 		if pool, ok := pool.(interface{ SetMaxOpenConns(int) }); ok {
@@ -58,34 +58,32 @@ func (p *Plugin) set(setting func(gorm.ConnPool)) *Plugin {
 	defer p.installing.Unlock()
 	p.setters = append(p.setters, setting)
 	if p.db != nil {
-		p.apply(p.setters[len(p.setters)-1:], p.registeredPools())
+		p.apply(p.setters[len(p.setters)-1:], p.boundPools())
 	}
 	return p
 }
 
 func (p *Plugin) apply(settings []func(gorm.ConnPool), pools []*realPool) {
 	for _, pool := range pools {
+		conn := pool.conn
+		if db, err := pool.sqlDB(); err == nil {
+			conn = db // behind a pool of another kind, which may have no such methods
+		}
 		for _, setting := range settings {
-			setting(pool.conn)
+			setting(conn)
 		}
 	}
 }
 
-// registeredPools are the pools of the registered binds that are open, each
-// once.
-func (p *Plugin) registeredPools() []*realPool {
-	var pools []*realPool
+// boundPools are the pools of all binds that are open, each once. To list them
+// opens binds of the application's dbresolver.
+func (p *Plugin) boundPools() (pools []*realPool) {
 	seen := map[*realPool]bool{}
-	for _, b := range p.registered {
-		if !b.isOpen() {
-			continue
+	p.eachPool(func(pool *boundPool) {
+		if !seen[pool.real] {
+			seen[pool.real] = true
+			pools = append(pools, pool.real)
 		}
-		for _, pool := range b.realPools() {
-			if !seen[pool] {
-				seen[pool] = true
-				pools = append(pools, pool)
-			}
-		}
-	}
+	})
 	return pools
 }

@@ -63,6 +63,7 @@ func (b *bind) tongue() error {
 		return err
 	}
 	b.settings = settings
+	b.warnUntranslated()
 	b.dialectors.Range(func(set, _ any) bool { b.dialectors.Delete(set); return true }) // of an installation that failed
 	if !p.mixed && settings == p.base {
 		b.outside = p.outside

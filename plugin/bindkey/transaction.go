@@ -85,9 +85,9 @@ func (t *transaction) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt
 }
 
 // branchOf is the transaction's branch in a bind, begun or not. A bind with
-// several pools picks one, which stays; a bind that shares a real pool with a
-// branch of another shares that branch, since a database such as SQLite would
-// deadlock on itself.
+// several pools picks one, which stays; a bind that is in the database of a
+// branch of another shares that branch, since SQLite would deadlock on itself,
+// and a server would hide the transaction's own rows.
 func (t *transaction) branchOf(b *bind) (*branch, error) {
 	if err := b.ready(); err != nil {
 		return nil, err
@@ -99,20 +99,28 @@ func (t *transaction) branchOf(b *bind) (*branch, error) {
 			return branch, nil
 		}
 	}
-	pools := b.pools(t.operation())
-	for _, branch := range t.branches {
-		for _, pool := range pools {
-			if branch.pool.real == pool.real {
-				branch.binds = append(branch.binds, b)
-				return branch, nil
-			}
-		}
+	if branch := t.branchIn(b); branch != nil {
+		branch.binds = append(branch.binds, b)
+		return branch, nil
 	}
 	pool, _, err := b.pick(t.ctx, t.operation())
 	if err != nil {
 		return nil, err
 	}
 	return t.addBranch(pool), nil
+}
+
+// branchIn is the branch that the transaction has in a database of a bind, or nil.
+func (t *transaction) branchIn(b *bind) *branch {
+	pools := b.pools(t.operation())
+	for _, branch := range t.branches {
+		for _, pool := range pools {
+			if branch.pool.real.same(pool.real) {
+				return branch
+			}
+		}
+	}
+	return nil
 }
 
 // dryBranch is the branch of a statement in DryRun, for which no policy is asked.
@@ -124,6 +132,9 @@ func (t *transaction) dryBranch(b *bind) *branch {
 		if hasBind(branch.binds, b) {
 			return branch
 		}
+	}
+	if branch := t.branchIn(b); branch != nil {
+		return branch
 	}
 	return new(branch).init(t, b.pools(t.operation())[0])
 }

@@ -244,8 +244,8 @@
 //     outside any transaction. Models of other binds are a [*CrossBindError]
 //     there.
 //   - Methods of [gorm.Migrator] that return a bool, HasTable and its like, log a
-//     routing error and answer false. GetTables and CurrentDatabase ask the
-//     default bind, or that of Use.
+//     routing error and answer false. GetTables and CurrentDatabase ask the bind
+//     of Use, or of a known Table(…), else the default bind.
 //   - db.ToSQL has no error to return where a statement is refused.
 //
 // Several dialects:

@@ -29,54 +29,70 @@ var (
 
 // bindOf finds the bind of a model or of a table's name: that of Use, else its
 // own.
-func (m migrator) bindOf(value any) (*bind, error) {
+func (m migrator) bindOf(value any) (*bind, error) { return m.bindOfIn(value, m.db.Statement.Table) }
+
+// bindOfIn is bindOf with the table that Table(…) names for a model, if any.
+func (m migrator) bindOfIn(value any, table string) (*bind, error) {
 	if u := m.plugin.effectiveUse(m.db.Statement); u != nil {
 		return m.plugin.lookup(u.key, "")
 	}
-	if table, ok := value.(string); ok {
-		return m.bindOfTable(table)
+	if name, ok := value.(string); ok {
+		b, says, err := m.weigh(nil, name)
+		if err == nil && !says && m.plugin.strict {
+			return nil, &UnboundError{Table: name, Known: m.plugin.known()}
+		}
+		return b, err
 	}
 	s, err := m.plugin.parse(value)
 	if err != nil {
 		return nil, noModel(value, err)
 	}
-	b, err := m.plugin.strictly(s)
-	if table := m.db.Statement.Table; err == nil && table != "" && table != s.Table {
-		e := evidence{plugin: m.plugin}
-		e.add(b, ReasonDefault, "model "+schemaName(s))
-		e.names([]string{foldTable(table)}, ReasonTable)
-		b, _, err = e.verdict()
-	}
-	return b, err
+	return m.strictly(s, table)
 }
 
-// bindOfSchema is bindOf where only a schema is given, or none: the default
-// bind's then.
+// bindOfSchema is bindOf where only a schema is given, or none, and where a part
+// of it is asked about, that needs no key.
 func (m migrator) bindOfSchema(s *schema.Schema) (*bind, error) {
 	if u := m.plugin.effectiveUse(m.db.Statement); u != nil {
 		return m.plugin.lookup(u.key, "")
 	}
-	if s == nil {
-		return m.plugin.defaultBind(), nil
-	}
-	h := m.plugin.askHome(s)
-	return h.bind, h.err
+	b, _, err := m.weigh(s, m.db.Statement.Table)
+	return b, err
 }
 
-func (m migrator) bindOfTable(table string) (*bind, error) {
-	e := evidence{plugin: m.plugin}
-	e.names([]string{foldTable(table)}, ReasonTable)
-	b, _, err := e.verdict()
-	switch {
-	case err != nil:
-		return nil, err
-	case b != nil:
-		return b, nil
-	case m.plugin.strict:
-		return nil, &UnboundError{Table: table, Known: m.plugin.known()}
-	default:
-		return m.plugin.defaultBind(), nil
+// strictly is what weigh finds, and with Strict not the default bind.
+func (m migrator) strictly(s *schema.Schema, table string) (*bind, error) {
+	b, says, err := m.weigh(s, table)
+	if err == nil && !says && m.plugin.strict {
+		return nil, &UnboundError{Model: schemaName(s), Table: s.Table, Known: m.plugin.known()}
 	}
+	return b, err
+}
+
+// weigh weighs a model, or nil, and the table that Table(…) names for it, or
+// none, as statements do: a known table decides, and a model that has a key must
+// agree. A model without one whose table is not the one named is no evidence.
+// It is the default bind if nothing says which.
+func (m migrator) weigh(s *schema.Schema, table string) (b *bind, says bool, err error) {
+	model := home{bind: m.plugin.defaultBind(), why: ReasonDefault}
+	if s != nil {
+		if plain := m.plugin.plainSchema(s); plain != nil {
+			s, table = plain, s.Table
+		}
+		model = *m.plugin.askHome(s)
+	}
+	if model.err != nil || table == "" || s != nil && table == s.Table {
+		return model.bind, model.keyed(), model.err
+	}
+	e := evidence{plugin: m.plugin}
+	if model.keyed() {
+		e.add(model.bind, model.why, "model "+schemaName(s))
+	}
+	e.name(foldTable(table), ReasonTable)
+	if b, _, err = e.verdict(); b != nil || err != nil {
+		return b, true, err
+	}
+	return model.bind, false, nil
 }
 
 // in is the bind's own migrator, on the connection that the session's own says.
@@ -357,14 +373,15 @@ func (m migrator) HasTable(value any) bool {
 }
 
 // RenameTable renames a table inside its bind. The new name may be unknown,
-// but must not be known in another bind.
+// but must not be known in another bind. GORM takes a model's own table here,
+// whatever Table(…) says.
 func (m migrator) RenameTable(oldName, newName any) error {
-	b, err := m.bindOf(oldName)
+	b, err := m.bindOfIn(oldName, "")
 	if err != nil {
 		return err
 	}
 	if table, ok := newName.(string); !ok || len(m.plugin.bindsWithTable(foldTable(table))) > 0 {
-		to, err := m.bindOf(newName)
+		to, err := m.bindOfIn(newName, "")
 		if err != nil {
 			return err
 		}
@@ -508,11 +525,11 @@ func (m migrator) bindOfConstraint(value any, name string) (b *bind, crossing, e
 	if !ok || c.Schema == nil || c.ReferenceSchema == nil {
 		return b, nil, nil
 	}
-	from, err := m.plugin.strictly(c.Schema)
+	from, err := m.strictly(c.Schema, "")
 	if err != nil {
 		return nil, nil, err
 	}
-	to, err := m.plugin.strictly(c.ReferenceSchema)
+	to, err := m.strictly(c.ReferenceSchema, "")
 	if err != nil {
 		return nil, nil, err
 	}

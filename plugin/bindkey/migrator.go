@@ -550,12 +550,24 @@ func (m migrator) CreateConstraint(value any, name string) error {
 	return m.changeIn(b, func(inner gorm.Migrator) error { return inner.CreateConstraint(value, name) })
 }
 
+// DropConstraint drops a constraint across binds only where there is one, from
+// before the models had keys: Drift finds it.
 func (m migrator) DropConstraint(value any, name string) error {
-	b, _, err := m.bindOfConstraint(value, name)
+	b, crossing, err := m.bindOfConstraint(value, name)
 	if err != nil {
 		return err
 	}
+	if crossing != nil && !m.asking().HasConstraint(value, name) {
+		return crossing
+	}
 	return m.changeIn(b, func(inner gorm.Migrator) error { return inner.DropConstraint(value, name) })
+}
+
+// asking is the migrator without DryRun, in which GORM's can't ask.
+func (m migrator) asking() migrator {
+	m.db = m.db.Session(&gorm.Session{})
+	m.db.DryRun = false
+	return m
 }
 
 func (m migrator) HasConstraint(value any, name string) bool {

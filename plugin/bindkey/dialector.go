@@ -1,8 +1,6 @@
 package bindkey
 
 import (
-	"errors"
-
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
@@ -93,37 +91,6 @@ func (d *dialector) Explain(sql string, vars ...any) string {
 // Migrator sends the DDL of each model to its bind.
 func (d *dialector) Migrator(db *gorm.DB) gorm.Migrator {
 	return migrator{plugin: d.plugin, db: db}
-}
-
-// SavePoint sets a savepoint in every branch of the transaction.
-func (d *dialector) SavePoint(db *gorm.DB, name string) error {
-	if t := transactionOf(db); t != nil {
-		if err := t.spend(db); err != nil {
-			return err
-		}
-		return t.savePoint(db, name)
-	}
-	return d.onOwnConnection(db, name, gorm.SavePointerDialectorInterface.SavePoint)
-}
-
-// RollbackTo rolls every branch of the transaction back to a savepoint.
-func (d *dialector) RollbackTo(db *gorm.DB, name string) error {
-	if t := transactionOf(db); t != nil {
-		return t.rollbackTo(db, name)
-	}
-	return d.onOwnConnection(db, name, gorm.SavePointerDialectorInterface.RollbackTo)
-}
-
-// onOwnConnection is for a *sql.Tx of the application's own, which the
-// statement stays on.
-func (d *dialector) onOwnConnection(db *gorm.DB, name string, run savePointFunc) error {
-	conn := unwrap(db.Statement.ConnPool)
-	plain := d.plugin.bindAt(conn).plainSession(db, conn)
-	inner, ok := plain.Dialector.(gorm.SavePointerDialectorInterface)
-	if !ok {
-		return gorm.ErrUnsupportedDriver
-	}
-	return errors.Join(run(inner, plain, name), plain.Error)
 }
 
 // Translate translates a driver's error. That in a BranchError is translated

@@ -259,9 +259,12 @@
 //     outside any transaction. Models of other binds are a [*CrossBindError]
 //     there.
 //   - Methods of [gorm.Migrator] that return a bool, HasTable and its like, log a
-//     routing error and answer false. GetTables and CurrentDatabase ask the
-//     default bind, or that of Use.
+//     routing error and answer false. GetTables and CurrentDatabase ask the bind
+//     of Use, or of a known Table(…), else the default bind.
 //   - db.ToSQL has no error to return where a statement is refused.
+//   - GORM's logger looks for the program's line in 13 frames of the stack. The
+//     plugin adds one to a call of the migrator, and one to each level of
+//     associations, so the line of what is deepest may be missing.
 //
 // Several dialects:
 //

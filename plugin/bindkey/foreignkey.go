@@ -90,19 +90,12 @@ func (s *severing) values(values []any) error {
 		if _, err := s.migrator.bindOf(value); err != nil {
 			return err
 		}
-		parsed, err := s.migrator.plugin.parse(value)
-		if err != nil {
+		// Table(…) gives the model a schema of its own, with relations of its own.
+		stmt := gorm.Statement{DB: s.migrator.plugin.db}
+		if err := stmt.ParseWithSpecialTableName(value, s.migrator.db.Statement.Table); err != nil {
 			return err
 		}
-		schemas = append(schemas, parsed)
-		if table := s.migrator.db.Statement.Table; table != "" {
-			// Table(…) gives the model a schema of its own, with relations of its own.
-			stmt := gorm.Statement{DB: s.migrator.plugin.db}
-			if err := stmt.ParseWithSpecialTableName(value, table); err != nil {
-				return err
-			}
-			schemas = append(schemas, stmt.Schema)
-		}
+		schemas = append(schemas, stmt.Schema)
 	}
 	for _, parsed := range schemas {
 		s.given[parsed] = true
@@ -115,12 +108,14 @@ func (s *severing) values(values []any) error {
 	return nil
 }
 
-// bindOf is a model's own bind. With Use it need not have one.
+// bindOf is a model's own bind, or that of the table that Table(…) named when
+// its schema was made. With Use it need not have one.
 func (s *severing) bindOf(parsed *schema.Schema) (*bind, error) {
-	if s.use {
+	b, err := s.migrator.strictly(parsed, "")
+	if err != nil && s.use {
 		return s.migrator.plugin.askHome(parsed).bind, nil
 	}
-	return s.migrator.plugin.strictly(parsed)
+	return b, err
 }
 
 // walk looks at a schema's relations as GORM's ReorderModels and CreateTable do.

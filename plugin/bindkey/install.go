@@ -59,8 +59,8 @@ func (p *Plugin) checkNames(*gorm.DB) error {
 			mistakes = append(mistakes, fmt.Errorf("bindkey: option CommitOrder: %w", err))
 		}
 	}
-	models := append(p.adopted.models(), p.given...)
-	if err := p.Check(append(models, p.models...)...); err != nil {
+	_ = p.Check(p.adopted.models()...) // they are known from now on; their mistakes show where they are used
+	if err := p.Check(append(p.given[:len(p.given):len(p.given)], p.models...)...); err != nil {
 		mistakes = append(mistakes, err)
 	}
 	if len(mistakes) == 1 {

@@ -135,6 +135,16 @@ func TestRegisteredModelsAreKnownToDDL(t *testing.T) {
 	}
 }
 
+// strictTeam has no key, and writes a row without one from its hook.
+type strictTeam struct {
+	ID   uint
+	Name string
+}
+
+func (strictTeam) TableName() string { return "teams" }
+
+func (*strictTeam) AfterCreate(tx *gorm.DB) error { return tx.Create(&Team{Name: "of a hook"}).Error }
+
 // With Strict, SQL that names tables and none that is known is refused; what names
 // no table, and what a Use decides, is not.
 func TestStrictSQL(t *testing.T) {
@@ -173,7 +183,7 @@ func TestStrictSQL(t *testing.T) {
 			"Use":           func() error { return use.Exec("UPDATE teams SET name = 'x'").Error },
 			"Use, a model":  func() error { return use.Create(&Team{Name: "x"}).Error },
 			"Use, Table":    func() error { return use.Table("teams").Where("id = 1").Update("name", "y").Error },
-			"Use, a hook":   func() error { return use.Create(&auditedTeam{Name: "x"}).Error },
+			"Use, a hook":   func() error { return use.Create(&strictTeam{Name: "x"}).Error },
 			"Use, a transaction": func() error {
 				return use.Transaction(func(tx *gorm.DB) error {
 					return errors.Join(tx.Create(&Team{Name: "x"}).Error, tx.Exec("UPDATE teams SET name = 'z'").Error,
@@ -205,7 +215,6 @@ func TestGuessedTables(t *testing.T) {
 	w.must(w.db.Table("logs").Where("id = 1").Update("event", "x").Error)
 	w.must(w.db.Exec("UPDATE teams SET name = name").Error)
 	w.must(w.db.Session(&gorm.Session{DryRun: true}).Exec("UPDATE notes SET text = text").Error) // was not sent
-	w.must(w.db.Migrator().CreateTable(&Team{}, "tags"))
 	if told() != 0 {
 		t.Fatalf("told before it is known: %s", &lines)
 	}

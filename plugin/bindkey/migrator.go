@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 	gormmigrator "gorm.io/gorm/migrator"
 	"gorm.io/gorm/schema"
 
@@ -22,6 +21,7 @@ import (
 type migrator struct {
 	plugin *Plugin
 	db     *gorm.DB
+	only   []*bind // if not nil, AutoMigrate leaves the other binds alone
 }
 
 var (
@@ -32,54 +32,81 @@ var (
 
 // bindOf finds the bind of a model or of a table's name: that of Use, else its
 // own.
-func (m migrator) bindOf(value any) (*bind, error) {
+func (m migrator) bindOf(value any) (*bind, error) { return m.bindOfIn(value, m.db.Statement.Table) }
+
+// bindOfIn is bindOf with the table that Table(…) names for a model, if any.
+func (m migrator) bindOfIn(value any, table string) (*bind, error) {
 	if u := m.plugin.effectiveUse(m.db.Statement); u != nil {
 		return m.plugin.lookup(u.key, "")
 	}
-	if table, ok := value.(string); ok {
-		return m.bindOfTable(table)
+	if name, ok := value.(string); ok {
+		b, says, err := m.weigh(nil, name)
+		if err == nil && !says && m.plugin.strict {
+			return nil, &UnboundError{Table: name, Known: m.plugin.known()}
+		}
+		return b, err
 	}
 	s, err := m.plugin.parse(value)
 	if err != nil {
 		return nil, noModel(value, err)
 	}
-	b, err := m.plugin.strictly(s)
-	if table := m.db.Statement.Table; err == nil && table != "" && table != s.Table {
-		e := evidence{plugin: m.plugin}
-		e.add(b, ReasonDefault, "model "+schemaName(s))
-		e.names([]string{sqlscan.Fold(table)}, ReasonTable)
-		b, err = e.verdict(&destination{})
-	}
-	return b, err
+	return m.strictly(s, table)
 }
 
-// bindOfSchema is bindOf where only a schema is given, or none: the default
-// bind's then.
+// bindOfSchema is bindOf where only a schema is given, or none, and where a part
+// of it is asked about, that needs no key.
 func (m migrator) bindOfSchema(s *schema.Schema) (*bind, error) {
 	if u := m.plugin.effectiveUse(m.db.Statement); u != nil {
 		return m.plugin.lookup(u.key, "")
 	}
-	if s == nil {
-		return m.plugin.defaultBind(), nil
-	}
-	h := m.plugin.askHome(s)
-	return h.bind, h.err
+	b, _, err := m.weigh(s, m.db.Statement.Table)
+	return b, err
 }
 
-func (m migrator) bindOfTable(table string) (*bind, error) {
-	e := evidence{plugin: m.plugin}
-	e.names([]string{sqlscan.Fold(table)}, ReasonTable)
-	b, err := e.verdict(&destination{})
-	switch {
-	case err != nil:
-		return nil, err
-	case b != nil:
-		return b, nil
-	case m.plugin.strict:
-		return nil, &UnboundError{Table: table, Known: m.plugin.known()}
-	default:
-		return m.plugin.defaultBind(), nil
+// strictly is what weigh finds, and with Strict not the default bind.
+func (m migrator) strictly(s *schema.Schema, table string) (*bind, error) {
+	b, says, err := m.weigh(s, table)
+	if err == nil && !says && m.plugin.strict {
+		return nil, &UnboundError{Model: schemaName(s), Table: s.Table, Known: m.plugin.known()}
 	}
+	return b, err
+}
+
+// weigh weighs a model, or nil, and the table that Table(…) names for it, or
+// none, as statements do: a known table decides, and a model that has a key must
+// agree. A model without one whose table is not the one named is no evidence.
+// It is the ambient bind if nothing says which, or the default.
+func (m migrator) weigh(s *schema.Schema, table string) (b *bind, says bool, err error) {
+	ambient := m.plugin.ambientOf(m.db.Statement)
+	fallback := ambient
+	if fallback == nil {
+		fallback = m.plugin.defaultBind()
+	}
+	model := home{bind: fallback, why: ReasonDefault}
+	if s != nil {
+		if plain := m.plugin.plainSchema(s); plain != nil {
+			s, table = plain, s.Table
+		}
+		model = *m.plugin.askHome(s)
+		if model.err == nil && !model.keyed() {
+			model.bind = fallback
+		}
+	}
+	if model.err != nil || table == "" || s != nil && table == s.Table {
+		return model.bind, model.keyed() || ambient != nil, model.err
+	}
+	e := evidence{plugin: m.plugin, fallback: ambient}
+	if model.keyed() {
+		e.add(model.bind, model.why, "model "+schemaName(s))
+	}
+	e.name(sqlscan.Fold(table), ReasonTable)
+	if b, err = e.verdict(&destination{}); b != nil || err != nil {
+		return b, true, err
+	}
+	if !model.keyed() && ambient == nil && !m.db.DryRun {
+		m.plugin.tables.guess(e.unknown)
+	}
+	return model.bind, ambient != nil, nil
 }
 
 // in is the bind's own migrator, on the connection that the session's own says.
@@ -158,63 +185,40 @@ func (m migrator) of(value any) (gorm.Migrator, error) {
 	return m.in(b)
 }
 
-// change runs a call that changes a bind's tables. Statements prepared before
-// may not fit them any more.
-func (m migrator) change(value any, call func(gorm.Migrator) error) error {
+// change is the migrator for a call that changes a model's or a name's table,
+// and done ends the call.
+func (m migrator) change(value any) (inner gorm.Migrator, done func(), err error) {
 	b, err := m.bindOf(value)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	return m.changeIn(b, call)
+	return m.changeIn(b)
 }
 
-func (m migrator) changeIn(b *bind, call func(gorm.Migrator) error) error {
+// changeIn is change for a bind's tables. Statements prepared before may not fit
+// them any more.
+func (m migrator) changeIn(b *bind) (inner gorm.Migrator, done func(), err error) {
 	if t := transactionOf(m.db); t != nil && t.readOnly() {
-		return fmt.Errorf("%w: migrate in one without sql.TxOptions.ReadOnly", ErrReadOnly)
+		return nil, nil, fmt.Errorf("%w: migrate in one without sql.TxOptions.ReadOnly", ErrReadOnly)
 	}
-	inner, err := m.in(b)
-	if err != nil {
-		return err
-	}
-	defer func() {
+	inner, err = m.in(b)
+	return inner, func() {
 		for _, pool := range m.plugin.realPools() {
 			if b.has(pool) || b.hasSourceAt(pool) {
 				pool.forget()
 			}
 		}
-	}()
-	return call(inner)
-}
-
-// ask runs a call that has no error to return: a routing error is logged.
-func ask[T any](m migrator, value any, call func(gorm.Migrator) T) T {
-	b, err := m.bindOf(value)
-	return askOf(m, b, err, call)
-}
-
-// askOf is ask where the bind is found, or is not.
-func askOf[T any](m migrator, b *bind, err error, call func(gorm.Migrator) T) (answer T) {
-	var inner gorm.Migrator
-	if err == nil {
-		inner, err = m.in(b)
-	}
-	if err != nil {
-		m.db.Logger.Error(m.db.Statement.Context, "%v", err)
-		return answer
-	}
-	return call(inner)
-}
-
-// askFor is ask for calls that name no table, or a part of a schema.
-func askFor[T any](m migrator, s *schema.Schema, call func(gorm.Migrator) T) T {
-	b, err := m.bindOfSchema(s)
-	return askOf(m, b, err, call)
+	}, err
 }
 
 // A bindGroup is the part of a call's values that lives in one bind.
 type bindGroup struct {
 	bind   *bind
 	values []any
+}
+
+func (g bindGroup) failed(err error) error {
+	return fmt.Errorf("bindkey: bind %q: %w", g.bind.key, err)
 }
 
 // group splits values by bind, and keeps their order inside each.
@@ -241,160 +245,67 @@ next:
 	return groups, errors.Join(failures...)
 }
 
-// each splits values by bind and changes each bind's tables.
-func (m migrator) each(values []any, call func(gorm.Migrator, bindGroup) error) error {
-	groups, err := m.group(values)
-	if err != nil {
-		return err
-	}
-	for _, group := range groups {
-		if err := m.changeGroup(group, call); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (m migrator) changeGroup(group bindGroup, call func(gorm.Migrator, bindGroup) error) error {
-	err := m.changeIn(group.bind, func(inner gorm.Migrator) error { return call(inner, group) })
-	if err != nil {
-		return fmt.Errorf("bindkey: bind %q: %w", group.bind.key, err)
-	}
-	return nil
-}
-
-// AutoMigrate puts every table in its own database. Related models and join
-// tables that GORM would add on its own go to their own binds; foreign keys
-// that would cross databases are left out, and logged.
-func (m migrator) AutoMigrate(values ...any) error { return m.autoMigrate(nil, values) }
-
-// autoMigrate leaves the other binds alone, if some are named.
-func (m migrator) autoMigrate(only []*bind, values []any) error {
-	values, leftOut, err := m.withRelated(values)
-	if err != nil {
-		return err
-	}
-	groups, err := m.group(values)
-	if err != nil {
-		return err
-	}
-	for _, group := range groups {
-		if len(only) > 0 && !hasBind(only, group.bind) {
-			continue
-		}
-		m.tell(leftOut, group)
-		m.learn(group)
-		err := m.changeGroup(group, func(inner gorm.Migrator, group bindGroup) error { return inner.AutoMigrate(group.values...) })
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// tell logs the foreign keys that a bind's tables don't get.
-func (m migrator) tell(leftOut []ForeignKey, group bindGroup) {
-	use := m.plugin.effectiveUse(m.db.Statement) != nil // all groups are one
-	for _, key := range leftOut {
-		if use || key.From.Key == group.bind.key {
-			m.db.Logger.Info(m.db.Statement.Context, "bindkey: left out the %s: it would cross databases", key)
-		}
-	}
-}
-
 // learn makes the tables of models known to raw SQL and Table.
 func (m migrator) learn(group bindGroup) {
+	if m.db.DryRun {
+		return // it only prints
+	}
 	for _, value := range group.values {
 		s, err := m.plugin.parse(value)
-		switch {
-		case err != nil: // the call will say so
-		case m.db.Statement.Table != "":
-			m.learnName(m.db.Statement.Table, group.bind)
-		default:
-			m.learnName(s.Table, group.bind)
-		}
-	}
-}
-
-func (m migrator) CreateTable(values ...any) error {
-	leftOut, err := m.sever(values)
-	if err != nil {
-		return err
-	}
-	return m.each(values, func(inner gorm.Migrator, group bindGroup) error {
-		m.tell(leftOut, group)
-		m.learn(group)
-		return inner.CreateTable(group.values...)
-	})
-}
-
-func (m migrator) DropTable(values ...any) error {
-	if _, err := m.sever(values); err != nil {
-		return err
-	}
-	return m.each(values, func(inner gorm.Migrator, group bindGroup) error {
-		if group.bind.plain.Dialector.Name() == "mysql" {
-			conn, err := m.connection(group.bind)
-			if err != nil {
-				return err
-			}
-			if _, pool := conn.(*sql.DB); !pool {
-				return dropHere(m.on(group.bind, conn), group.values)
-			}
-		}
-		return inner.DropTable(group.values...)
-	})
-}
-
-// dropHere drops tables of MySQL on the connection of a session. The dialect's
-// own migrator takes another connection for it, which would wait for the
-// transaction that the call is made in.
-func dropHere(session *gorm.DB, values []any) (err error) {
-	session = session.Session(&gorm.Session{})
-	if err := session.Exec("SET FOREIGN_KEY_CHECKS = 0").Error; err != nil {
-		return err
-	}
-	defer func() { err = joinErrors(err, session.Exec("SET FOREIGN_KEY_CHECKS = 1").Error) }()
-	return gormmigrator.Migrator{Config: gormmigrator.Config{DB: session, Dialector: session.Dialector}}.DropTable(values...)
-}
-
-func (m migrator) HasTable(value any) bool {
-	return ask(m, value, func(inner gorm.Migrator) bool { return inner.HasTable(value) })
-}
-
-// RenameTable renames a table inside its bind. The new name may be unknown,
-// but must not be known in another bind.
-func (m migrator) RenameTable(oldName, newName any) error {
-	b, err := m.bindOf(oldName)
-	if err != nil {
-		return err
-	}
-	if table, ok := newName.(string); !ok || len(m.plugin.bindsWithTable(sqlscan.Fold(table), nil)) > 0 {
-		to, err := m.bindOf(newName)
 		if err != nil {
-			return err
+			continue // the call will say so
 		}
-		if to != b {
-			return &CrossBindError{
-				Claims: []Claim{{Key: b.key, Source: fmt.Sprintf("table %v", tableLabel(oldName))}, {Key: to.key, Source: fmt.Sprintf("table %v", tableLabel(newName))}},
-				Way:    "a table is renamed inside its database; copy the rows to move it to another",
-			}
+		table := s.Table
+		if m.db.Statement.Table != "" {
+			table = m.db.Statement.Table
 		}
+		m.learnTable(table, group.bind, m.plugin.askHome(s).keyed())
 	}
-	err = m.changeIn(b, func(inner gorm.Migrator) error { return inner.RenameTable(oldName, newName) })
-	if table, ok := newName.(string); ok && err == nil {
-		m.learnName(table, b)
-	}
-	return err
 }
 
-// learnName makes a table known, unless DryRun only prints, or Use makes a copy
-// of a table that is known.
-func (m migrator) learnName(table string, b *bind) {
-	use := m.plugin.effectiveUse(m.db.Statement) != nil
-	if !m.db.DryRun && (!use || len(m.plugin.bindsWithTable(sqlscan.Fold(table), nil)) == 0) {
+// hasKey reports whether a model or a table's name has a key.
+func (m migrator) hasKey(value any) bool {
+	if table, ok := value.(string); ok {
+		_, keyed := m.plugin.whereIs(sqlscan.Fold(table), nil)
+		return keyed
+	}
+	s, err := m.plugin.parse(value)
+	return err == nil && m.plugin.askHome(s).keyed()
+}
+
+// learnTable makes a table known in a bind. Without a key, it is where what has no
+// key goes; with one, Use makes a copy of a table that is known.
+func (m migrator) learnTable(table string, b *bind, keyed bool) {
+	known, byKey := m.plugin.whereIs(sqlscan.Fold(table), nil)
+	switch {
+	case !keyed && !byKey:
+		m.plugin.tables.addUnkeyed(table)
+	case keyed && (len(known) == 0 || m.plugin.effectiveUse(m.db.Statement) == nil):
 		m.plugin.tables.add(table, b)
 	}
+}
+
+// bindOfRename is where a table is renamed. GORM takes a model's own table here,
+// whatever Table(…) says.
+func (m migrator) bindOfRename(oldName, newName any) (*bind, error) {
+	b, err := m.bindOfIn(oldName, "")
+	if err != nil {
+		return nil, err
+	}
+	if table, ok := newName.(string); ok && len(m.plugin.bindsWithTable(sqlscan.Fold(table), nil)) == 0 {
+		return b, nil
+	}
+	to, err := m.bindOfIn(newName, "")
+	if err != nil {
+		return nil, err
+	}
+	if to != b {
+		return nil, &CrossBindError{
+			Claims: []Claim{{Key: b.key, Source: fmt.Sprintf("table %v", tableLabel(oldName))}, {Key: to.key, Source: fmt.Sprintf("table %v", tableLabel(newName))}},
+			Way:    "a table is renamed inside its database; copy the rows to move it to another",
+		}
+	}
+	return b, nil
 }
 
 func tableLabel(value any) string {
@@ -404,80 +315,19 @@ func tableLabel(value any) string {
 	return fmt.Sprintf("of %T", value)
 }
 
-func (m migrator) TableType(value any) (gorm.TableType, error) {
-	inner, err := m.of(value)
-	if err != nil {
-		return nil, err
-	}
-	return inner.TableType(value)
-}
-
-func (m migrator) AddColumn(value any, field string) error {
-	return m.change(value, func(inner gorm.Migrator) error { return inner.AddColumn(value, field) })
-}
-
-func (m migrator) DropColumn(value any, field string) error {
-	return m.change(value, func(inner gorm.Migrator) error { return inner.DropColumn(value, field) })
-}
-
-func (m migrator) AlterColumn(value any, field string) error {
-	return m.change(value, func(inner gorm.Migrator) error { return inner.AlterColumn(value, field) })
-}
-
-func (m migrator) MigrateColumn(value any, field *schema.Field, columnType gorm.ColumnType) error {
-	return m.change(value, func(inner gorm.Migrator) error { return inner.MigrateColumn(value, field, columnType) })
-}
-
-func (m migrator) MigrateColumnUnique(value any, field *schema.Field, columnType gorm.ColumnType) error {
-	return m.change(value, func(inner gorm.Migrator) error { return inner.MigrateColumnUnique(value, field, columnType) })
-}
-
-func (m migrator) HasColumn(value any, field string) bool {
-	return ask(m, value, func(inner gorm.Migrator) bool { return inner.HasColumn(value, field) })
-}
-
-func (m migrator) RenameColumn(value any, oldName, field string) error {
-	return m.change(value, func(inner gorm.Migrator) error { return inner.RenameColumn(value, oldName, field) })
-}
-
-func (m migrator) ColumnTypes(value any) ([]gorm.ColumnType, error) {
-	inner, err := m.of(value)
-	if err != nil {
-		return nil, err
-	}
-	return inner.ColumnTypes(value)
-}
-
-// CreateView creates a view in the bind of Use, or else where the tables of its
-// query live.
-func (m migrator) CreateView(name string, option gorm.ViewOption) error {
+// bindOfView is the bind of Use, or else that of a view's query.
+func (m migrator) bindOfView(option gorm.ViewOption) (*bind, error) {
 	if option.Query == nil {
-		return gorm.ErrSubQueryRequired
+		return nil, gorm.ErrSubQueryRequired
 	}
 	route, err := m.plugin.Explain(option.Query)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	key := route.Key
 	if u := m.plugin.effectiveUse(m.db.Statement); u != nil {
-		key = u.key
+		return m.plugin.lookup(u.key, "")
 	}
-	b, err := m.plugin.lookup(key, "")
-	if err != nil {
-		return err
-	}
-	err = m.changeIn(b, func(inner gorm.Migrator) error {
-		query, err := m.spoken(b, option.Query)
-		if err != nil {
-			return err
-		}
-		option.Query = query
-		return inner.CreateView(name, option)
-	})
-	if err == nil {
-		m.learnName(name, b)
-	}
-	return err
+	return m.plugin.lookup(route.Key, "")
 }
 
 // spoken is a query as SQL in a bind's dialect, with its variables written into
@@ -491,10 +341,6 @@ func (m migrator) spoken(b *bind, query *gorm.DB) (*gorm.DB, error) {
 		return nil, crossing
 	}
 	return m.on(b, nil).Raw(b.dialect.Explain(neutral.Render(b.dialect, text.String(), vars), vars...)), nil
-}
-
-func (m migrator) DropView(name string) error {
-	return m.change(name, func(inner gorm.Migrator) error { return inner.DropView(name) })
 }
 
 // bindOfConstraint finds where the table lives that has a constraint, or would
@@ -514,11 +360,11 @@ func (m migrator) bindOfConstraint(value any, name string) (b *bind, crossing, e
 	if !ok || c.Schema == nil || c.ReferenceSchema == nil {
 		return b, nil, nil
 	}
-	from, err := m.plugin.strictly(c.Schema)
+	from, err := m.strictly(c.Schema, "")
 	if err != nil {
 		return nil, nil, err
 	}
-	to, err := m.plugin.strictly(c.ReferenceSchema)
+	to, err := m.strictly(c.ReferenceSchema, "")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -531,87 +377,9 @@ func (m migrator) bindOfConstraint(value any, name string) (b *bind, crossing, e
 	return from, crossing, nil
 }
 
-func (m migrator) CreateConstraint(value any, name string) error {
-	b, crossing, err := m.bindOfConstraint(value, name)
-	if err = joinErrors(err, crossing); err != nil {
-		return err
-	}
-	return m.changeIn(b, func(inner gorm.Migrator) error { return inner.CreateConstraint(value, name) })
-}
-
-func (m migrator) DropConstraint(value any, name string) error {
-	b, _, err := m.bindOfConstraint(value, name)
-	if err != nil {
-		return err
-	}
-	return m.changeIn(b, func(inner gorm.Migrator) error { return inner.DropConstraint(value, name) })
-}
-
-func (m migrator) HasConstraint(value any, name string) bool {
-	b, _, err := m.bindOfConstraint(value, name)
-	return askOf(m, b, err, func(inner gorm.Migrator) bool { return inner.HasConstraint(value, name) })
-}
-
-func (m migrator) CreateIndex(value any, name string) error {
-	return m.change(value, func(inner gorm.Migrator) error { return inner.CreateIndex(value, name) })
-}
-
-func (m migrator) DropIndex(value any, name string) error {
-	return m.change(value, func(inner gorm.Migrator) error { return inner.DropIndex(value, name) })
-}
-
-func (m migrator) HasIndex(value any, name string) bool {
-	return ask(m, value, func(inner gorm.Migrator) bool { return inner.HasIndex(value, name) })
-}
-
-func (m migrator) RenameIndex(value any, oldName, newName string) error {
-	return m.change(value, func(inner gorm.Migrator) error { return inner.RenameIndex(value, oldName, newName) })
-}
-
-func (m migrator) GetIndexes(value any) ([]gorm.Index, error) {
-	inner, err := m.of(value)
-	if err != nil {
-		return nil, err
-	}
-	return inner.GetIndexes(value)
-}
-
-func (m migrator) GetTables() ([]string, error) {
-	b, err := m.bindOfSchema(nil)
-	if err != nil {
-		return nil, err
-	}
-	inner, err := m.in(b)
-	if err != nil {
-		return nil, err
-	}
-	return inner.GetTables()
-}
-
-func (m migrator) CurrentDatabase() string {
-	return askFor(m, nil, gorm.Migrator.CurrentDatabase)
-}
-
-func (m migrator) GetTypeAliases(databaseTypeName string) []string {
-	return askFor(m, nil, func(inner gorm.Migrator) []string { return inner.GetTypeAliases(databaseTypeName) })
-}
-
-func (m migrator) FullDataTypeOf(field *schema.Field) clause.Expr {
-	return askFor(m, field.Schema, func(inner gorm.Migrator) clause.Expr { return inner.FullDataTypeOf(field) })
-}
-
-// BuildIndexOptions is of GORM's own migrators, not of the interface. It quotes
-// names in the bind's dialect.
-func (m migrator) BuildIndexOptions(options []schema.IndexOption, stmt *gorm.Statement) []any {
-	return askFor(m, stmt.Schema, func(inner gorm.Migrator) []any {
-		builder, ok := inner.(gormmigrator.BuildIndexOptionsInterface)
-		if !ok {
-			return nil
-		}
-		quoting := &gorm.Statement{DB: stmt.DB, Schema: stmt.Schema, Table: stmt.Table, TableExpr: stmt.TableExpr}
-		if b, err := m.bindOfSchema(stmt.Schema); err == nil {
-			quoting.DB = m.on(b, nil)
-		}
-		return builder.BuildIndexOptions(options, quoting)
-	})
+// asking is the migrator without DryRun, in which GORM's can't ask.
+func (m migrator) asking() migrator {
+	m.db = m.db.Session(&gorm.Session{})
+	m.db.DryRun = false
+	return m
 }

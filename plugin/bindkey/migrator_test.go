@@ -595,13 +595,18 @@ func TestMigratorConstraintsAcross(t *testing.T) {
 	for name, model := range map[string]any{
 		"Posts": &crossAuthor{}, "Editor": &crossPost{}, "fk_cross_posts_editor": &crossPost{},
 	} {
-		var crossing *bindkey.CrossBindError
-		if got := w.altered(func() {
-			if err := m.CreateConstraint(model, name); !errors.As(err, &crossing) {
-				t.Errorf("CreateConstraint(%T, %s): %v", model, name, err)
+		for call, change := range map[string]func(any, string) error{
+			"CreateConstraint": m.CreateConstraint, "DropConstraint": m.DropConstraint,
+			"DropConstraint in DryRun": w.db.Session(&gorm.Session{DryRun: true}).Migrator().DropConstraint,
+		} {
+			var crossing *bindkey.CrossBindError
+			if got := w.altered(func() {
+				if err := change(model, name); !errors.As(err, &crossing) {
+					t.Errorf("%s(%T, %s): %v", call, model, name, err)
+				}
+			}); got != "" || m.HasConstraint(model, name) {
+				t.Errorf("%s(%T, %s) altered %q", call, model, name, got)
 			}
-		}); got != "" || m.HasConstraint(model, name) {
-			t.Errorf("CreateConstraint(%T, %s) altered %q", model, name, got)
 		}
 	}
 	if !m.HasConstraint(&crossPost{}, "Reply") || !m.HasConstraint("cross_likes", "fk_cross_likes_cross_author") {

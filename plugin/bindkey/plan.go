@@ -102,31 +102,6 @@ func (p *Plugin) Plan(models ...any) (Plan, error) {
 	return plan, nil
 }
 
-// AutoMigrate is [gorm.DB.AutoMigrate] for some binds only: models of others are
-// left alone, and so are related models and join tables that live there. With
-// no keys it is for all binds. So AutoMigrate for each key in turn does what
-// the handle's own AutoMigrate does at once.
-//
-// It returns [ErrInstall] before the plugin is installed, an
-// [*UnknownBindError] for a key that no bind has, and the errors of the
-// handle's AutoMigrate.
-//
-//	err := plugin.AutoMigrate(ctx, []string{"analytics"}, &User{}, &LogEntry{}) // logs alone
-func (p *Plugin) AutoMigrate(ctx context.Context, keys []string, models ...any) error {
-	if p.db == nil {
-		return installError("AutoMigrate needs an installed plugin; call db.Use first")
-	}
-	var only []*bind
-	for _, key := range keys {
-		b, err := p.lookup(key, "")
-		if err != nil {
-			return err
-		}
-		only = append(only, b)
-	}
-	return p.migratorFor(ctx).autoMigrate(only, models)
-}
-
 // migratorFor is the migrator of a session of the handle.
 func (p *Plugin) migratorFor(ctx context.Context) migrator {
 	return migrator{plugin: p, db: p.db.Session(&gorm.Session{NewDB: true, Initialized: true, Context: ctx})}

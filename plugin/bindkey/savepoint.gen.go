@@ -1,3 +1,8 @@
+// The name ends in .gen.go, though nobody has generated the file: GORM's logger
+// skips such files, and itself, when it looks for the line of the program that
+// made a statement (utils.CallerFrame). That of a savepoint is behind all of
+// this.
+
 package bindkey
 
 import (
@@ -14,6 +19,37 @@ import (
 type savepoint struct {
 	name       string
 	afterwards *outcomeFuncs // that were registered when it was set
+}
+
+// SavePoint sets a savepoint in every branch of the transaction.
+func (d *dialector) SavePoint(db *gorm.DB, name string) error {
+	if t := transactionOf(db); t != nil {
+		if err := t.spend(db); err != nil {
+			return err
+		}
+		return t.savePoint(db, name)
+	}
+	return d.onOwnConnection(db, name, gorm.SavePointerDialectorInterface.SavePoint)
+}
+
+// RollbackTo rolls every branch of the transaction back to a savepoint.
+func (d *dialector) RollbackTo(db *gorm.DB, name string) error {
+	if t := transactionOf(db); t != nil {
+		return t.rollbackTo(db, name)
+	}
+	return d.onOwnConnection(db, name, gorm.SavePointerDialectorInterface.RollbackTo)
+}
+
+// onOwnConnection is for a *sql.Tx of the application's own, which the
+// statement stays on.
+func (d *dialector) onOwnConnection(db *gorm.DB, name string, run savePointFunc) error {
+	conn := unwrap(db.Statement.ConnPool)
+	plain := d.plugin.bindAt(conn).plainSession(db, conn)
+	inner, ok := plain.Dialector.(gorm.SavePointerDialectorInterface)
+	if !ok {
+		return gorm.ErrUnsupportedDriver
+	}
+	return errors.Join(run(inner, plain, name), plain.Error)
 }
 
 // savePoint sets a savepoint in every branch that has begun. One that begins

@@ -1,3 +1,8 @@
+// The name ends in .gen.go, though nobody has generated the file: GORM's logger
+// skips such files, and itself, when it looks for the line of the program that
+// made a statement (utils.CallerFrame). The wrappers of GORM's callbacks are on
+// the way from there to each statement of an association.
+
 package bindkey
 
 import (

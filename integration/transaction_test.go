@@ -391,44 +391,6 @@ func TestConcurrentTransactions(t *testing.T) {
 	})
 }
 
-// Several goroutines may use one transaction: in one bind they take turns, since
-// neither driver bears two statements at once on a *sql.Tx (pgx panics,
-// go-sql-driver/mysql breaks the connection, as with plain GORM). Rows, and so
-// Scan, hands its rows out before they are read: no turn can cover that.
-func TestSharedTransaction(t *testing.T) {
-	eachWay(t, func(w *world) {
-		w.must(w.db.Transaction(func(tx *gorm.DB) error {
-			var group sync.WaitGroup
-			failures := make([]error, 4*len(keys))
-			for i := range failures {
-				i, key := i, keys[i%len(keys)]
-				group.Add(1)
-				go func() {
-					defer group.Done()
-					for n := 0; n < 5 && failures[i] == nil; n++ {
-						var users []User
-						failures[i] = errors.Join(
-							create(tx, fmt.Sprint(i/len(keys)*5+n), key),
-							tx.Preload("Logs").Find(&users).Error,
-							tx.Table(key+"_rows").Count(new(int64)).Error,
-							tx.Table(key+"_rows").Where("name = ?", "0").Update("ticket", i*100+n).Error)
-					}
-				}()
-			}
-			group.Wait()
-			return errors.Join(failures...)
-		}))
-		for _, key := range keys {
-			var n int64
-			w.must(w.plain[key].Table(key + "_rows").Count(&n).Error)
-			if n != 20 {
-				t.Errorf("%s has %d rows", key, n)
-			}
-		}
-		w.idle()
-	})
-}
-
 // At a deadlock MariaDB rolls the branch back, and what the application does
 // after it would be written without a transaction.
 func TestSwallowedDeadlock(t *testing.T) {

@@ -364,11 +364,13 @@ func TestUseWithoutThePlugin(t *testing.T) {
 	w.must(err)
 	for name, db := range map[string]*gorm.DB{"a plain handle": w.plain["main"], "the handle of a bind": resolver.DB} {
 		if changed := w.changes(func() {
+			begun := db.Clauses(bindkey.Use("analytics")).Begin()
+			err := begun.Error
 			for finisher, err := range map[string]error{
+				"Begin":       err,
 				"Create":      db.Clauses(bindkey.Use("analytics")).Create(&LogEntry{Event: "x"}).Error,
 				"Exec":        db.Clauses(bindkey.Use("analytics")).Exec("DELETE FROM logs").Error,
 				"First":       db.Clauses(bindkey.Use("analytics")).First(&LogEntry{}).Error,
-				"Begin":       db.Clauses(bindkey.Use("analytics")).Begin().Error,
 				"Transaction": db.Clauses(bindkey.Use("analytics")).Transaction(func(tx *gorm.DB) error { return tx.Create(&LogEntry{}).Error }),
 			} {
 				if !errors.Is(err, bindkey.ErrInstall) {

@@ -197,6 +197,12 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 	}
 
 	e := evidence{plugin: p, written: p.dialect.lexicon, fallback: d.ambient}
+	switch {
+	case d.writes || d.raw && !d.facts.Reads:
+		e.kind = anyWrite
+	case d.raw:
+		e.kind = givenRead
+	}
 	lives := model // nil: the model is no evidence
 	if !own && model != nil && !model.keyed() {
 		lives = nil
@@ -353,6 +359,7 @@ type evidence struct {
 	// fallback is the ambient bind, which has the tables that are known through a
 	// model without a key; nil: the default bind.
 	fallback *bind
+	kind     crossingKind
 }
 
 type evidenced struct {
@@ -714,10 +721,39 @@ func (e *evidence) unanimous() (*bind, error) {
 	}
 }
 
+// A crossingKind is what a statement that crosses binds does, and so what to do
+// instead.
+type crossingKind uint8
+
+const (
+	modelRead crossingKind = iota
+	givenRead
+	anyWrite
+)
+
+func (k crossingKind) way() string {
+	switch k {
+	case modelRead:
+		return "load the relation with Preload, ask each database in a statement of its own"
+	case givenRead:
+		return "ask each database in a statement of its own"
+	default:
+		return "ask for the keys in a statement of their own, such as Pluck, and write with those"
+	}
+}
+
+// crossingKindOf is that of SQL.
+func (p *Plugin) crossingKindOf(text string, written sqlscan.Dialect) crossingKind {
+	if p.memory.Scan(text, written).Reads {
+		return givenRead
+	}
+	return anyWrite
+}
+
 // crossing is the error of evidence that disagrees: with itself, or with the
 // bind that the statement was routed to.
 func (e *evidence) crossing(routed *bind) *CrossBindError {
-	err := &CrossBindError{Way: "load the relation with Preload, ask each database in a statement of its own, choose one with bindkey.Use, or, if one database has all of it, let the statement through with bindkey.AllowCrossBind"}
+	err := &CrossBindError{Way: e.kind.way() + ", choose one with bindkey.Use, or, if one database has all of it, let the statement through with bindkey.AllowCrossBind"}
 	claim := func(key, source string) {
 		for _, known := range err.Claims {
 			if known.Key == key && known.Source == source {

@@ -141,7 +141,7 @@ func has(stmt *gorm.Statement, clause string) bool {
 }
 
 func (p *Plugin) routeTo(db *gorm.DB, kind statementKind, found *destination) Route {
-	route := Route{Key: found.bind.key, Why: found.why, Operation: p.operation(db.Statement, kind, found, p.askedFor(db))}
+	route := Route{Key: found.bind.key, Why: found.why, Operation: p.operation(db.Statement, kind, found, readOrWrite(db.Statement))}
 	if !found.bind.isOpen() {
 		return route
 	}

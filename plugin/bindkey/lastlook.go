@@ -33,15 +33,16 @@ func (b *bind) crossing(text string, ambient *bind) *CrossBindError {
 	p := b.plugin
 	e := evidence{plugin: p, written: b.written, fallback: ambient}
 	e.text(text, ReasonTable)
+	crosses := false
 	for _, found := range e.found {
-		if !found.bind.shares(b) {
-			return e.crossing(b)
-		}
+		crosses = crosses || !found.bind.shares(b)
 	}
 	for _, table := range e.unsure {
-		if !sharesAny(p.bindsWithTable(table, ambient), b) {
-			return e.crossing(b)
-		}
+		crosses = crosses || !sharesAny(p.bindsWithTable(table, ambient), b)
 	}
-	return nil
+	if !crosses {
+		return nil
+	}
+	e.kind = p.crossingKindOf(text, b.written)
+	return e.crossing(b)
 }

@@ -180,6 +180,10 @@ func (p *Plugin) askedFor(db *gorm.DB) dbresolver.Operation {
 			return ""
 		}
 	}
+	return readOrWrite(stmt)
+}
+
+func readOrWrite(stmt *gorm.Statement) dbresolver.Operation {
 	if _, ok := stmt.Settings.Load(writeSetting); ok {
 		return writing
 	}

@@ -76,7 +76,9 @@ func (u using) ModifyStatement(stmt *gorm.Statement) {
 		p = routedBy(stmt.DB.Config.ConnPool)
 	}
 	if p == nil {
-		_ = stmt.DB.AddError(installError("bindkey.Use(%q) is on a *gorm.DB that the plugin does not serve; call db.Use(plugin) first, and make sessions after it", string(u)))
+		err := installError("bindkey.Use(%q) is on a *gorm.DB that the plugin does not serve; call db.Use(plugin) first, and make sessions after it", string(u))
+		_ = stmt.DB.AddError(err)
+		stmt.ConnPool = failingPool{err} // Begin looks at no error, and Transaction would not end what it has begun
 		return
 	}
 	p.chain(stmt.DB)

@@ -63,10 +63,13 @@ func (d *destination) unkeyed(p *Plugin) {
 //
 // Evidence of different binds is a [*CrossBindError].
 func (p *Plugin) destination(stmt *gorm.Statement, d *destination) error {
-	if err := p.decide(stmt, d); err != nil || d.facts.Control == "" {
-		return err
+	err := p.decide(stmt, d)
+	if d.facts.Control != "" {
+		if err := controlled(stmt, d.facts); err != nil {
+			return err // the reason, whatever else there is
+		}
 	}
-	return controlled(stmt, d.facts)
+	return err
 }
 
 // controlled refuses SQL that begins or ends a transaction, or sets a savepoint:

@@ -16,7 +16,6 @@
 //	err = db.Use(bindkey.New(bindkey.Models(&User{}, &LogEntry{})).
 //		Register("analytics", dbresolver.Config{
 //			Sources:  []gorm.Dialector{sqlite.Open("analytics.db")},
-//			Replicas: []gorm.Dialector{sqlite.Open("replica.db")},
 //		}))
 //
 // A bind is what a key names: sources and replicas, and the policy that picks
@@ -70,7 +69,8 @@
 //     subqueries in Table("(?) AS x", subquery)
 //  4. the model, if it has a key, or if its own table is in the statement; else
 //     what the rows are scanned into, if that has a key
-//  5. the default bind
+//  5. the bind of a Use around it, on its transaction or on the statement whose
+//     hook or batch callback it runs in; else the default bind
 //
 // What 2, 3 and 4 say must agree, and so must the models of relations that are
 // joined (Joins("Team")): otherwise the statement is refused with a
@@ -83,18 +83,28 @@
 // is not known (logs_2026) says nothing either: the model decides. A subquery
 // that is refused takes the statement around it with it.
 //
-// A table is known in a bind if its name was given to Register as data, its
+// A table is known in a bind if its name or its model was given to Register, its
 // model was given to [Models] or Check or was migrated, or its model has a key
-// and a statement has used it. So pass all models to Models: until then, raw
+// and a statement, or a relation of a model, has named it; join tables with their
+// models. So pass models that are not given to Register to Models: until then, raw
 // SQL that names only a table the plugin has not heard of goes to the default
-// bind. A name that is known in several binds, with nothing to tell which, is
-// an [*AmbiguousTableError].
+// bind, and an error in the log tells once it is known to live elsewhere. A name
+// that is known in several binds, with nothing to tell which, is an
+// [*AmbiguousTableError].
 //
 // Statements that GORM derives from another (associations, preloads) and those
 // of hooks have a model or SQL of their own, and go by that. Use holds for
-// derived statements of the same bind as the statement's model, not for hooks,
-// nor for the callbacks of FindInBatches, nor for models of other binds that are
-// chained on the result.
+// derived statements of the same bind as the statement's model. In hooks, in the
+// callbacks of FindInBatches, in a transaction begun with Use, and in what is
+// chained on the result, models with a key go by it, and what has no key goes to
+// the bind of the Use: models without a key, their tables, tables that are not
+// known, and SQL that names no table.
+//
+// SQL that names no table (SET LOCAL, SELECT lastval()) asks a session. In a
+// transaction without Use it goes to the one branch that has begun, to the default
+// bind if none has, and is an [*AmbiguousSessionError] if several have. BEGIN,
+// COMMIT, SAVEPOINT and the like are a [*TransactionControlError], in a transaction
+// and outside, but for a script that ends what it begins.
 //
 // # Reads and writes
 //
@@ -119,7 +129,8 @@
 // database. The default transaction that GORM puts around each write is of the
 // same kind, so a row and its associations in other binds are written together
 // or not at all. Clauses(Use("analytics")).Begin() begins that bind's branch at
-// once; inside, every model goes by its own key. Two binds in one
+// once; inside, every model goes by its own key, and what has none goes there.
+// With dbresolver.Read, Begin is at replicas. Two binds in one
 // database share a branch: on the same connection pool, or with sources of one
 // DSN, for SQLite of one file, however it is spelled. (Databases in memory are
 // apart, and so is a file's read-only DSN.) It is at the pool of the bind that
@@ -133,6 +144,9 @@
 // that names the binds; so it is if the connection is lost during a COMMIT, whose
 // outcome is then unknown. A context that ends before the first COMMIT rolls
 // everything back, and afterwards changes nothing.
+//
+// DDL on MySQL and MariaDB commits by itself. In a transaction with branches in
+// other binds it is an [*ImplicitCommitError], before it is sent.
 //
 // A savepoint, or a nested Transaction, is set in every branch. A branch that
 // began after it is rolled back whole.
@@ -201,8 +215,8 @@
 //   - Association(…).Find and Count of a many2many relation across binds are two
 //     queries. Where these can't be exact they are refused: docs/cross-bind.md
 //     says when.
-//   - The association operations of generics, gorm.G[T](db, Use(key)).Set(…), hand
-//     no Use on to their statements: GORM starts those from the handle.
+//   - The association operations of generics, gorm.G[T](db).Set(…), choose rows with
+//     a subquery on the owners, and are refused across binds: docs/cross-bind.md.
 //   - Tables are known by name. A subquery of a table that is not known, or a
 //     statement TABLE t inside another, is not checked: the database says that it
 //     has no such table; or, if it has one of that name, reads that.
@@ -268,8 +282,9 @@
 //
 // Several dialects:
 //
-//   - What asks db.Dialector.Name() while a chain is built sees the handle's; hooks
-//     and what renders inside a statement see the bind's.
+//   - What asks db.Dialector.Name() while a chain is built sees the handle's, or
+//     that of the chain's Use; hooks and what renders inside a statement see the
+//     bind's.
 //   - Until it runs, a statement's SQL is in a neutral form: that of Raw(…), and
 //     what Statement.Quote returns. It is for GORM, not for a *sql.DB.
 //   - A subquery has the clauses of its own bind's dialect, where that differs from
@@ -288,11 +303,8 @@
 //   - With DisableNestedTransaction, GORM asks for no savepoint, so a Use before a
 //     nested Transaction holds for everything inside.
 //   - The check before COMMIT is SELECT 1, in every dialect.
-//   - Goroutines that share a transaction take turns in each bind, statement by
-//     statement. The rows of Rows, Row and Scan are read after their turn: while
-//     they are, other goroutines must keep off that bind, as in plain GORM. Two
-//     whose sql.Scanner asks the other's bind while rows are read wait for each
-//     other, until a context ends.
+//   - Goroutines that share a transaction are as safe as in plain GORM: the driver
+//     decides, and few bear two statements at once. The plugin's own state does.
 //   - BEGIN that fails may be tried again by the next statement of its bind.
 //   - A branch begins late, so an error of BEGIN is that of the first statement,
 //     not of Begin.

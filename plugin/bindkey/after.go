@@ -2,7 +2,6 @@ package bindkey
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"gorm.io/gorm"
@@ -32,9 +31,7 @@ func AfterCommit(tx *gorm.DB, fn func(context.Context) error) error {
 	if t == nil {
 		return fn(context.WithoutCancel(tx.Statement.Context))
 	}
-	return t.register(func(funcs *outcomeFuncs) {
-		funcs.commit = append(funcs.commit[:len(funcs.commit):len(funcs.commit)], fn)
-	})
+	return t.xact.AfterCommit(fn)
 }
 
 // AfterRollback has fn called once the outermost transaction that tx is in is
@@ -48,9 +45,7 @@ func AfterRollback(tx *gorm.DB, fn func(context.Context) error) error {
 	if err != nil || t == nil {
 		return err
 	}
-	return t.register(func(funcs *outcomeFuncs) {
-		funcs.rollback = append(funcs.rollback[:len(funcs.rollback):len(funcs.rollback)], fn)
-	})
+	return t.xact.AfterRollback(fn)
 }
 
 // An AfterCommitError says that a transaction is committed, and that functions
@@ -66,11 +61,6 @@ func (e *AfterCommitError) Error() string {
 // Unwrap returns what the functions returned.
 func (e *AfterCommitError) Unwrap() error { return e.Err }
 
-// outcomeFuncs wait for a transaction's outcome.
-type outcomeFuncs struct {
-	commit, rollback []func(context.Context) error
-}
-
 // outcomeOf is the transaction whose outcome decides, or nil outside one.
 func outcomeOf(tx *gorm.DB) (*transaction, error) {
 	if t := transactionOf(tx); t != nil {
@@ -80,50 +70,4 @@ func outcomeOf(tx *gorm.DB) (*transaction, error) {
 		return nil, gorm.ErrInvalidTransaction
 	}
 	return nil, nil
-}
-
-func (t *transaction) register(add func(*outcomeFuncs)) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.done.Load() {
-		return sql.ErrTxDone
-	}
-	var funcs outcomeFuncs // another than a savepoint has kept
-	if t.afterwards != nil {
-		funcs = *t.afterwards
-	}
-	add(&funcs)
-	t.afterwards = &funcs
-	return nil
-}
-
-// committed calls the functions that wait for the commit.
-func (t *transaction) committed() error {
-	if t.afterwards == nil {
-		return nil
-	}
-	if err := t.call(t.afterwards.commit); err != nil {
-		return &AfterCommitError{Err: err}
-	}
-	return nil
-}
-
-// rolledBack calls the functions that wait for the rollback.
-func (t *transaction) rolledBack() error {
-	if t.afterwards == nil {
-		return nil
-	}
-	return t.call(t.afterwards.rollback)
-}
-
-func (t *transaction) call(funcs []func(context.Context) error) error {
-	if len(funcs) == 0 {
-		return nil
-	}
-	ctx := context.WithoutCancel(t.ctx)
-	failures := make([]error, len(funcs))
-	for i, fn := range funcs {
-		failures[i] = fn(ctx)
-	}
-	return joinErrors(failures...)
 }

@@ -12,47 +12,40 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/xact"
 )
 
 // A branch is a transaction's part in one database. It is the connection pool
 // of the statements routed there, and begins with the first of them.
 type branch struct {
 	onDemand
+	xact  xact.Branch
 	tx    *transaction
 	pool  *boundPool
 	binds []*bind // that share it, since they are in one database; the pool's own first
 
-	beginning sync.Mutex
-	begun     atomic.Pointer[begunBranch] // nil until BEGIN, and after a savepoint before it is rolled back to
-	prepared  preparedBranch
-
-	// What most branches need and no more, in the branch's own memory.
-	firstBegun begunBranch
+	prepared preparedBranch
 }
 
-// A begunBranch is a branch's transaction in its database.
-type begunBranch struct {
-	tx gorm.Tx
+var _ xact.Resource = (*branch)(nil)
 
-	// release keeps the end of the transaction's context from rolling back. It
-	// is false where that has begun already.
-	release    func() bool
-	ending     sync.Once
-	savepoints int32 // how many the transaction had at BEGIN
-	rolledBack error // what ROLLBACK answered
-
-	prepared   atomic.Pointer[gorm.PreparedStmtTX] // the same, with the pool's prepared statements
-	preparedTx gorm.PreparedStmtTX
-}
+// branchOf is the branch of a transaction's.
+func branchOf(b *xact.Branch) *branch { return b.Resource.(*branch) }
 
 // A preparedBranch is a branch for a statement with PrepareStmt.
 type preparedBranch struct {
 	onDemand
 	*branch
+
+	preparing sync.Mutex
+	of        *xact.Begun // whose statements these are
+	txs       atomic.Pointer[gorm.PreparedStmtTX]
+	first     gorm.PreparedStmtTX // enough for most branches, in its own memory
 }
 
 func (b *branch) init(t *transaction, pool *boundPool) *branch {
 	b.tx, b.pool = t, pool
+	b.xact.Init(&t.xact, b)
 	b.binds = pool.bind.alone
 	b.finder = b
 	b.prepared.branch = b
@@ -88,17 +81,17 @@ func (b *branch) controls(query string) error {
 		return nil
 	}
 	t := b.tx
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	err := &ImplicitCommitError{Key: on.key, Statement: commits}
-	for _, other := range t.joined {
-		if other != b {
-			err.Begun = append(err.Begun, other.pool.bind.key)
+	for _, other := range t.xact.Begun() {
+		if other != &b.xact {
+			err.Begun = append(err.Begun, branchOf(other).pool.bind.key)
 		}
 	}
 	if len(err.Begun) > 0 {
 		return err
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.committing = err
 	return nil
 }
@@ -110,7 +103,7 @@ func (b *branch) conn(context.Context) (gorm.ConnPool, error) {
 	if err != nil {
 		return nil, err
 	}
-	return begun.tx, nil
+	return begun.Tx.(gorm.Tx), nil
 }
 
 func (p *preparedBranch) conn(context.Context) (gorm.ConnPool, error) {
@@ -118,103 +111,67 @@ func (p *preparedBranch) conn(context.Context) (gorm.ConnPool, error) {
 	if err != nil {
 		return nil, err
 	}
-	if prepared := begun.prepared.Load(); prepared != nil {
-		return prepared, nil
+	if txs := p.txs.Load(); txs != nil && txs.Tx == begun.Tx.(gorm.Tx) {
+		return txs, nil
 	}
-	p.beginning.Lock()
-	defer p.beginning.Unlock()
-	if begun.prepared.Load() == nil {
-		begun.preparedTx = gorm.PreparedStmtTX{Tx: begun.tx, PreparedStmtDB: p.pool.real.prepared()}
-		begun.prepared.Store(&begun.preparedTx)
-	}
-	return begun.prepared.Load(), nil
-}
-
-// begin begins the branch unless it has begun. The context is the
-// transaction's, not the statement's. Other branches don't wait for BEGIN, and
-// neither does Rollback, since a pool may have no connection for a while.
-func (b *branch) begin() (*begunBranch, error) {
-	if err := b.tx.ctx.Err(); err != nil {
-		return nil, err // else database/sql says that the transaction is done
-	}
-	if begun := b.begun.Load(); begun != nil {
-		return begun, nil
-	}
-	b.beginning.Lock()
-	defer b.beginning.Unlock()
-	if begun := b.begun.Load(); begun != nil {
-		return begun, nil
-	}
-	if err := b.tx.mayBegin(b); err != nil {
-		return nil, err
-	}
-	begun := &b.firstBegun
-	if begun.tx != nil {
-		begun = new(begunBranch) // again, after a savepoint before it
-	}
-	if err := b.pool.real.branch(b.tx.ctx, b.tx.opts, begun); err != nil {
-		return nil, b.failed("BEGIN", err)
-	}
-	if err := b.tx.join(b, begun); err != nil {
-		return nil, joinErrors(err, begun.rollback())
-	}
-	return begun, nil
-}
-
-// branch begins a transaction that is rolled back when ctx ends, until it is
-// released. BEGIN itself has a context that ends with ctx only meanwhile:
-// database/sql and drivers keep it for COMMIT and ROLLBACK. If it ended later,
-// a branch could be rolled back between the COMMITs of others, database/sql
-// would roll back on a goroutine of its own that nobody can wait for, and pgx
-// would close the connection in the place of ROLLBACK.
-func (r *realPool) branch(ctx context.Context, opts *sql.TxOptions, begun *begunBranch) error {
-	if ctx.Done() == nil {
-		tx, err := r.begin(ctx, opts)
-		begun.tx, begun.release = tx, func() bool { return true }
-		return err
-	}
-	beginCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	detach := context.AfterFunc(ctx, cancel)
-	tx, err := r.begin(beginCtx, opts)
-	if !detach() {
-		if err == nil {
-			_ = tx.Rollback() // or database/sql does it at this moment; nothing was written
+	p.preparing.Lock()
+	defer p.preparing.Unlock()
+	if p.of != begun {
+		txs := &p.first
+		if p.of != nil {
+			txs = new(gorm.PreparedStmtTX) // it has begun again
 		}
-		return ctx.Err()
+		*txs = gorm.PreparedStmtTX{Tx: begun.Tx.(gorm.Tx), PreparedStmtDB: p.pool.real.prepared()}
+		p.txs.Store(txs)
+		p.of = begun
 	}
+	return p.txs.Load(), nil
+}
+
+// begin begins the branch unless it has begun.
+func (b *branch) begin() (*xact.Begun, error) {
+	if !b.xact.HasBegun() {
+		if err := b.tx.mayBegin(b); err != nil {
+			return nil, err
+		}
+	}
+	return b.xact.Begin()
+}
+
+// Begin is of xact.Resource.
+func (b *branch) Begin(ctx context.Context, opts *sql.TxOptions) (xact.Tx, error) {
+	b.tx.mu.Lock()
+	if !hasBranch(b.tx.branches, b) {
+		b.tx.branches = append(b.tx.branches, b) // of a statement in DryRun
+	}
+	b.tx.mu.Unlock()
+	tx, err := b.pool.real.begin(ctx, opts)
+	if err != nil {
+		return nil, err // not a nil gorm.Tx in a Tx
+	}
+	return tx, nil
+}
+
+// Ping makes the database answer, in the branch.
+func (b *branch) Ping(ctx context.Context, tx xact.Tx) error {
+	rows, err := tx.(gorm.Tx).QueryContext(ctx, "SELECT 1")
 	if err != nil {
 		return err
 	}
-	begun.tx = tx
-	begun.release = context.AfterFunc(ctx, begun.end)
-	return nil
-}
-
-// end rolls back once; who comes second waits.
-func (b *begunBranch) end() {
-	b.ending.Do(func() { b.rolledBack = b.tx.Rollback() })
-}
-
-func (b *begunBranch) rollback() error {
-	b.release()
-	b.end()
-	return b.rolledBack
-}
-
-func (b *branch) rollback() error {
-	begun := b.begun.Load()
-	if begun == nil {
-		return nil
+	for rows.Next() { // to the end: some drivers tell only there
 	}
-	return begun.rollback()
+	return errors.Join(rows.Err(), rows.Close())
 }
+
+// Failed is of xact.Resource.
+func (b *branch) Failed(operation string, err error) error { return b.failed(operation, err) }
 
 // failed names the bind in a driver's error. It is translated first, where the
 // handle wants that, since dialectors look at the error's own type. Where the
 // transaction's context has ended, that is the reason, and not that the branch
 // is therefore done.
 func (b *branch) failed(operation string, err error) *BranchError {
-	if ended := b.tx.ctx.Err(); ended != nil && (errors.Is(err, sql.ErrTxDone) || errors.Is(err, context.Canceled)) {
+	if ended := b.tx.xact.Context().Err(); ended != nil && (errors.Is(err, sql.ErrTxDone) || errors.Is(err, context.Canceled)) {
 		err = ended
 	}
 	if plain := b.pool.bind.plain; plain.TranslateError {
@@ -232,9 +189,7 @@ func (b *branch) answered(err error) {
 	if !strings.HasPrefix(err.Error(), "Error 1213 ") {
 		return
 	}
-	b.tx.mu.Lock()
-	defer b.tx.mu.Unlock()
-	b.tx.doom(fmt.Sprintf("a statement in bind %q", b.pool.bind.key), err)
+	b.tx.xact.Doom(fmt.Sprintf("a statement in bind %q", b.pool.bind.key), err)
 }
 
 // Commit and Rollback are the transaction's: GORM calls them on whichever pool
@@ -251,7 +206,7 @@ func (b *branch) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {
 	if err != nil {
 		return stmt
 	}
-	return begun.tx.StmtContext(ctx, stmt)
+	return begun.Tx.(gorm.Tx).StmtContext(ctx, stmt)
 }
 
 func (b *branch) GetDBConn() (*sql.DB, error) { return b.pool.GetDBConn() }

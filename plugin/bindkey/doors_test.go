@@ -14,6 +14,7 @@ const modulePath = "github.com/gormbind/gormbind/"
 var innerImports = map[string][]string{
 	"plugin/bindkey/internal/neutral": nil,
 	"plugin/bindkey/internal/sqlscan": {"plugin/bindkey/internal/neutral"},
+	"plugin/bindkey/internal/xact":    nil,
 }
 
 func TestDoors(t *testing.T) {
@@ -30,6 +31,9 @@ func TestDoors(t *testing.T) {
 		}
 		found[of] = nil
 		for _, path := range strings.Fields(imports) {
+			if strings.HasPrefix(path, "gorm.io/") && of == "plugin/bindkey/internal/xact" {
+				t.Errorf("%s imports %s, but a transaction knows no GORM", of, path)
+			}
 			if strings.HasPrefix(path, modulePath) {
 				found[of] = append(found[of], strings.TrimPrefix(path, modulePath))
 			}

@@ -14,6 +14,8 @@ import (
 	"gorm.io/gorm/clause"
 	gormmigrator "gorm.io/gorm/migrator"
 	"gorm.io/gorm/schema"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/xact"
 )
 
 // AutoMigrate puts every table in its own database. Related models and join
@@ -169,7 +171,7 @@ func dropHere(session *gorm.DB, values []any) (err error) {
 	if err := session.Exec("SET FOREIGN_KEY_CHECKS = 0").Error; err != nil {
 		return err
 	}
-	defer func() { err = joinErrors(err, session.Exec("SET FOREIGN_KEY_CHECKS = 1").Error) }()
+	defer func() { err = xact.Join(err, session.Exec("SET FOREIGN_KEY_CHECKS = 1").Error) }()
 	return gormmigrator.Migrator{Config: gormmigrator.Config{DB: session, Dialector: session.Dialector}}.DropTable(values...)
 }
 

@@ -6,6 +6,8 @@ package bindkey
 import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/xact"
 )
 
 func (m migrator) AddColumn(value any, field string) error {
@@ -77,7 +79,7 @@ func (m migrator) ColumnTypes(value any) ([]gorm.ColumnType, error) {
 
 func (m migrator) CreateConstraint(value any, name string) error {
 	b, crossing, err := m.bindOfConstraint(value, name)
-	if err = joinErrors(err, crossing); err != nil {
+	if err = xact.Join(err, crossing); err != nil {
 		return err
 	}
 	inner, done, err := m.changeIn(b)

@@ -12,6 +12,7 @@ import (
 	"gorm.io/plugin/dbresolver"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/xact"
 )
 
 const (
@@ -53,12 +54,13 @@ type Plugin struct {
 	pools   []*realPool
 	pooling sync.Mutex // guards pools: a resolver of the application may become a bind at any time
 
-	dialect  *dialect          // the handle's own
-	dialects []*dialect        // of all binds
-	naming   schema.Namer      // the handle's own, where the plugin has put another in its place
-	base     *settings         // the handle's own
-	outside  *dialector        // in the handle and its sessions, before a statement is routed
-	lexicons []sqlscan.Dialect // of all binds
+	dialect  *dialect                            // the handle's own
+	dialects []*dialect                          // of all binds
+	inOrder  func([]*xact.Branch) []*xact.Branch // commitOrder, made a value once
+	naming   schema.Namer                        // the handle's own, where the plugin has put another in its place
+	base     *settings                           // the handle's own
+	outside  *dialector                          // in the handle and its sessions, before a statement is routed
+	lexicons []sqlscan.Dialect                   // of all binds
 
 	binds  sync.Map // key → *bind
 	types  sync.Map // reflect.Type → *typeKey
@@ -89,6 +91,7 @@ func New(options ...Option) *Plugin {
 		names:      map[string][]string{},
 		severed:    map[*schema.Field]bool{},
 	}
+	p.inOrder = p.commitOrder
 	for _, option := range options {
 		if err := option(p); err != nil {
 			p.mistakes = append(p.mistakes, err)

@@ -7,19 +7,12 @@ package bindkey
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"fmt"
-	"strings"
 
 	"gorm.io/gorm"
-)
 
-// A savepoint is a point that a transaction can roll back to, in all branches.
-type savepoint struct {
-	name       string
-	afterwards *outcomeFuncs // that were registered when it was set
-}
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/xact"
+)
 
 // SavePoint sets a savepoint in every branch of the transaction.
 func (d *dialector) SavePoint(db *gorm.DB, name string) error {
@@ -52,98 +45,34 @@ func (d *dialector) onOwnConnection(db *gorm.DB, name string, run savePointFunc)
 	return errors.Join(run(inner, plain, name), plain.Error)
 }
 
-// savePoint sets a savepoint in every branch that has begun. One that begins
-// later is undone whole when the transaction rolls back to it.
+// savePoint sets a savepoint in every branch that has begun.
 func (t *transaction) savePoint(db *gorm.DB, name string) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.done.Load() {
-		return sql.ErrTxDone
-	}
-	if err := db.Statement.Context.Err(); err != nil {
-		return err // nothing is sent, and the transaction's own context may go on
-	}
-	for _, b := range t.joined {
-		if err := b.onSavePoint(db.Statement.Context, db, "SAVEPOINT", name, gorm.SavePointerDialectorInterface.SavePoint); err != nil {
-			if !errors.Is(err, gorm.ErrUnsupportedDriver) {
-				// GORM keeps the error in the handle: no statement runs there any
-				// more, and Commit reports it, which must not commit then.
-				t.doom("setting a savepoint", err)
-			}
-			return err
-		}
-	}
-	t.savepoints = append(t.savepoints, savepoint{name, t.afterwards})
-	return nil
-}
-
-// rollbackTo undoes what every branch did since the savepoint, even if one
-// fails. Branches that began after it are rolled back whole and may begin
-// again.
-func (t *transaction) rollbackTo(db *gorm.DB, name string) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.done.Load() {
-		return sql.ErrTxDone
-	}
-	at := len(t.savepoints) - 1
-	for at >= 0 && !strings.EqualFold(t.savepoints[at].name, name) { // SQL's names know no case
-		at--
-	}
-	if at < 0 {
-		err := fmt.Errorf("bindkey: the transaction has no savepoint %q", name)
-		t.doom("rolling back to a savepoint", err)
-		return err
-	}
-	if err := t.ctx.Err(); err != nil {
-		return err // and everything is rolled back
-	}
-	// A session's own deadline must not keep it from undoing its work.
-	ctx, cancel := context.WithCancel(context.WithoutCancel(db.Statement.Context))
-	defer cancel()
-	defer context.AfterFunc(t.ctx, cancel)()
-	var (
-		failures []error
-		stay     []*branch
-	)
-	for _, b := range t.joined {
-		if int(b.begun.Load().savepoints) <= at {
-			failures = append(failures, b.onSavePoint(ctx, db, "ROLLBACK TO SAVEPOINT", name, gorm.SavePointerDialectorInterface.RollbackTo))
-			stay = append(stay, b)
-			continue
-		}
-		if err := b.rollback(); err != nil {
-			failures = append(failures, b.failed("ROLLBACK", err))
-		}
-		b.begun.Store(nil)
-	}
-	t.joined, t.savepoints, t.afterwards = stay, t.savepoints[:at+1], t.savepoints[at].afterwards
-	err := joinErrors(failures...)
-	if err != nil {
-		// GORM's nested Transaction drops this error, and a COMMIT would keep
-		// rows that were to be undone.
-		t.doom("rolling back to a savepoint", err)
+	err := t.xact.Savepoint(db.Statement.Context, name, func(ctx context.Context, b *xact.Branch, tx xact.Tx) error {
+		return branchOf(b).onSavePoint(ctx, db, tx, "SAVEPOINT", name, gorm.SavePointerDialectorInterface.SavePoint)
+	})
+	if errors.Is(err, xact.ErrNoSavepoints) {
+		return gorm.ErrUnsupportedDriver
 	}
 	return err
 }
 
-// doom makes every later Commit a rollback that returns the reason.
-func (t *transaction) doom(failed string, err error) {
-	if t.doomed == nil {
-		t.doomed = fmt.Errorf("bindkey: the transaction can only be rolled back, since %s failed: %w", failed, err)
-	}
+// rollbackTo undoes what every branch did since the savepoint.
+func (t *transaction) rollbackTo(db *gorm.DB, name string) error {
+	return t.xact.RollbackTo(db.Statement.Context, name, func(ctx context.Context, b *xact.Branch, tx xact.Tx) error {
+		return branchOf(b).onSavePoint(ctx, db, tx, "ROLLBACK TO SAVEPOINT", name, gorm.SavePointerDialectorInterface.RollbackTo)
+	})
 }
 
 type savePointFunc func(gorm.SavePointerDialectorInterface, *gorm.DB, string) error
 
 // onSavePoint lets the branch's own dialector speak, on a plain handle of the
 // bind. Dialectors run Exec and may drop its error, which the handle keeps.
-func (b *branch) onSavePoint(ctx context.Context, db *gorm.DB, operation, name string, run savePointFunc) error {
-	plain := b.pool.bind.plainSession(db, b.begun.Load().tx)
+func (b *branch) onSavePoint(ctx context.Context, db *gorm.DB, tx xact.Tx, operation, name string, run savePointFunc) error {
+	plain := b.pool.bind.plainSession(db, tx.(gorm.Tx))
 	plain.Statement.Context = ctx
 	dialect, ok := plain.Dialector.(gorm.SavePointerDialectorInterface)
 	if !ok {
-		return gorm.ErrUnsupportedDriver
+		return xact.ErrNoSavepoints
 	}
 	err := run(dialect, plain, name)
 	if err == nil {

@@ -3,50 +3,40 @@ package bindkey
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"sync"
-	"sync/atomic"
 
 	"gorm.io/gorm"
 	"gorm.io/plugin/dbresolver"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/xact"
 )
 
 // A transaction spans binds: its part in one database is a branch, as in XA.
-// It is what Begin returns as a statement's connection pool. No branch begins
-// before its first statement, and several goroutines may use it.
+// It is what Begin returns as a statement's connection pool. Package xact has its
+// states; here is which bind's branch is where, and how GORM uses it as a pool.
 type transaction struct {
 	onDemand // past GORM's callbacks: the default bind's branch
+	xact     xact.Transaction
 	plugin   *Plugin
-	ctx      context.Context // of Begin
-	opts     *sql.TxOptions
 	ambient  *bind // where what has no key goes: the bind of its Use, or of the Use around it; or nil
 	reads    bool  // it was begun with dbresolver.Read: its branches are at replicas
 	around   bool  // GORM began it around a statement, whose branch is the first
 
 	mu         sync.Mutex
-	done       atomic.Bool          // set with mu held
-	doomed     error                // why it can only be rolled back
 	branches   []*branch            // handed out, begun or not
-	joined     []*branch            // begun, in the order of their BEGIN
-	savepoints []savepoint          // set and not rolled back, in order
 	committing *ImplicitCommitError // what has committed its only branch; or nil
 	spent      []*use               // Uses that it, and nested ones, were begun with
-	afterwards *outcomeFuncs        // nil: none
 
 	// What a transaction in one database needs, in the transaction's own memory.
 	first         branch
 	firstBranches [1]*branch
-	firstJoined   [1]*branch
 }
 
 func newTransaction(p *Plugin, ctx context.Context, opts *sql.TxOptions) *transaction {
-	tx := &transaction{plugin: p, ctx: ctx}
+	tx := &transaction{plugin: p}
 	tx.finder = tx
-	tx.branches, tx.joined = tx.firstBranches[:0], tx.firstJoined[:0]
-	if opts != nil {
-		kept := *opts // BEGIN comes later
-		tx.opts = &kept
-	}
+	tx.branches = tx.firstBranches[:0]
+	tx.xact.Init(ctx, opts, p.inOrder)
 	return tx
 }
 
@@ -103,7 +93,7 @@ func (t *transaction) branchOf(b *bind) (*branch, error) {
 		branch.binds = append(branch.binds, b)
 		return branch, nil
 	}
-	pool, _, err := b.pick(t.ctx, t.operation())
+	pool, _, err := b.pick(t.xact.Context(), t.operation())
 	if err != nil {
 		return nil, err
 	}
@@ -152,13 +142,11 @@ func (t *transaction) branchAround(pool *boundPool) *branch {
 // branch of the statement that GORM began the transaction around counts, too: it
 // begins with whatever comes first.
 func (t *transaction) sessions() (binds []*bind) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.around && !hasBranch(t.joined, &t.first) {
+	if t.around && !t.first.xact.HasBegun() {
 		binds = append(binds, t.first.pool.bind)
 	}
-	for _, b := range t.joined {
-		binds = append(binds, b.pool.bind)
+	for _, b := range t.xact.Begun() {
+		binds = append(binds, branchOf(b).pool.bind)
 	}
 	return binds
 }
@@ -180,45 +168,19 @@ func (t *transaction) operation() dbresolver.Operation {
 	return writing
 }
 
-func (t *transaction) readOnly() bool { return t.opts != nil && t.opts.ReadOnly }
+func (t *transaction) readOnly() bool { return t.xact.ReadOnly() }
 
 // Rollback rolls every branch back, even if one fails; the failures are
 // joined, each with its bind's name.
-func (t *transaction) Rollback() error {
-	joined, err := t.end()
-	if err != nil {
-		return err
-	}
-	return joinErrors(rollback(joined), t.rolledBack())
-}
+func (t *transaction) Rollback() error { return t.xact.Rollback() }
 
 // mayBegin is the error of a branch that must not begin any more.
 func (t *transaction) mayBegin(b *branch) error {
-	if t.done.Load() {
-		return sql.ErrTxDone
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if c := t.committing; c != nil && c.Key != b.pool.bind.key {
 		return &ImplicitCommitError{Key: c.Key, Statement: c.Statement, Begun: []string{b.pool.bind.key}}
 	}
-	return nil
-}
-
-// join makes a branch that has begun one of the transaction's, unless the
-// transaction is over by now.
-func (t *transaction) join(b *branch, begun *begunBranch) error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.done.Load() {
-		return sql.ErrTxDone
-	}
-	if !hasBranch(t.branches, b) {
-		t.branches = append(t.branches, b) // of a statement in DryRun
-	}
-	begun.savepoints = int32(len(t.savepoints))
-	b.begun.Store(begun)
-	t.joined = append(t.joined, b)
 	return nil
 }
 
@@ -229,42 +191,6 @@ func hasBranch(branches []*branch, b *branch) bool {
 		}
 	}
 	return false
-}
-
-// end closes the transaction for statements, and tells its begun branches.
-func (t *transaction) end() ([]*branch, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.done.Load() {
-		return nil, sql.ErrTxDone
-	}
-	t.done.Store(true)
-	return t.joined, nil
-}
-
-func rollback(branches []*branch) error {
-	var failures []error
-	for _, b := range branches {
-		if err := b.rollback(); err != nil {
-			failures = append(failures, b.failed("ROLLBACK", err))
-		}
-	}
-	return joinErrors(failures...)
-}
-
-// joinErrors is errors.Join, but an error alone stays what it is.
-func joinErrors(errs ...error) error {
-	var only error
-	for _, err := range errs {
-		switch {
-		case err == nil:
-		case only == nil:
-			only = err
-		default:
-			return errors.Join(errs...)
-		}
-	}
-	return only
 }
 
 // SQLTx is the *sql.Tx of the transaction's branch in a bind, for libraries
@@ -284,7 +210,7 @@ func SQLTx(tx *gorm.DB, key string) (*sql.Tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := br.conn(t.ctx)
+	conn, err := br.conn(t.xact.Context())
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,104 @@
+package xact
+
+import (
+	"database/sql"
+	"errors"
+)
+
+// An Outcome is what has become of a transaction at COMMIT.
+type Outcome struct {
+	Committed  []*Branch // in the order of their COMMITs
+	Failed     *Branch   // whose COMMIT failed, with others committed or unknown; or nil
+	Unknown    bool      // the connection was lost during that COMMIT
+	RolledBack []*Branch // because of it
+	// Err is why the transaction is not committed, as a whole; nil: it is.
+	Err error
+	// Waiting is what the functions that waited for the commit have returned.
+	Waiting error
+}
+
+// Partial reports whether some branch is committed, or may be, and another is not.
+func (o *Outcome) Partial() bool { return o.Failed != nil }
+
+// Commit commits the branches in stages: check that each is alive, commit them in
+// order, report. A failure before the first COMMIT has succeeded rolls everything
+// back. A prepare stage (see [Preparer]) and a decision would stand between check
+// and commit.
+func (t *Transaction) Commit() Outcome {
+	joined, err := t.end()
+	if err != nil {
+		return Outcome{Err: err}
+	}
+	branches := joined
+	if len(joined) > 1 {
+		branches = t.order(joined)
+	}
+	if err := t.check(branches); err != nil {
+		return Outcome{Err: Join(err, rollback(branches), t.rolledBack())}
+	}
+	committed, err := commitInOrder(branches)
+	if err == nil {
+		return Outcome{Waiting: t.committed()}
+	}
+	outcome := report(branches, committed, err)
+	if !outcome.Partial() {
+		outcome.Err = Join(outcome.Err, t.rolledBack())
+	}
+	return outcome
+}
+
+// check asks every branch for a sign of life, so that a connection already
+// lost, a cancelled context or an aborted PostgreSQL transaction is found
+// while everything can still be rolled back. One branch alone needs none: its
+// COMMIT tells. After the check, the end of the context changes nothing more.
+func (t *Transaction) check(branches []*Branch) error {
+	if err := t.ctx.Err(); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	doomed := t.doomed
+	t.mu.Unlock()
+	if doomed != nil {
+		return doomed
+	}
+	if len(branches) > 1 {
+		for _, b := range branches {
+			if err := b.Resource.Ping(t.ctx, b.begun.Load().Tx); err != nil {
+				return b.Resource.Failed("check before COMMIT", err)
+			}
+		}
+	}
+	for _, b := range branches {
+		if !b.begun.Load().release() {
+			return t.ctx.Err()
+		}
+	}
+	return t.ctx.Err()
+}
+
+// commitInOrder commits until one fails, and tells how many did not.
+func commitInOrder(branches []*Branch) (committed int, err error) {
+	for i, b := range branches {
+		if err := b.begun.Load().Tx.Commit(); err != nil {
+			return i, err
+		}
+	}
+	return len(branches), nil
+}
+
+// report rolls back what is left after a failed COMMIT, and says which branches
+// are where.
+func report(branches []*Branch, committed int, err error) Outcome {
+	failed, rest := branches[committed], branches[committed+1:]
+	unknown := failed.Resource.Lost(err)
+	cause := failed.Resource.Failed("COMMIT", err)
+	if err := failed.rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) {
+		// database/sql is done with it after COMMIT; a pool of another kind may not be
+		cause = Join(cause, failed.Resource.Failed("ROLLBACK", err))
+	}
+	cause = Join(cause, rollback(rest))
+	if committed == 0 && !unknown {
+		return Outcome{Err: cause}
+	}
+	return Outcome{Committed: branches[:committed], Failed: failed, Unknown: unknown, RolledBack: rest, Err: cause}
+}

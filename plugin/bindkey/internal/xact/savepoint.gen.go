@@ -1,0 +1,110 @@
+// The name ends in .gen.go, though nobody has generated the file: GORM's logger
+// skips such files when it looks for the line of the program that made a statement
+// (utils.CallerFrame), and a savepoint's is behind all of this.
+
+package xact
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// A savepoint is a point that a transaction can roll back to, in all branches.
+type savepoint struct {
+	name    string
+	waiting *waiting // that were registered when it was set
+}
+
+// ErrNoSavepoints is of a database that has none.
+var ErrNoSavepoints = errors.New("no savepoints")
+
+// Savepoint sets a savepoint in every branch that has begun, as set does in one.
+// A branch that begins later is undone whole when the transaction rolls back to it.
+func (t *Transaction) Savepoint(ctx context.Context, name string, set func(context.Context, *Branch, Tx) error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.done.Load() {
+		return sql.ErrTxDone
+	}
+	if err := ctx.Err(); err != nil {
+		return err // nothing is sent, and the transaction's own context may go on
+	}
+	for _, b := range t.joined {
+		if err := set(ctx, b, b.begun.Load().Tx); err != nil {
+			if !errors.Is(err, ErrNoSavepoints) {
+				// GORM keeps the error in the handle: no statement runs there any
+				// more, and Commit reports it, which must not commit then.
+				t.doom("setting a savepoint", err)
+			}
+			return err
+		}
+	}
+	t.savepoints = append(t.savepoints, savepoint{name, t.waiting})
+	return nil
+}
+
+// RollbackTo undoes what every branch did since the savepoint, as undo does in
+// one, even if one fails. Branches that began after it are rolled back whole and
+// may begin again.
+func (t *Transaction) RollbackTo(ctx context.Context, name string, undo func(context.Context, *Branch, Tx) error) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.done.Load() {
+		return sql.ErrTxDone
+	}
+	at := len(t.savepoints) - 1
+	for at >= 0 && !strings.EqualFold(t.savepoints[at].name, name) { // SQL's names know no case
+		at--
+	}
+	if at < 0 {
+		err := fmt.Errorf("bindkey: the transaction has no savepoint %q", name)
+		t.doom("rolling back to a savepoint", err)
+		return err
+	}
+	if err := t.ctx.Err(); err != nil {
+		return err // and everything is rolled back
+	}
+	// A session's own deadline must not keep it from undoing its work.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(t.ctx, cancel)()
+	var (
+		failures []error
+		stay     []*Branch
+	)
+	for _, b := range t.joined {
+		if begun := b.begun.Load(); int(begun.savepoints) <= at {
+			failures = append(failures, undo(ctx, b, begun.Tx))
+			stay = append(stay, b)
+			continue
+		}
+		if err := b.rollback(); err != nil {
+			failures = append(failures, b.Resource.Failed("ROLLBACK", err))
+		}
+		b.begun.Store(nil)
+	}
+	t.joined, t.savepoints, t.waiting = stay, t.savepoints[:at+1], t.savepoints[at].waiting
+	err := Join(failures...)
+	if err != nil {
+		// GORM's nested Transaction drops this error, and a COMMIT would keep
+		// rows that were to be undone.
+		t.doom("rolling back to a savepoint", err)
+	}
+	return err
+}
+
+// Doom makes every later Commit a rollback that returns the reason.
+func (t *Transaction) Doom(failed string, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.doom(failed, err)
+}
+
+func (t *Transaction) doom(failed string, err error) {
+	if t.doomed == nil {
+		t.doomed = fmt.Errorf("bindkey: the transaction can only be rolled back, since %s failed: %w", failed, err)
+	}
+}

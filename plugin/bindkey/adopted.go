@@ -194,7 +194,7 @@ func (a *adopted) open(b *bind) error {
 	b.resolver, b.ask = a.resolver, a.ask
 	b.direct = b.onlyPool()
 	b.plain, b.dialect = plainHandle(handle, b.sources[0].real.conn), b.plugin.dialect
-	b.written = b.dialect.lexicon
+	b.product = b.dialect.product
 	if b.plugin.outside != nil { // else all binds get theirs
 		return b.tongue()
 	}

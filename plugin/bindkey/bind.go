@@ -9,7 +9,7 @@ import (
 	"gorm.io/gorm/clause"
 	"gorm.io/plugin/dbresolver"
 
-	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
 )
 
 // The operations of a statement, in dbresolver's words.
@@ -25,7 +25,7 @@ type bind struct {
 	direct  *boundPool // the only one, of a bind that opens with the plugin; or nil
 	key     string
 	config  dbresolver.Config // as registered
-	written sqlscan.Dialect   // which given SQL for this bind is written in
+	product *product.Profile  // what is known of its database
 	alone   []*bind           // the bind, for a branch that it shares with no other
 	asked   bool              // registered by the application, not only the default
 	late    *lateBind         // of a bind that was not opened with the plugin; see ready

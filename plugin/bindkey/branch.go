@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -73,10 +72,10 @@ func (b *branch) outgoing(_ context.Context, query string, args []any) (string, 
 // as committed as in plain GORM, and no other begins any more.
 func (b *branch) controls(query string) error {
 	on := b.pool.bind
-	if on.written != sqlscan.MySQL || on.plugin.memory.Need(query, on.written)&sqlscan.NeedControl == 0 {
+	if on.product.SQL != sqlscan.MySQL || on.plugin.memory.Need(query, on.product.SQL)&sqlscan.NeedControl == 0 {
 		return nil
 	}
-	commits := on.plugin.memory.Scan(query, on.written).Commits
+	commits := on.plugin.memory.Scan(query, on.product.SQL).Commits
 	if commits == "" {
 		return nil
 	}
@@ -163,6 +162,9 @@ func (b *branch) Ping(ctx context.Context, tx xact.Tx) error {
 	return errors.Join(rows.Err(), rows.Close())
 }
 
+// Lost is of xact.Resource.
+func (b *branch) Lost(err error) bool { return b.pool.bind.product.Lost(err) }
+
 // Failed is of xact.Resource.
 func (b *branch) Failed(operation string, err error) error { return b.failed(operation, err) }
 
@@ -183,10 +185,9 @@ func (b *branch) failed(operation string, err error) *BranchError {
 }
 
 // answered dooms the transaction where the database answered a statement by
-// rolling the branch back. MySQL and MariaDB do so at a deadlock (1213), and
-// then run what follows without a transaction; COMMIT would not say a word.
+// rolling the branch back.
 func (b *branch) answered(err error) {
-	if !strings.HasPrefix(err.Error(), "Error 1213 ") {
+	if !b.pool.bind.product.RolledBack(err) {
 		return
 	}
 	b.tx.xact.Doom(fmt.Sprintf("a statement in bind %q", b.pool.bind.key), err)

@@ -1,14 +1,7 @@
 package bindkey
 
 import (
-	"context"
-	"database/sql/driver"
-	"errors"
-	"io"
-	"net"
 	"sort"
-	"strings"
-	"syscall"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/xact"
 )
@@ -63,34 +56,4 @@ func keysOf(branches []*xact.Branch) []string {
 		}
 	}
 	return keys
-}
-
-// Lost is of xact.Resource.
-func (*branch) Lost(err error) bool { return lostConnection(err) }
-
-// lostConnection reports whether an error says that the connection went away,
-// so that nobody knows whether the database did what it was asked.
-func lostConnection(err error) bool {
-	var netErr net.Error
-	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
-		errors.As(err, &netErr) && !errors.Is(err, context.DeadlineExceeded) {
-		return true
-	}
-	var state interface{ SQLState() string } // pgx and lib/pq have it
-	if errors.As(err, &state) {
-		switch code := state.SQLState(); {
-		case len(code) == 5 && code[:2] == "08", code == "57P01", code == "57P02":
-			return true
-		}
-	}
-	for ; err != nil; err = errors.Unwrap(err) {
-		// go-sql-driver/mysql's, without importing it: ErrInvalidConn, and the
-		// server's last words when it shuts down or an administrator kills the connection
-		switch text := err.Error(); {
-		case text == "invalid connection", strings.HasPrefix(text, "Error 1053 "), strings.HasPrefix(text, "Error 1927 "):
-			return true
-		}
-	}
-	return false
 }

@@ -107,7 +107,7 @@ func (p *Plugin) sent(db *gorm.DB, b *bind, kind statementKind) {
 	if r := recordOf(stmt); r != nil {
 		crossing, trusted = r.refused, r.trusted
 	}
-	seen := p.memory.Need(text, b.written)
+	seen := p.memory.Need(text, b.product.SQL)
 	if crossing == nil && seen&(sqlscan.NeedTables|sqlscan.NeedMarks) != 0 && !trusted {
 		crossing = b.crossing(text, p.ambientOf(stmt))
 	}

@@ -127,13 +127,13 @@ func (p *Plugin) weighed(stmt *gorm.Statement, d *destination) error {
 		return p.weigh(stmt, d)
 	}
 	text := stmt.SQL.String()
-	err := p.weighAs(stmt, text, p.dialect.lexicon, d)
+	err := p.weighAs(stmt, text, p.dialect.product.SQL, d)
 	if !p.mixed || !sqlscan.Ambiguous(text) {
 		return err
 	}
 	if u := p.effectiveUse(stmt); u != nil {
 		if b, err := p.lookup(u.key, ""); err == nil {
-			return p.weighAs(stmt, text, b.written, d)
+			return p.weighAs(stmt, text, b.product.SQL, d)
 		}
 	}
 	return p.agreed(stmt, text, d, err)
@@ -145,7 +145,7 @@ func (p *Plugin) agreed(stmt *gorm.Statement, text string, d *destination, err e
 	var agreed []destination
 	for _, written := range p.lexicons {
 		d := destination{writes: d.writes, route: d.route, ambient: d.ambient}
-		if p.weighAs(stmt, text, written, &d) != nil || d.bind.written != written {
+		if p.weighAs(stmt, text, written, &d) != nil || d.bind.product.SQL != written {
 			continue
 		}
 		if len(agreed) > 0 && !d.keyed {
@@ -199,7 +199,7 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 		return nil
 	}
 
-	e := evidence{plugin: p, written: p.dialect.lexicon, fallback: d.ambient}
+	e := evidence{plugin: p, written: p.dialect.product.SQL, fallback: d.ambient}
 	switch {
 	case d.writes || d.raw && !d.facts.Reads:
 		e.kind = anyWrite
@@ -214,7 +214,7 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 		if !d.keyed {
 			d.unkeyed(p)
 		}
-		e.written = d.bind.written
+		e.written = d.bind.product.SQL
 	}
 	at := *d
 	switch {

@@ -8,7 +8,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
-	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
 )
 
 // A dialect is all that GORM compiles a statement with. Each bind has one;
@@ -19,7 +19,7 @@ type dialect struct {
 	clauses   [statementKinds][]string
 	callbacks [statementKinds]func(*gorm.DB) // those that send the statement
 	now       func() time.Time
-	lexicon   sqlscan.Dialect
+	product   *product.Profile
 	quoted    *quotedNames // nil: each name is quoted anew
 }
 
@@ -40,7 +40,7 @@ func dialectOf(db *gorm.DB) *dialect {
 			deleteStatement: remove.Get("gorm:delete"), rowStatement: row.Get("gorm:row"), rawStatement: raw.Get("gorm:raw"),
 		},
 		now:     db.NowFunc,
-		lexicon: sqlscan.DialectOf(db.Dialector.Name()),
+		product: product.Of(db.Dialector.Name()),
 	}
 	if quotesAlike(d.Dialector) {
 		d.quoted = new(quotedNames)

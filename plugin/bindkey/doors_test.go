@@ -14,6 +14,7 @@ const modulePath = "github.com/gormbind/gormbind/"
 var innerImports = map[string][]string{
 	"plugin/bindkey/internal/neutral": nil,
 	"plugin/bindkey/internal/sqlscan": {"plugin/bindkey/internal/neutral"},
+	"plugin/bindkey/internal/product": {"plugin/bindkey/internal/sqlscan"},
 	"plugin/bindkey/internal/xact":    nil,
 }
 

@@ -13,7 +13,7 @@ import (
 // Routing has weighed the model, the joins and Table. So the text is only read
 // where it may name another table; see sqlscan.Need.
 func (b *bind) outgoing(query string, args []any, ambient *bind, trusted bool) (string, error) {
-	seen := b.plugin.memory.Need(query, b.written)
+	seen := b.plugin.memory.Need(query, b.product.SQL)
 	if seen == 0 {
 		return query, nil
 	}
@@ -31,7 +31,7 @@ func (b *bind) outgoing(query string, args []any, ambient *bind, trusted bool) (
 // crossing is the error of a text that names a table of another bind, or nil.
 func (b *bind) crossing(text string, ambient *bind) *CrossBindError {
 	p := b.plugin
-	e := evidence{plugin: p, written: b.written, fallback: ambient}
+	e := evidence{plugin: p, written: b.product.SQL, fallback: ambient}
 	e.text(text, ReasonTable)
 	crosses := false
 	for _, found := range e.found {
@@ -43,6 +43,6 @@ func (b *bind) crossing(text string, ambient *bind) *CrossBindError {
 	if !crosses {
 		return nil
 	}
-	e.kind = p.crossingKindOf(text, b.written)
+	e.kind = p.crossingKindOf(text, b.product.SQL)
 	return e.crossing(b)
 }

@@ -14,7 +14,7 @@ import (
 	"gorm.io/gorm/schema"
 	"gorm.io/plugin/dbresolver"
 
-	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
 )
 
 // open opens the pools of every bind. The handle's own connection is the
@@ -27,9 +27,9 @@ func (p *Plugin) open(db *gorm.DB) error {
 	p.dialect = dialectOf(db)
 	p.dialects = []*dialect{p.dialect}
 	for _, b := range append(p.registered[:len(p.registered):len(p.registered)], p.defaultBind()) {
-		b.written = p.dialect.lexicon
+		b.product = p.dialect.product
 		if sources := b.config.Sources; len(sources) > 0 && sources[0] != nil {
-			b.written = sqlscan.DialectOf(sources[0].Name())
+			b.product = product.Of(sources[0].Name())
 		}
 	}
 	for _, b := range p.registered {

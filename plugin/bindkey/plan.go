@@ -9,8 +9,6 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
-
-	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
 // A Plan is what AutoMigrate would do, bind by bind, in its order.
@@ -198,7 +196,7 @@ func (r *recorder) PrepareContext(context.Context, string) (*sql.Stmt, error) {
 }
 
 func (r *recorder) refuse(query string) error {
-	if r.runs || r.bind.plugin.memory.Scan(query, sqlscan.DialectOf(r.bind.plain.Dialector.Name())).Reads {
+	if r.runs || r.bind.plugin.memory.Scan(query, r.bind.product.SQL).Reads {
 		return nil
 	}
 	return fmt.Errorf("the dialect's migrator sends a query that may change something, and is only to be asked: %s", query)

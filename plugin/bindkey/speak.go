@@ -32,9 +32,9 @@ func (p *Plugin) tongues(db *gorm.DB) error {
 	written := map[sqlscan.Dialect]bool{}
 	p.eachBind(func(b *bind) {
 		p.mixed = p.mixed || !b.isOpen() || b.dialect != p.dialect // one that opens later may speak as it likes
-		if !written[b.written] {
-			written[b.written] = true
-			p.lexicons = append(p.lexicons, b.written)
+		if sql := b.product.SQL; !written[sql] {
+			written[sql] = true
+			p.lexicons = append(p.lexicons, sql)
 		}
 	})
 	p.outside.neutral = p.mixed

@@ -31,6 +31,9 @@ type split struct {
 	repeated bool
 }
 
+// variablesOfTheRest is room for those of the statement's own conditions.
+const variablesOfTheRest = 100
+
 // splitQuery is a callback of its own, before routing, so that the program's line
 // stands next to GORM's on the stack: this file's name ends in .gen.go, though
 // nobody generates it, since GORM's logger skips such files when it looks for the
@@ -86,7 +89,7 @@ func (p *Plugin) splitJoin(db *gorm.DB) error {
 	if err != nil {
 		return err
 	}
-	if limit := variables(home.bind); len(keys)*len(s.keys) > limit {
+	if limit := home.bind.product.Variables - variablesOfTheRest; len(keys)*len(s.keys) > limit {
 		return s.inexact(home, at, rel, fmt.Sprintf("the join table has %d rows for it, more than a statement can bind", len(keys)))
 	}
 	if s.repeated && !stmt.Distinct { // the join would tell such a row once for each owner
@@ -331,20 +334,6 @@ func oneOf(columns []clause.Column, keys [][]any) clause.Expression {
 		alternatives[i] = clause.And(same...)
 	}
 	return clause.And(clause.Or(alternatives...))
-}
-
-// variables is how many variables one statement of a bind's dialect can have, as
-// its server is by default, less some for the rest of the statement.
-func variables(b *bind) int {
-	const rest = 100
-	switch b.written {
-	case sqlscan.Postgres, sqlscan.MySQL:
-		return 65535 - rest
-	case sqlscan.TransactSQL:
-		return 2100 - rest
-	default:
-		return 32766 - rest
-	}
 }
 
 // mentions reports whether the statement speaks of the join table: by its name,

@@ -16,22 +16,6 @@ const (
 	TransactSQL // SQL Server
 )
 
-// DialectOf is the dialect of a dialector, by its name.
-func DialectOf(name string) Dialect {
-	switch name {
-	case "mysql":
-		return MySQL
-	case "postgres":
-		return Postgres
-	case "sqlite":
-		return SQLite
-	case "sqlserver":
-		return TransactSQL
-	default:
-		return Standard
-	}
-}
-
 // Ambiguous reports whether dialects may read a text differently: where its
 // strings, comments and names end.
 func Ambiguous(text string) bool {

@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 	"gorm.io/gorm"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 )
 
 // marked is a text in which a name is N(name), a variable V(index).

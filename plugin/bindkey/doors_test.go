@@ -1,46 +1,94 @@
 package bindkey
 
 import (
+	"fmt"
+	"os"
 	"os/exec"
 	"reflect"
+	"sort"
 	"strings"
 	"testing"
 )
 
-const modulePath = "github.com/gormbind/gormbind/"
+const (
+	modulePath = "github.com/gormbind/gormbind/"
+	innerPath  = "plugin/bindkey/internal/"
+)
 
-// innerImports are the packages of this module that each inner package may
-// import: one-way doors, and none back to bindkey.
+// innerImports are the inner packages that each inner package may import:
+// one-way doors, and none back to bindkey.
 var innerImports = map[string][]string{
-	"plugin/bindkey/internal/neutral": nil,
-	"plugin/bindkey/internal/sqlscan": {"plugin/bindkey/internal/neutral"},
-	"plugin/bindkey/internal/product": {"plugin/bindkey/internal/sqlscan"},
-	"plugin/bindkey/internal/xact":    nil,
+	"neutral": nil,
+	"product": {"sqlscan"},
+	"sqlscan": {"neutral"},
+	"xact":    nil,
 }
 
-func TestDoors(t *testing.T) {
+// importGraph is what the packages of plugin/ import of this module and of GORM.
+func importGraph(t *testing.T) map[string][]string {
+	t.Helper()
 	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}}: {{join .Imports \" \"}}", modulePath+"plugin/...").CombinedOutput()
 	if err != nil {
 		t.Fatalf("go list: %v\n%s", err, out)
 	}
-	found := map[string][]string{}
+	graph := map[string][]string{}
 	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
 		of, imports, _ := strings.Cut(line, ": ")
 		of = strings.TrimPrefix(of, modulePath)
-		if !strings.HasPrefix(of, "plugin/bindkey/internal/") {
+		graph[of] = nil
+		for _, path := range strings.Fields(imports) {
+			if strings.HasPrefix(path, modulePath) || strings.HasPrefix(path, "gorm.io/") {
+				graph[of] = append(graph[of], strings.TrimPrefix(path, modulePath))
+			}
+		}
+	}
+	return graph
+}
+
+func TestDoors(t *testing.T) {
+	found := map[string][]string{}
+	for of, imports := range importGraph(t) {
+		name, inner := strings.CutPrefix(of, innerPath)
+		if !inner {
 			continue
 		}
-		found[of] = nil
-		for _, path := range strings.Fields(imports) {
-			if strings.HasPrefix(path, "gorm.io/") && of == "plugin/bindkey/internal/xact" {
+		found[name] = nil
+		for _, path := range imports {
+			if at, inner := strings.CutPrefix(path, innerPath); inner {
+				found[name] = append(found[name], at)
+			} else if !strings.HasPrefix(path, "gorm.io/") {
+				t.Errorf("%s imports %s", of, path)
+			} else if name == "xact" {
 				t.Errorf("%s imports %s, but a transaction knows no GORM", of, path)
-			}
-			if strings.HasPrefix(path, modulePath) {
-				found[of] = append(found[of], strings.TrimPrefix(path, modulePath))
 			}
 		}
 	}
 	if !reflect.DeepEqual(found, innerImports) {
 		t.Errorf("the inner packages import\n\t%v\nand may import\n\t%v", found, innerImports)
+	}
+}
+
+// TestPicture holds the picture of the house in docs/design.md against the import
+// graph.
+func TestPicture(t *testing.T) {
+	var arrows []string
+	for of, imports := range importGraph(t) {
+		if !strings.HasPrefix(of, "plugin/bindkey") {
+			continue
+		}
+		for _, path := range imports {
+			if strings.HasPrefix(path, innerPath) {
+				arrows = append(arrows, fmt.Sprintf("    %s --> %s", strings.TrimPrefix(strings.TrimPrefix(of, innerPath), "plugin/"), strings.TrimPrefix(path, innerPath)))
+			}
+		}
+	}
+	sort.Strings(arrows)
+	want := "```mermaid\nflowchart TD\n" + strings.Join(arrows, "\n") + "\n```\n"
+	page, err := os.ReadFile("../../docs/design.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(page), want) {
+		t.Errorf("docs/design.md has another picture than\n%s", want)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm/logger"
 	"gorm.io/gorm/schema"
 
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/catalog"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
@@ -647,24 +648,17 @@ func relationsNamed(s *schema.Schema, name string) (relations []*schema.Relation
 
 // destination adds the key of what a query scans into, if that is not its model.
 func (e *evidence) destination(stmt *gorm.Statement) error {
-	t := modelType(stmt.Dest)
+	t := catalog.ModelType(stmt.Dest)
 	if t == nil || stmt.Schema != nil && stmt.Schema.ModelType == t {
 		return nil
 	}
-	key, why := e.plugin.data[t], ReasonRegistered
-	if key == "" {
-		read := e.plugin.keyOfType(t)
-		if read.err != nil {
-			return read.err
-		}
-		key, why = read.key, read.why
+	claim, faults := e.plugin.catalog.OfType(t)
+	if faults != nil || claim.Key == "" {
+		return e.plugin.faultsError(faults)
 	}
-	if key == "" {
-		return nil
-	}
-	b, err := e.plugin.lookup(key, typeName(t))
+	b, err := e.plugin.lookup(claim.Key, catalog.TypeName(t))
 	if err == nil {
-		e.add(b, why, "model "+typeName(t))
+		e.add(b, Reason(claim.Why), "model "+catalog.TypeName(t))
 	}
 	return err
 }

@@ -3,7 +3,6 @@ package bindkey
 import (
 	"fmt"
 	"reflect"
-	"sort"
 	"strings"
 
 	"gorm.io/gorm"
@@ -251,21 +250,4 @@ func columnsOf(b *bind, s *schema.Schema, fields []*schema.Field) Columns {
 		c.Names = append(c.Names, field.DBName)
 	}
 	return c
-}
-
-// relationsOf are a schema's relations, those that GORM adds for the other
-// side included, in a fixed order.
-func relationsOf(s *schema.Schema) []*schema.Relationship {
-	s.Relationships.Mux.RLock()
-	defer s.Relationships.Mux.RUnlock()
-	names := make([]string, 0, len(s.Relationships.Relations))
-	for name := range s.Relationships.Relations {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	relations := make([]*schema.Relationship, len(names))
-	for i, name := range names {
-		relations[i] = s.Relationships.Relations[name]
-	}
-	return relations
 }

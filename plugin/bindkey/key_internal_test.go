@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"sync"
 	"testing"
 
@@ -11,6 +12,8 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/catalog"
 )
 
 type (
@@ -30,6 +33,11 @@ type (
 		ID uint
 	}
 )
+
+// knownTypes are the Go types that the plugin's catalog remembers.
+func knownTypes(p *Plugin) *sync.Map {
+	return (*sync.Map)(reflect.ValueOf(p.catalog).Elem().FieldByName("types").Addr().UnsafePointer())
+}
 
 // TestKeyCachesDoNotGrow counts what the plugin remembers: it depends on the
 // program's types, not on statements, sessions, contexts or mistakes.
@@ -88,7 +96,7 @@ func TestKeyCachesDoNotGrow(t *testing.T) {
 	}
 	count := func() map[string]int {
 		counts := map[string]int{"pools": len(p.pools), "setters": len(p.setters), "mistakes": len(p.mistakes)}
-		for name, cache := range map[string]*sync.Map{"types": &p.types, "homes": &p.homes.all, "parsed": &p.parsed, "tables": &p.tables.binds, "binds": &p.binds} {
+		for name, cache := range map[string]*sync.Map{"types": knownTypes(p), "homes": &p.homes.all, "parsed": &p.parsed, "tables": &p.tables.binds, "binds": &p.binds} {
 			cache.Range(func(any, any) bool { counts[name]++; return true })
 		}
 		return counts
@@ -107,5 +115,18 @@ func TestKeyCachesDoNotGrow(t *testing.T) {
 	}
 	if before["types"] == 0 || before["homes"] == 0 || before["tables"] == 0 {
 		t.Errorf("nothing is remembered: %v", before)
+	}
+}
+
+// TestReasonsOfTheCatalog holds what the catalog says of a key's origin against
+// the public reasons, since one is converted to the other.
+func TestReasonsOfTheCatalog(t *testing.T) {
+	for why, want := range map[catalog.Why]Reason{
+		catalog.ByRegister: ReasonRegistered, catalog.ByMethod: ReasonMethod, catalog.ByTag: ReasonTag,
+		catalog.ByEmbedded: ReasonEmbedded, catalog.ByJoinTable: ReasonJoinTable, catalog.ByDefault: ReasonDefault,
+	} {
+		if Reason(why) != want {
+			t.Errorf("%q is not %q", why, want)
+		}
 	}
 }

@@ -84,7 +84,7 @@ func (m migrator) weigh(s *schema.Schema, table string) (b *bind, says bool, err
 	}
 	model := home{bind: fallback, why: ReasonDefault}
 	if s != nil {
-		if plain := m.plugin.plainSchema(s); plain != nil {
+		if plain := m.plugin.catalog.ModelSchema(s); plain != nil {
 			s, table = plain, s.Table
 		}
 		model = *m.plugin.askHome(s)

@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm/schema"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/catalog"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/xact"
 )
@@ -62,8 +63,9 @@ type Plugin struct {
 	outside  *dialector                          // in the handle and its sessions, before a statement is routed
 	lexicons []sqlscan.Dialect                   // of all binds
 
+	catalog *catalog.Catalog
+
 	binds  sync.Map // key → *bind
-	types  sync.Map // reflect.Type → *typeKey
 	homes  homeMemory
 	parsed sync.Map // schemas parsed before the plugin is installed
 	tables knownTables
@@ -97,6 +99,7 @@ func New(options ...Option) *Plugin {
 			p.mistakes = append(p.mistakes, err)
 		}
 	}
+	p.catalog = p.newCatalog()
 	return p
 }
 
@@ -139,14 +142,14 @@ func (p *Plugin) registerData(key string, item any) {
 		p.names[sqlscan.Fold(table)] = append(p.names[sqlscan.Fold(table)], key)
 		return
 	}
-	t := modelType(item)
+	t := catalog.ModelType(item)
 	if t == nil {
 		p.mistake(&InvalidKeyError{Subject: fmt.Sprintf("Plugin.Register(%q)", key),
-			Reason: withoutImportPaths(fmt.Sprintf("data is a %T, but only models and table names live in a bind", item))})
+			Reason: catalog.WithoutImportPaths(fmt.Sprintf("data is a %T, but only models and table names live in a bind", item))})
 		return
 	}
 	if other, ok := p.data[t]; ok && other != key {
-		p.mistake(&ConflictError{Subject: "model " + typeName(t), Way: "register it in one bind",
+		p.mistake(&ConflictError{Subject: "model " + catalog.TypeName(t), Way: "register it in one bind",
 			Claims: []Claim{{Key: other, Source: "its Register"}, {Key: key, Source: "another Register"}}})
 		return
 	}
@@ -269,5 +272,5 @@ func joinTables(s *schema.Schema) (tables []*schema.Schema) {
 }
 
 func noModel(model any, err error) error {
-	return fmt.Errorf("bindkey: GORM does not accept %s as a model: %w", withoutImportPaths(fmt.Sprintf("%T", model)), err)
+	return fmt.Errorf("bindkey: GORM does not accept %s as a model: %w", catalog.WithoutImportPaths(fmt.Sprintf("%T", model)), err)
 }

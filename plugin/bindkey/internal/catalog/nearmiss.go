@@ -1,14 +1,12 @@
-package bindkey
+package catalog
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
 	"regexp"
 	"strings"
 
-	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
 )
 
@@ -16,20 +14,20 @@ import (
 // what is none: a Bind method of another signature, a tag of another name or
 // place, a tag that Go can't read. To pass them over would send the model to
 // the default bind in silence.
-func (r keyReader) nearMisses(t reflect.Type) error {
-	return errors.Join(r.nearMethods(t), r.nearTags(t))
+func (r typeReader) nearMisses(t reflect.Type) []Fault {
+	return append(r.nearMethods(t), r.nearTags(t)...)
 }
 
-func (r keyReader) nearMethods(t reflect.Type) (err error) {
+func (r typeReader) nearMethods(t reflect.Type) (faults []Fault) {
 	for _, name := range []string{"Bind", "BindKey"} {
 		method := methodNamed(t, name)
 		if method == nil || !meansKey(method) || name == "Bind" && method == bindType || readsEmbedded(t, name, method) {
 			continue
 		}
-		err = errors.Join(err, r.nearMiss(t, "", "its method %s%s is not asked for the bind key",
-			name, strings.TrimPrefix(withoutImportPaths(method.String()), "func")))
+		faults = append(faults, r.nearMiss(t, "", "its method %s%s is not asked for the bind key",
+			name, strings.TrimPrefix(WithoutImportPaths(method.String()), "func")))
 	}
-	return err
+	return faults
 }
 
 // methodNamed is the signature of a method, or nil. The names are constants, so
@@ -49,7 +47,6 @@ var (
 	bindType    = reflect.TypeOf((func() string)(nil))
 	errorType   = reflect.TypeOf((*error)(nil)).Elem()
 	contextType = reflect.TypeOf((*context.Context)(nil)).Elem()
-	handleType  = reflect.TypeOf((*gorm.DB)(nil))
 )
 
 // meansKey reports whether a method of this signature may be meant to return a
@@ -57,7 +54,7 @@ var (
 // Bind(*http.Request) error of a web framework is not.
 func meansKey(method reflect.Type) bool {
 	for i := 0; i < method.NumIn(); i++ {
-		if in := method.In(i); in != contextType && in != handleType {
+		if in := method.In(i); in != contextType && !isHandle(in) {
 			return false
 		}
 	}
@@ -68,6 +65,12 @@ func meansKey(method reflect.Type) bool {
 		return method.Out(0).Kind() == reflect.String && method.Out(1) == errorType
 	}
 	return false
+}
+
+// isHandle reports whether a type is *gorm.DB, which has its name only here: the
+// catalog knows GORM's schemas, and no handle.
+func isHandle(t reflect.Type) bool {
+	return t.Kind() == reflect.Pointer && t.Elem().PkgPath() == "gorm.io/gorm" && t.Elem().Name() == "DB"
 }
 
 // readsEmbedded reports whether a method of t may be that of a struct that it
@@ -85,7 +88,7 @@ func readsEmbedded(t reflect.Type, name string, method reflect.Type) bool {
 
 // nearTags looks at the fields that may carry the model's key: not at
 // relations, nor at what GORM ignores.
-func (r keyReader) nearTags(t reflect.Type) (err error) {
+func (r typeReader) nearTags(t reflect.Type) (faults []Fault) {
 	for i := 0; i < t.NumField(); i++ {
 		field := t.Field(i)
 		settings := schema.ParseTagSetting(field.Tag.Get("gorm"), ";")
@@ -93,10 +96,10 @@ func (r keyReader) nearTags(t reflect.Type) (err error) {
 			continue
 		}
 		if why, key := r.nearTag(field.Tag, settings); why != "" {
-			err = errors.Join(err, r.nearMiss(t, key, "field %s has the tag `%s`, but %s", field.Name, field.Tag, why))
+			faults = append(faults, r.nearMiss(t, key, "field %s has the tag `%s`, but %s", field.Name, field.Tag, why))
 		}
 	}
-	return err
+	return faults
 }
 
 // A pair of a struct tag as [reflect.StructTag.Lookup] reads it, which stops
@@ -110,7 +113,7 @@ var (
 
 // nearTag tells why a field's tag holds no key, though it looks as if it did,
 // and that key where it can be read. Otherwise, why is empty.
-func (r keyReader) nearTag(tag reflect.StructTag, settings map[string]string) (why, key string) {
+func (r typeReader) nearTag(tag reflect.StructTag, settings map[string]string) (why, key string) {
 	for name, value := range settings {
 		if strings.Contains(name, "BIND") && r.near(name) { // a TagName may be a setting of GORM's
 			return "the bind key has a tag of its own, outside that of GORM", value
@@ -119,29 +122,32 @@ func (r keyReader) nearTag(tag reflect.StructTag, settings map[string]string) (w
 	rest := string(tag)
 	for pair := tagPair.FindStringSubmatch(rest); pair != nil; pair = tagPair.FindStringSubmatch(rest) {
 		rest = rest[len(pair[0]):]
-		if name := pair[1]; name != r.plugin.tag && r.near(name) {
-			return fmt.Sprintf("the tag for the bind key is %s, not %s", r.plugin.tag, name), strings.Trim(pair[2], `"`)
-		} else if _, readable := tag.Lookup(r.plugin.tag); name == r.plugin.tag && !readable {
-			return "Go can't read its " + r.plugin.tag, ""
+		if name := pair[1]; name != r.catalog.source.Tag && r.near(name) {
+			return fmt.Sprintf("the tag for the bind key is %s, not %s", r.catalog.source.Tag, name), strings.Trim(pair[2], `"`)
+		} else if _, readable := tag.Lookup(r.catalog.source.Tag); name == r.catalog.source.Tag && !readable {
+			return "Go can't read its " + r.catalog.source.Tag, ""
 		}
 	}
 	for _, name := range tagName.FindAllStringSubmatch(tagValue.ReplaceAllString(rest, `""`), -1) {
-		if name[1] == r.plugin.tag || r.near(name[1]) {
+		if name[1] == r.catalog.source.Tag || r.near(name[1]) {
 			return "Go can't read it: it wants name:\"value\" without a blank inside, and one blank between two of them", ""
 		}
 	}
 	return "", ""
 }
 
+// usualTag is what the tag is called unless the program says otherwise.
+const usualTag = "bind"
+
 // near reports whether a name is the tag's, but for capitals and punctuation,
 // or "bindkey", which is what the tag is called elsewhere. Where the tag has
 // another name, bind is somebody else's.
-func (r keyReader) near(name string) bool {
+func (r typeReader) near(name string) bool {
 	switch letters := lettersOf(name); letters {
 	case "bindkey":
 		return true
-	case lettersOf(r.plugin.tag):
-		return name != DefaultTagName || r.plugin.tag == DefaultTagName
+	case lettersOf(r.catalog.source.Tag):
+		return name != usualTag || r.catalog.source.Tag == usualTag
 	}
 	return false
 }
@@ -151,16 +157,16 @@ var noLetters = regexp.MustCompile(`[^\pL\pN]+`)
 func lettersOf(name string) string { return strings.ToLower(noLetters.ReplaceAllString(name, "")) }
 
 // nearMiss is the error of a near miss. The key is the one to write, if known.
-func (r keyReader) nearMiss(t reflect.Type, key, what string, args ...any) error {
+func (r typeReader) nearMiss(t reflect.Type, key, what string, args ...any) Fault {
 	if key = strings.TrimSpace(key); key == "" {
 		key = "analytics"
 	}
-	way := fmt.Sprintf("tag a field `%s:%q`", r.plugin.tag, key)
+	way := fmt.Sprintf("tag a field `%s:%q`", r.catalog.source.Tag, key)
 	if name, _, generic := strings.Cut(t.Name(), "["); name != "" {
 		if generic {
 			name += "[…]"
 		}
 		way = fmt.Sprintf("write func (%s) Bind() string { return %q }, or ", name, key) + way
 	}
-	return &InvalidKeyError{Subject: "model " + typeName(t), Reason: fmt.Sprintf(what, args...) + "; " + way}
+	return Invalid{Subject: "model " + TypeName(t), Reason: fmt.Sprintf(what, args...) + "; " + way}
 }

@@ -18,8 +18,8 @@ import (
 // It does not concern the handle's own connection, which gorm.Open opens, nor
 // connections that break later, which database/sql opens again.
 func OpenLate() Option {
-	return func(p *Plugin) error {
-		p.openLate = true
+	return func(c *config) error {
+		c.openLate = true
 		return nil
 	}
 }

@@ -2,18 +2,18 @@ package bindkey
 
 // An Option configures a plugin, in [New]. One that can't be followed shows
 // when the plugin is installed.
-type Option func(*Plugin) error
+type Option func(*config) error
 
 // Default names the bind where models without a key live. Its key is "main"
 // unless this option names another. If the key is not registered, that bind is
 // the connection that the *gorm.DB was opened with; in a handle with a
 // dbresolver of the application's own, that dbresolver's global resolver.
 func Default(key string) Option {
-	return func(p *Plugin) error {
+	return func(c *config) error {
 		if key == "" {
 			return &InvalidKeyError{Subject: "option Default", Reason: "the bind key is empty"}
 		}
-		p.defaultKey = key
+		c.defaultKey = key
 		return nil
 	}
 }
@@ -24,8 +24,8 @@ func Default(key string) Option {
 // declares it; SQL that names no table goes to the default bind; and what a [Use]
 // decides is not asked. Off by default.
 func Strict() Option {
-	return func(p *Plugin) error {
-		p.strict = true
+	return func(c *config) error {
+		c.strict = true
 		return nil
 	}
 }
@@ -37,8 +37,8 @@ func Strict() Option {
 // known once a statement has used its model; a name that went to the default bind
 // before that is logged as an error.
 func Models(models ...any) Option {
-	return func(p *Plugin) error {
-		p.models = append(p.models, models...)
+	return func(c *config) error {
+		c.models = append(c.models, models...)
 		return nil
 	}
 }
@@ -46,11 +46,11 @@ func Models(models ...any) Option {
 // TagName names the struct tag that holds a model's key, for programs whose
 // bind tags mean something else. It is "bind" by default.
 func TagName(name string) Option {
-	return func(p *Plugin) error {
+	return func(c *config) error {
 		if name == "" {
 			return &InvalidKeyError{Subject: "option TagName", Reason: "the tag name is empty"}
 		}
-		p.tag = name
+		c.tag = name
 		return nil
 	}
 }
@@ -60,8 +60,8 @@ func TagName(name string) Option {
 // transaction, and the default bind comes last, unless it is named here. A key
 // that no bind has is an [*UnknownBindError] when the plugin is installed.
 func CommitOrder(keys ...string) Option {
-	return func(p *Plugin) error {
-		p.order = append(p.order, keys...)
+	return func(c *config) error {
+		c.order = append(c.order, keys...)
 		return nil
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"sync"
 
 	"gorm.io/gorm"
@@ -32,23 +31,10 @@ const (
 type Plugin struct {
 	// What each statement asks stands together, so that it waits for memory once.
 	adopted  *adopted // the application's own dbresolver, or nil
-	strict   bool
-	mixed    bool // some bind has another dialect
-	speaking bool // some bind has another dialect, or settings of its own
+	mixed    bool     // some bind has another dialect
+	speaking bool     // some bind has another dialect, or settings of its own
 
-	// set by options and Register, fixed once installed
-	defaultKey  string
-	tag         string
-	openLate    bool
-	models      []any
-	order       []string // of COMMITs
-	registered  []*bind
-	data        map[reflect.Type]string // models given to Register
-	given       []any                   // the same, in their order
-	names       map[string][]string     // table names given to Register, folded → keys
-	mistakes    []error                 // of options and Register, told by Initialize
-	setters     []func(gorm.ConnPool)
-	configuring map[string][]func(*gorm.Config)
+	config // fixed once installed
 
 	db      *gorm.DB // the handle; nil until installed
 	own     *realPool
@@ -86,19 +72,8 @@ var _ gorm.Plugin = (*Plugin)(nil)
 // struct tag is "bind", and models without a key live in the default bind.
 // Mistakes in options show when the plugin is installed.
 func New(options ...Option) *Plugin {
-	p := &Plugin{
-		defaultKey: DefaultKey,
-		tag:        DefaultTagName,
-		data:       map[reflect.Type]string{},
-		names:      map[string][]string{},
-		severed:    map[*schema.Field]bool{},
-	}
+	p := &Plugin{config: newConfig(options), severed: map[*schema.Field]bool{}}
 	p.inOrder = p.commitOrder
-	for _, option := range options {
-		if err := option(p); err != nil {
-			p.mistakes = append(p.mistakes, err)
-		}
-	}
 	p.catalog = p.newCatalog()
 	return p
 }
@@ -137,28 +112,6 @@ func (p *Plugin) Register(key string, config dbresolver.Config, data ...any) *Pl
 	return p
 }
 
-func (p *Plugin) registerData(key string, item any) {
-	if table, ok := item.(string); ok {
-		p.names[sqlscan.Fold(table)] = append(p.names[sqlscan.Fold(table)], key)
-		return
-	}
-	t := catalog.ModelType(item)
-	if t == nil {
-		p.mistake(&InvalidKeyError{Subject: fmt.Sprintf("Plugin.Register(%q)", key),
-			Reason: catalog.WithoutImportPaths(fmt.Sprintf("data is a %T, but only models and table names live in a bind", item))})
-		return
-	}
-	if other, ok := p.data[t]; ok && other != key {
-		p.mistake(&ConflictError{Subject: "model " + catalog.TypeName(t), Way: "register it in one bind",
-			Claims: []Claim{{Key: other, Source: "its Register"}, {Key: key, Source: "another Register"}}})
-		return
-	}
-	if p.data[t] == "" {
-		p.given = append(p.given, reflect.New(t).Interface())
-	}
-	p.data[t] = key
-}
-
 // lateCall logs a call that came after the plugin was installed, and reports
 // whether it did.
 func (p *Plugin) lateCall(format string, args ...any) bool {
@@ -168,8 +121,6 @@ func (p *Plugin) lateCall(format string, args ...any) bool {
 	p.db.Logger.Error(context.Background(), "%v", installError(format, args...))
 	return true
 }
-
-func (p *Plugin) mistake(err error) { p.mistakes = append(p.mistakes, err) }
 
 // bindNamed finds a bind, or makes it, and tells which.
 func (p *Plugin) bindNamed(key string) (b *bind, found bool) {

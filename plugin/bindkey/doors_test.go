@@ -12,6 +12,7 @@ const modulePath = "github.com/gormbind/gormbind/"
 // innerImports are the packages of this module that each inner package may
 // import: one-way doors, and none back to bindkey.
 var innerImports = map[string][]string{
+	"plugin/bindkey/internal/migrate": {"plugin/bindkey/internal/sqlscan"},
 	"plugin/bindkey/internal/neutral": nil,
 	"plugin/bindkey/internal/sqlscan": {"plugin/bindkey/internal/neutral"},
 }

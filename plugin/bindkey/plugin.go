@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm/schema"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/migrate"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
@@ -72,8 +73,7 @@ type Plugin struct {
 
 	installing sync.Mutex
 	closed     bool
-	severing   sync.Mutex             // of relations across binds, in schemas that all sessions share
-	severed    map[*schema.Field]bool // their fields that severing took out of migrations
+	migrations *migrate.Migrations
 }
 
 var _ gorm.Plugin = (*Plugin)(nil)
@@ -87,8 +87,8 @@ func New(options ...Option) *Plugin {
 		tag:        DefaultTagName,
 		data:       map[reflect.Type]string{},
 		names:      map[string][]string{},
-		severed:    map[*schema.Field]bool{},
 	}
+	p.migrations = migrate.New(migrateHost{p})
 	for _, option := range options {
 		if err := option(p); err != nil {
 			p.mistakes = append(p.mistakes, err)

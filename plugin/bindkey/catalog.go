@@ -96,6 +96,3 @@ func shortened(err error) error {
 
 // schemaName is the name of a schema's model for errors.
 func schemaName(s *schema.Schema) string { return catalog.SchemaName(s) }
-
-// relationsOf are a schema's relations in a fixed order.
-func relationsOf(s *schema.Schema) []*schema.Relationship { return catalog.Relations(s) }

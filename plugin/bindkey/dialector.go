@@ -90,7 +90,7 @@ func (d *dialector) Explain(sql string, vars ...any) string {
 
 // Migrator sends the DDL of each model to its bind.
 func (d *dialector) Migrator(db *gorm.DB) gorm.Migrator {
-	return migrator{plugin: d.plugin, db: db}
+	return d.plugin.migrations.On(db)
 }
 
 // Translate translates a driver's error. That in a BranchError is translated

@@ -9,6 +9,8 @@ import (
 	"gorm.io/gorm/logger"
 	"gorm.io/gorm/schema"
 	"gorm.io/plugin/dbresolver"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/migrate"
 )
 
 // A Route says where a statement would go.
@@ -103,8 +105,8 @@ func built(stmt *gorm.Statement) bool {
 // withScopes runs the Scopes of a chain. GORM shows them to nobody but its
 // processors and the dialector's Migrator (migrator.go).
 func withScopes(session *gorm.DB) *gorm.DB {
-	if routed, ok := session.Migrator().(migrator); ok {
-		return routed.db
+	if routed, ok := session.Migrator().(migrate.Migrator); ok {
+		return routed.DB()
 	}
 	return session
 }

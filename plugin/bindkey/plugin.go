@@ -11,6 +11,7 @@ import (
 	"gorm.io/plugin/dbresolver"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/catalog"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/migrate"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/xact"
 )
@@ -62,8 +63,7 @@ type Plugin struct {
 
 	installing sync.Mutex
 	closed     bool
-	severing   sync.Mutex             // of relations across binds, in schemas that all sessions share
-	severed    map[*schema.Field]bool // their fields that severing took out of migrations
+	migrations *migrate.Migrations
 }
 
 var _ gorm.Plugin = (*Plugin)(nil)
@@ -72,8 +72,9 @@ var _ gorm.Plugin = (*Plugin)(nil)
 // struct tag is "bind", and models without a key live in the default bind.
 // Mistakes in options show when the plugin is installed.
 func New(options ...Option) *Plugin {
-	p := &Plugin{config: newConfig(options), severed: map[*schema.Field]bool{}}
+	p := &Plugin{config: newConfig(options)}
 	p.inOrder = p.commitOrder
+	p.migrations = migrate.New(migrateHost{p})
 	p.catalog = p.newCatalog()
 	return p
 }

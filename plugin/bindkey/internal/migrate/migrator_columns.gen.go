@@ -1,16 +1,14 @@
 // The name ends in .gen.go for the reason that is told in migrator.gen.go. These
 // are the methods for columns, constraints and indexes.
 
-package bindkey
+package migrate
 
 import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
-
-	"github.com/gormbind/gormbind/plugin/bindkey/internal/xact"
 )
 
-func (m migrator) AddColumn(value any, field string) error {
+func (m Migrator) AddColumn(value any, field string) error {
 	inner, done, err := m.change(value)
 	if err != nil {
 		return err
@@ -19,7 +17,7 @@ func (m migrator) AddColumn(value any, field string) error {
 	return inner.AddColumn(value, field)
 }
 
-func (m migrator) DropColumn(value any, field string) error {
+func (m Migrator) DropColumn(value any, field string) error {
 	inner, done, err := m.change(value)
 	if err != nil {
 		return err
@@ -28,7 +26,7 @@ func (m migrator) DropColumn(value any, field string) error {
 	return inner.DropColumn(value, field)
 }
 
-func (m migrator) AlterColumn(value any, field string) error {
+func (m Migrator) AlterColumn(value any, field string) error {
 	inner, done, err := m.change(value)
 	if err != nil {
 		return err
@@ -37,7 +35,7 @@ func (m migrator) AlterColumn(value any, field string) error {
 	return inner.AlterColumn(value, field)
 }
 
-func (m migrator) MigrateColumn(value any, field *schema.Field, columnType gorm.ColumnType) error {
+func (m Migrator) MigrateColumn(value any, field *schema.Field, columnType gorm.ColumnType) error {
 	inner, done, err := m.change(value)
 	if err != nil {
 		return err
@@ -46,7 +44,7 @@ func (m migrator) MigrateColumn(value any, field *schema.Field, columnType gorm.
 	return inner.MigrateColumn(value, field, columnType)
 }
 
-func (m migrator) MigrateColumnUnique(value any, field *schema.Field, columnType gorm.ColumnType) error {
+func (m Migrator) MigrateColumnUnique(value any, field *schema.Field, columnType gorm.ColumnType) error {
 	inner, done, err := m.change(value)
 	if err != nil {
 		return err
@@ -55,12 +53,12 @@ func (m migrator) MigrateColumnUnique(value any, field *schema.Field, columnType
 	return inner.MigrateColumnUnique(value, field, columnType)
 }
 
-func (m migrator) HasColumn(value any, field string) bool {
-	inner := m.asked(m.bindOf(value))
+func (m Migrator) HasColumn(value any, field string) bool {
+	inner := m.logged(m.bindOf(value))
 	return inner != nil && inner.HasColumn(value, field)
 }
 
-func (m migrator) RenameColumn(value any, oldName, field string) error {
+func (m Migrator) RenameColumn(value any, oldName, field string) error {
 	inner, done, err := m.change(value)
 	if err != nil {
 		return err
@@ -69,7 +67,7 @@ func (m migrator) RenameColumn(value any, oldName, field string) error {
 	return inner.RenameColumn(value, oldName, field)
 }
 
-func (m migrator) ColumnTypes(value any) ([]gorm.ColumnType, error) {
+func (m Migrator) ColumnTypes(value any) ([]gorm.ColumnType, error) {
 	inner, err := m.of(value)
 	if err != nil {
 		return nil, err
@@ -77,10 +75,13 @@ func (m migrator) ColumnTypes(value any) ([]gorm.ColumnType, error) {
 	return inner.ColumnTypes(value)
 }
 
-func (m migrator) CreateConstraint(value any, name string) error {
+func (m Migrator) CreateConstraint(value any, name string) error {
 	b, crossing, err := m.bindOfConstraint(value, name)
-	if err = xact.Join(err, crossing); err != nil {
+	if err != nil {
 		return err
+	}
+	if crossing != nil {
+		return crossing
 	}
 	inner, done, err := m.changeIn(b)
 	if err != nil {
@@ -92,7 +93,7 @@ func (m migrator) CreateConstraint(value any, name string) error {
 
 // DropConstraint drops a constraint across binds only where there is one, from
 // before the models had keys: Drift finds it.
-func (m migrator) DropConstraint(value any, name string) error {
+func (m Migrator) DropConstraint(value any, name string) error {
 	b, crossing, err := m.bindOfConstraint(value, name)
 	if err != nil {
 		return err
@@ -108,13 +109,13 @@ func (m migrator) DropConstraint(value any, name string) error {
 	return inner.DropConstraint(value, name)
 }
 
-func (m migrator) HasConstraint(value any, name string) bool {
+func (m Migrator) HasConstraint(value any, name string) bool {
 	b, _, err := m.bindOfConstraint(value, name)
-	inner := m.asked(b, err)
+	inner := m.logged(b, err)
 	return inner != nil && inner.HasConstraint(value, name)
 }
 
-func (m migrator) CreateIndex(value any, name string) error {
+func (m Migrator) CreateIndex(value any, name string) error {
 	inner, done, err := m.change(value)
 	if err != nil {
 		return err
@@ -123,7 +124,7 @@ func (m migrator) CreateIndex(value any, name string) error {
 	return inner.CreateIndex(value, name)
 }
 
-func (m migrator) DropIndex(value any, name string) error {
+func (m Migrator) DropIndex(value any, name string) error {
 	inner, done, err := m.change(value)
 	if err != nil {
 		return err
@@ -132,12 +133,12 @@ func (m migrator) DropIndex(value any, name string) error {
 	return inner.DropIndex(value, name)
 }
 
-func (m migrator) HasIndex(value any, name string) bool {
-	inner := m.asked(m.bindOf(value))
+func (m Migrator) HasIndex(value any, name string) bool {
+	inner := m.logged(m.bindOf(value))
 	return inner != nil && inner.HasIndex(value, name)
 }
 
-func (m migrator) RenameIndex(value any, oldName, newName string) error {
+func (m Migrator) RenameIndex(value any, oldName, newName string) error {
 	inner, done, err := m.change(value)
 	if err != nil {
 		return err
@@ -146,7 +147,7 @@ func (m migrator) RenameIndex(value any, oldName, newName string) error {
 	return inner.RenameIndex(value, oldName, newName)
 }
 
-func (m migrator) GetIndexes(value any) ([]gorm.Index, error) {
+func (m Migrator) GetIndexes(value any) ([]gorm.Index, error) {
 	inner, err := m.of(value)
 	if err != nil {
 		return nil, err

@@ -4,25 +4,23 @@
 // migrations go deep, so each method here calls the bind's own migrator itself.
 // What logs has its place here, too.
 
-package bindkey
+package migrate
 
 import (
-	"context"
 	"database/sql"
+	"errors"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	gormmigrator "gorm.io/gorm/migrator"
 	"gorm.io/gorm/schema"
-
-	"github.com/gormbind/gormbind/plugin/bindkey/internal/xact"
 )
 
 // AutoMigrate puts every table in its own database. Related models and join
 // tables that GORM would add on its own go to their own binds; foreign keys
 // that would cross databases are left out, and logged.
-func (m migrator) AutoMigrate(values ...any) error {
-	values, leftOut, err := m.withRelated(values)
+func (m Migrator) AutoMigrate(values ...any) error {
+	values, skipped, err := m.withRelated(values)
 	if err != nil {
 		return err
 	}
@@ -31,10 +29,10 @@ func (m migrator) AutoMigrate(values ...any) error {
 		return err
 	}
 	for _, group := range groups {
-		if m.only != nil && !hasBind(m.only, group.bind) {
+		if m.only != nil && !contains(m.only, group.bind) {
 			continue
 		}
-		m.tell(leftOut, group)
+		m.logSkipped(skipped, group)
 		m.learn(group)
 		inner, done, err := m.changeIn(group.bind)
 		if err == nil {
@@ -48,44 +46,19 @@ func (m migrator) AutoMigrate(values ...any) error {
 	return nil
 }
 
-// AutoMigrate is [gorm.DB.AutoMigrate] for some binds only: models of others are
-// left alone, and so are related models and join tables that live there. With
-// no keys it is for all binds. So AutoMigrate for each key in turn does what
-// the handle's own AutoMigrate does at once.
-//
-// It returns [ErrInstall] before the plugin is installed, an
-// [*UnknownBindError] for a key that no bind has, and the errors of the
-// handle's AutoMigrate.
-//
-//	err := plugin.AutoMigrate(ctx, []string{"analytics"}, &User{}, &LogEntry{}) // logs alone
-func (p *Plugin) AutoMigrate(ctx context.Context, keys []string, models ...any) error {
-	if p.db == nil {
-		return installError("AutoMigrate needs an installed plugin; call db.Use first")
-	}
-	m := p.migratorFor(ctx)
-	for _, key := range keys {
-		b, err := p.lookup(key, "")
-		if err != nil {
-			return err
-		}
-		m.only = append(m.only, b)
-	}
-	return m.AutoMigrate(models...)
-}
-
-// tell logs the foreign keys that a bind's tables don't get.
-func (m migrator) tell(leftOut []ForeignKey, group bindGroup) {
-	use := m.plugin.effectiveUse(m.db.Statement) != nil // all groups are one
-	for _, key := range leftOut {
-		if use || key.From.Key == group.bind.key {
+// logSkipped logs the foreign keys that a bind's tables don't get.
+func (m Migrator) logSkipped(skipped []ForeignKey, group bindGroup) {
+	use := m.host.HasUse(m.db) // all groups are one
+	for _, key := range skipped {
+		if use || key.From.Key == group.bind.Key() {
 			m.db.Logger.Info(m.db.Statement.Context, "bindkey: left out the %s: it would cross databases", key)
 		}
 	}
 }
 
-// asked is the migrator of a bind for a call that has no error to return, or
+// logged is the migrator of a bind for a call that has no error to return, or
 // nil: an error, that of finding the bind or of reaching it, is logged.
-func (m migrator) asked(b *bind, err error) gorm.Migrator {
+func (m Migrator) logged(b Bind, err error) gorm.Migrator {
 	var inner gorm.Migrator
 	if err == nil {
 		inner, err = m.in(b)
@@ -97,8 +70,8 @@ func (m migrator) asked(b *bind, err error) gorm.Migrator {
 	return inner
 }
 
-func (m migrator) CreateTable(values ...any) error {
-	leftOut, err := m.sever(values)
+func (m Migrator) CreateTable(values ...any) error {
+	skipped, err := m.cutRelations(values)
 	if err != nil {
 		return err
 	}
@@ -110,7 +83,7 @@ func (m migrator) CreateTable(values ...any) error {
 		inner, done, err := m.changeIn(group.bind)
 		if err == nil {
 			defer done()
-			m.tell(leftOut, group)
+			m.logSkipped(skipped, group)
 			m.learn(group)
 			err = inner.CreateTable(group.values...)
 		}
@@ -121,8 +94,8 @@ func (m migrator) CreateTable(values ...any) error {
 	return nil
 }
 
-func (m migrator) DropTable(values ...any) error {
-	if _, err := m.sever(values); err != nil {
+func (m Migrator) DropTable(values ...any) error {
+	if _, err := m.cutRelations(values); err != nil {
 		return err
 	}
 	groups, err := m.group(values)
@@ -139,7 +112,7 @@ func (m migrator) DropTable(values ...any) error {
 		switch {
 		case err != nil:
 		case own != nil:
-			err = dropHere(m.on(group.bind, own), group.values)
+			err = dropHere(group.bind.Session(m.db, own), group.values)
 		default:
 			err = inner.DropTable(group.values...)
 		}
@@ -152,11 +125,11 @@ func (m migrator) DropTable(values ...any) error {
 
 // ownOfMySQL is the connection that a call has to stay on, if it is to MySQL and
 // has one.
-func (m migrator) ownOfMySQL(b *bind) (gorm.ConnPool, error) {
-	if b.plain.Dialector.Name() != "mysql" {
+func (m Migrator) ownOfMySQL(b Bind) (gorm.ConnPool, error) {
+	if b.Dialector().Name() != "mysql" {
 		return nil, nil
 	}
-	conn, err := m.connection(b)
+	conn, err := b.Conn(m.db)
 	if _, pool := conn.(*sql.DB); pool {
 		return nil, err
 	}
@@ -171,18 +144,26 @@ func dropHere(session *gorm.DB, values []any) (err error) {
 	if err := session.Exec("SET FOREIGN_KEY_CHECKS = 0").Error; err != nil {
 		return err
 	}
-	defer func() { err = xact.Join(err, session.Exec("SET FOREIGN_KEY_CHECKS = 1").Error) }()
+	defer func() {
+		failed := session.Exec("SET FOREIGN_KEY_CHECKS = 1").Error
+		if err != nil && failed != nil {
+			failed = errors.Join(err, failed)
+		}
+		if failed != nil {
+			err = failed
+		}
+	}()
 	return gormmigrator.Migrator{Config: gormmigrator.Config{DB: session, Dialector: session.Dialector}}.DropTable(values...)
 }
 
-func (m migrator) HasTable(value any) bool {
-	inner := m.asked(m.bindOf(value))
+func (m Migrator) HasTable(value any) bool {
+	inner := m.logged(m.bindOf(value))
 	return inner != nil && inner.HasTable(value)
 }
 
 // RenameTable renames a table inside its bind. The new name may be unknown,
 // but must not be known in another bind.
-func (m migrator) RenameTable(oldName, newName any) error {
+func (m Migrator) RenameTable(oldName, newName any) error {
 	b, err := m.bindOfRename(oldName, newName)
 	if err != nil {
 		return err
@@ -194,13 +175,13 @@ func (m migrator) RenameTable(oldName, newName any) error {
 	defer done()
 	err = inner.RenameTable(oldName, newName)
 	if table, ok := newName.(string); ok && err == nil && !m.db.DryRun {
-		m.learnTable(table, b, m.hasKey(oldName))
+		m.host.Learn(m.db, oldName, table, b)
 	}
 	return err
 }
 
-func (m migrator) GetTables() ([]string, error) {
-	b, err := m.bindOfSchema(nil)
+func (m Migrator) GetTables() ([]string, error) {
+	b, err := m.host.BindOfSchema(m.db, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -211,7 +192,7 @@ func (m migrator) GetTables() ([]string, error) {
 	return inner.GetTables()
 }
 
-func (m migrator) TableType(value any) (gorm.TableType, error) {
+func (m Migrator) TableType(value any) (gorm.TableType, error) {
 	inner, err := m.of(value)
 	if err != nil {
 		return nil, err
@@ -221,8 +202,11 @@ func (m migrator) TableType(value any) (gorm.TableType, error) {
 
 // CreateView creates a view in the bind of Use, or else where the tables of its
 // query live.
-func (m migrator) CreateView(name string, option gorm.ViewOption) error {
-	b, err := m.bindOfView(option)
+func (m Migrator) CreateView(name string, option gorm.ViewOption) error {
+	if option.Query == nil {
+		return gorm.ErrSubQueryRequired
+	}
+	b, query, err := m.host.View(m.db, option.Query)
 	if err != nil {
 		return err
 	}
@@ -231,17 +215,15 @@ func (m migrator) CreateView(name string, option gorm.ViewOption) error {
 		return err
 	}
 	defer done()
-	if option.Query, err = m.spoken(b, option.Query); err != nil {
-		return err
-	}
+	option.Query = query
 	err = inner.CreateView(name, option)
 	if err == nil && !m.db.DryRun {
-		m.plugin.tables.add(name, b)
+		m.host.Learn(m.db, nil, name, b)
 	}
 	return err
 }
 
-func (m migrator) DropView(name string) error {
+func (m Migrator) DropView(name string) error {
 	inner, done, err := m.change(name)
 	if err != nil {
 		return err
@@ -250,24 +232,24 @@ func (m migrator) DropView(name string) error {
 	return inner.DropView(name)
 }
 
-func (m migrator) CurrentDatabase() string {
-	inner := m.asked(m.bindOfSchema(nil))
+func (m Migrator) CurrentDatabase() string {
+	inner := m.logged(m.host.BindOfSchema(m.db, nil))
 	if inner == nil {
 		return ""
 	}
 	return inner.CurrentDatabase()
 }
 
-func (m migrator) GetTypeAliases(databaseTypeName string) []string {
-	inner := m.asked(m.bindOfSchema(nil))
+func (m Migrator) GetTypeAliases(databaseTypeName string) []string {
+	inner := m.logged(m.host.BindOfSchema(m.db, nil))
 	if inner == nil {
 		return nil
 	}
 	return inner.GetTypeAliases(databaseTypeName)
 }
 
-func (m migrator) FullDataTypeOf(field *schema.Field) clause.Expr {
-	inner := m.asked(m.bindOfSchema(field.Schema))
+func (m Migrator) FullDataTypeOf(field *schema.Field) clause.Expr {
+	inner := m.logged(m.host.BindOfSchema(m.db, field.Schema))
 	if inner == nil {
 		return clause.Expr{}
 	}
@@ -276,12 +258,12 @@ func (m migrator) FullDataTypeOf(field *schema.Field) clause.Expr {
 
 // BuildIndexOptions is of GORM's own migrators, not of the interface. It quotes
 // names in the bind's dialect.
-func (m migrator) BuildIndexOptions(options []schema.IndexOption, stmt *gorm.Statement) []any {
-	b, err := m.bindOfSchema(stmt.Schema)
-	builder, ok := m.asked(b, err).(gormmigrator.BuildIndexOptionsInterface)
+func (m Migrator) BuildIndexOptions(options []schema.IndexOption, stmt *gorm.Statement) []any {
+	b, err := m.host.BindOfSchema(m.db, stmt.Schema)
+	builder, ok := m.logged(b, err).(gormmigrator.BuildIndexOptionsInterface)
 	if !ok {
 		return nil
 	}
-	quoting := &gorm.Statement{DB: m.on(b, nil), Schema: stmt.Schema, Table: stmt.Table, TableExpr: stmt.TableExpr}
+	quoting := &gorm.Statement{DB: b.Session(m.db, nil), Schema: stmt.Schema, Table: stmt.Table, TableExpr: stmt.TableExpr}
 	return builder.BuildIndexOptions(options, quoting)
 }

@@ -144,7 +144,7 @@ func (a *adopted) keyOf(name string) string {
 // open takes a bind's pools from the resolver of its key, or from the global
 // one for the default bind. Without either, it is the handle's own connection.
 func (a *adopted) open(b *bind) error {
-	handle := b.plugin.db
+	handle := b.plugin.template
 	resolver := reflect.ValueOf(a.resolver).Elem().FieldByName("global")
 	if a.knows(b.key) {
 		resolver = a.named(b.key)

@@ -129,6 +129,24 @@ var scratches = sync.Pool{New: func() any {
 	return db
 }}
 
+// prepares is a source to prepare a statement on: the one whose statements the
+// handle's sessions keep, if it is the bind's.
+func (b *bind) prepares(ctx context.Context) (gorm.ConnPool, *realPool, error) {
+	if err := b.ready(); err != nil {
+		return nil, nil, err
+	}
+	for _, pool := range b.sources {
+		if pool.real == b.plugin.stored {
+			return pool.real.conn, pool.real, nil
+		}
+	}
+	pool, err := b.source(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return pool.real.conn, pool.real, nil
+}
+
 // source is a pool to write to, as a connection without PrepareStmt.
 func (b *bind) source(ctx context.Context) (*boundPool, error) {
 	pool, _, err := b.pick(ctx, writing)

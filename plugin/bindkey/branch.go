@@ -69,13 +69,18 @@ func (b *branch) outgoing(_ context.Context, query string, args []any) (string, 
 
 // controls refuses a statement that would commit the branch behind the
 // transaction's back, while others have begun: DDL on MySQL. Alone, the branch is
-// as committed as in plain GORM, and no other begins any more.
+// as committed as in plain GORM, and no other begins any more. What is sent past
+// GORM's callbacks may be a COMMIT or SAVEPOINT, which routing refuses otherwise.
 func (b *branch) controls(query string) error {
 	on := b.pool.bind
-	if on.product.SQL != sqlscan.MySQL || on.plugin.memory.Need(query, on.product.SQL)&sqlscan.NeedControl == 0 {
+	if on.plugin.memory.Need(query, on.product.SQL)&sqlscan.NeedControl == 0 {
 		return nil
 	}
-	commits := on.plugin.memory.Scan(query, on.product.SQL).Commits
+	facts := on.plugin.memory.Scan(query, on.product.SQL)
+	if facts.Control != "" {
+		return controlled(b, facts)
+	}
+	commits := facts.Commits
 	if commits == "" {
 		return nil
 	}
@@ -125,6 +130,11 @@ func (p *preparedBranch) conn(context.Context) (gorm.ConnPool, error) {
 		p.of = begun
 	}
 	return p.txs.Load(), nil
+}
+
+func (b *branch) prepares(ctx context.Context) (gorm.ConnPool, *realPool, error) {
+	conn, err := b.conn(ctx)
+	return conn, b.pool.real, err
 }
 
 // begin begins the branch unless it has begun.

@@ -109,7 +109,8 @@ func (p *Plugin) sent(db *gorm.DB, b *bind, kind statementKind) {
 	}
 	seen := p.memory.Need(text, b.product.SQL)
 	if crossing == nil && seen&(sqlscan.NeedTables|sqlscan.NeedMarks) != 0 && !trusted {
-		crossing = b.crossing(text, p.ambientOf(stmt))
+		ambient, _ := p.ambientOf(stmt) // routing has told of an error
+		crossing = b.crossing(text, ambient, false)
 	}
 	if crossing != nil {
 		_ = db.AddError(crossing)

@@ -2,6 +2,7 @@ package bindkey
 
 import (
 	"database/sql"
+	"errors"
 	"strings"
 
 	"gorm.io/gorm"
@@ -11,17 +12,19 @@ import (
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/catalog"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
 // A destination is where a statement goes, and why.
 type destination struct {
-	bind   *bind
-	writes bool // of the statement's processor
-	why    Reason
-	keyed  bool          // something with a key decided
-	raw    bool          // the statement's SQL was given
-	facts  sqlscan.Facts // what that SQL says
+	bind    *bind
+	writes  bool // of the statement's processor
+	why     Reason
+	keyed   bool          // something with a key decided
+	raw     bool          // the statement's SQL was given
+	facts   sqlscan.Facts // what that SQL says
+	unknown []string      // tables in it that no bind is known to have
 	// subqueries are the binds of subqueries in it that its text does not show.
 	subqueries []string
 	// ambient is where what has no key goes, in the statement and inside it.
@@ -65,8 +68,11 @@ func (d *destination) unkeyed(p *Plugin) {
 // Evidence of different binds is a [*CrossBindError].
 func (p *Plugin) destination(stmt *gorm.Statement, d *destination) error {
 	err := p.decide(stmt, d)
+	if err == nil && d.route && !stmt.DB.DryRun && len(d.unknown) > 0 && d.bind == p.defaultBind() {
+		p.tables.guess(d.unknown)
+	}
 	if d.facts.Control != "" {
-		if err := controlled(stmt, d.facts); err != nil {
+		if err := controlled(stmt.ConnPool, d.facts); err != nil {
 			return err // the reason, whatever else there is
 		}
 	}
@@ -76,11 +82,11 @@ func (p *Plugin) destination(stmt *gorm.Statement, d *destination) error {
 // controlled refuses SQL that begins or ends a transaction, or sets a savepoint:
 // a branch's would be lost to the others, and one outside would be of whatever
 // connection is free. On a connection of its own, a program knows what it does.
-func controlled(stmt *gorm.Statement, facts sqlscan.Facts) error {
-	switch tx := transactionIn(stmt.ConnPool); {
+func controlled(pool gorm.ConnPool, facts sqlscan.Facts) error {
+	switch tx := transactionIn(pool); {
 	case tx != nil:
 		return &TransactionControlError{Statement: facts.Control, Way: "in a transaction that may span binds, use SavePoint, RollbackTo, Commit or Rollback of its *gorm.DB, which reach every branch"}
-	case routedBy(stmt.ConnPool) == nil, facts.Balanced:
+	case routedBy(pool) == nil, facts.Balanced:
 		return nil
 	default:
 		return &TransactionControlError{Statement: facts.Control, Way: "begin with db.Transaction or db.Begin; for a connection of one database, take it with db.Connection"}
@@ -88,8 +94,12 @@ func controlled(stmt *gorm.Statement, facts sqlscan.Facts) error {
 }
 
 func (p *Plugin) decide(stmt *gorm.Statement, d *destination) error {
-	d.ambient = p.ambientOf(stmt)
-	err := p.weighed(stmt, d)
+	ambient, err := p.ambientOf(stmt)
+	if err != nil {
+		return err
+	}
+	d.ambient = ambient
+	err = p.weighed(stmt, d)
 	if u := p.effectiveUse(stmt); u != nil {
 		if u.from != nil && err == nil && d.keyed && d.bind != u.from {
 			return nil // chained on the result, and of another bind
@@ -247,10 +257,15 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 			return err
 		}
 	}
+	d.unknown = e.unknown
 	b, err := e.verdict(d)
 	if err != nil && lives != nil && p.allows(stmt, at.bind) {
 		b, err = at.bind, nil
 		d.why, d.keyed = at.why, at.keyed
+	}
+	var crossing *CrossBindError
+	if err != nil && lives == nil && has(stmt, allowClause) && errors.As(err, &crossing) {
+		crossing.Way = "AllowCrossBind has to know which bind is to run it: add bindkey.Use or db.Model"
 	}
 	if err != nil {
 		return err
@@ -262,20 +277,26 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 		}
 		return nil
 	}
-	return p.undecided(stmt, d, &e)
+	return p.undecided(stmt, d)
 }
 
 // undecided is for a statement of which nothing tells where it belongs.
-func (p *Plugin) undecided(stmt *gorm.Statement, d *destination, e *evidence) error {
+func (p *Plugin) undecided(stmt *gorm.Statement, d *destination) error {
 	d.unkeyed(p)
 	if d.ambient != nil || p.decidedByUse(stmt) {
 		return nil
 	}
+	var named []string // the tables, but for those that each database has
+	for _, table := range d.facts.Tables {
+		if !product.Everywhere(table) {
+			named = append(named, table)
+		}
+	}
 	if p.strict {
 		unbound := &UnboundError{Known: p.known()}
 		switch {
-		case d.raw && len(d.facts.Tables) > 0:
-			unbound.Table = d.facts.Tables[0]
+		case len(named) > 0:
+			unbound.Table = named[0]
 		case d.raw:
 		case stmt.Table != "":
 			unbound.Table = stmt.Table
@@ -286,11 +307,9 @@ func (p *Plugin) undecided(stmt *gorm.Statement, d *destination, e *evidence) er
 			return unbound
 		}
 	}
-	if d.raw && len(d.facts.Tables) == 0 {
+	if d.raw && len(named) == 0 {
+		d.unknown = nil
 		return p.ofSession(stmt, d)
-	}
-	if !stmt.DB.DryRun {
-		p.tables.guess(e.unknown)
 	}
 	return nil
 }
@@ -304,12 +323,16 @@ func (p *Plugin) decidedByUse(stmt *gorm.Statement) bool {
 	return p.effectiveUse(stmt) != nil
 }
 
-// ofSession is for SQL in a transaction that names no table, SET LOCAL or SELECT
-// lastval(): a question to a session must not be answered by another one. Where
-// one branch has begun it is that one's.
+// ofSession is for SQL that names no table, SET LOCAL or SELECT lastval(): in a
+// transaction, a question to a session must not be answered by another one. Where
+// one branch has begun it is that one's. Inside a statement without a transaction,
+// it goes to that statement's bind, as in plain GORM.
 func (p *Plugin) ofSession(stmt *gorm.Statement, d *destination) error {
 	tx := transactionIn(stmt.ConnPool)
 	if tx == nil {
+		if pool, ok := unwrap(stmt.ConnPool).(*boundPool); ok {
+			d.bind, d.why = pool.bind, ReasonTransaction
+		}
 		return nil
 	}
 	switch begun := tx.sessions(); len(begun) {

@@ -215,6 +215,16 @@
 //   - Association(…).Find and Count of a many2many relation across binds are two
 //     queries. Where these can't be exact they are refused: docs/cross-bind.md
 //     says when.
+//   - Use on Association(…) of a model in another bind: Find and Count ask the bind of
+//     Use, since the statement has it; Append and Replace save the model in its own.
+//   - A Use that a nested Transaction was begun with is spent for the rest of the
+//     outermost one, also in a session that the program keeps: it then only says
+//     where what has no key goes.
+//   - A handle that a hook keeps is for the hook's goroutine while its statement
+//     runs: GORM changes that statement's pool meanwhile, and so does the plugin.
+//   - bindkey.Use on a handle without the plugin is not seen in a subquery of Raw SQL.
+//   - A session question that comes first in a transaction (SET LOCAL …) goes to the
+//     default bind: begin with Clauses(Use(key)) where it is meant for another.
 //   - The association operations of generics, gorm.G[T](db).Set(…), choose rows with
 //     a subquery on the owners, and are refused across binds: docs/cross-bind.md.
 //   - Tables are known by name. A subquery of a table that is not known, or a

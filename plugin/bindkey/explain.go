@@ -45,7 +45,7 @@ func (p *Plugin) Explain(tx *gorm.DB) (Route, error) {
 	if r := recordOf(tx.Statement); r != nil { // the statement's own, though it is a copy
 		own := *r
 		own.stmt = stmt
-		stmt.ConnPool = withRecord(unwrapRecord(stmt.ConnPool), own)
+		stmt.ConnPool = p.withRecord(unwrapRecord(stmt.ConnPool), own)
 	}
 	if built(stmt) {
 		stmt.SQL.Reset() // by a finisher, and not given

@@ -97,7 +97,7 @@ func (p *Plugin) uninstall() {
 	if p.naming != nil {
 		p.db.NamingStrategy, p.naming = p.naming, nil
 	}
-	p.db, p.adopted, p.own, p.pools = nil, nil, nil, nil
+	p.db, p.adopted, p.own, p.stored, p.template, p.pools = nil, nil, nil, nil, nil, nil
 	p.dialect, p.dialects, p.base, p.outside, p.mixed, p.speaking = nil, nil, nil, nil, false, false
 	p.lexicons, p.closed = nil, false
 	p.homes.forget()
@@ -119,6 +119,7 @@ func (p *Plugin) hook(db *gorm.DB) error {
 	if err := errors.Join(p.registerCallbacks(db), p.guardCallbacks(db)); err != nil {
 		return err
 	}
+	p.storeStatements()
 	pool := p.handlePool()
 	db.Config.ConnPool = pool
 	db.Statement.ConnPool = pool
@@ -162,19 +163,18 @@ func (p *Plugin) registerCallbacks(db *gorm.DB) error {
 	if p.base.SkipDefaultTransaction && p.someTransactions() {
 		register(p.registerTransactions(db))
 	}
-
-	register(create.Before("gorm:save_before_associations").Register("bindkey:begin_derived", p.beginDerived))
-	register(create.Before("gorm:after_create").Register("bindkey:end_derived", p.endDerived))
-	register(update.Before("gorm:save_before_associations").Register("bindkey:begin_derived", p.beginDerived))
-	register(update.Before("gorm:after_update").Register("bindkey:end_derived", p.endDerived))
-	register(remove.Before("gorm:delete_before_associations").Register("bindkey:begin_derived", p.beginDerived))
-	register(remove.Before("gorm:after_delete").Register("bindkey:end_derived", p.endDerived))
-	// An application may have removed the callbacks that save or delete associations.
-	register(create.Before("gorm:create").Register("bindkey:begin_derived_create", p.beginDerived))
-	register(update.Before("gorm:update").Register("bindkey:begin_derived_update", p.beginDerived))
-	register(remove.Before("gorm:delete").Register("bindkey:begin_derived_delete", p.beginDerived))
-	register(query.Before("gorm:preload").Register("bindkey:begin_derived", p.beginDerived))
-	register(query.Before("gorm:after_query").Register("bindkey:end_derived", p.endDerived))
+	derives := func(name string, before, after interface {
+		Register(string, func(*gorm.DB)) error
+	}) {
+		register(before.Register("bindkey:begin_derived"+name, p.beginDerived))
+		register(after.Register("bindkey:end_derived"+name, p.endDerived))
+	}
+	derives("_before", create.Before("gorm:save_before_associations"), create.After("gorm:save_before_associations").Before("gorm:create"))
+	derives("_after", create.After("gorm:create").Before("gorm:save_after_associations"), create.After("gorm:save_after_associations").Before("gorm:after_create"))
+	derives("_before", update.Before("gorm:save_before_associations"), update.After("gorm:save_before_associations").Before("gorm:update"))
+	derives("_after", update.After("gorm:update").Before("gorm:save_after_associations"), update.After("gorm:save_after_associations").Before("gorm:after_update"))
+	derives("", remove.Before("gorm:delete_before_associations"), remove.After("gorm:delete_before_associations").Before("gorm:delete"))
+	derives("", query.Before("gorm:preload"), query.After("gorm:preload").Before("gorm:after_query"))
 	return errors.Join(failures...)
 }
 

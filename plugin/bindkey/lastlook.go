@@ -18,7 +18,7 @@ func (b *bind) outgoing(query string, args []any, ambient *bind, trusted bool) (
 		return query, nil
 	}
 	if !trusted && seen&(sqlscan.NeedTables|sqlscan.NeedMarks) != 0 {
-		if crossing := b.crossing(query, ambient); crossing != nil {
+		if crossing := b.crossing(query, ambient, true); crossing != nil {
 			return "", crossing
 		}
 	}
@@ -28,8 +28,9 @@ func (b *bind) outgoing(query string, args []any, ambient *bind, trusted bool) (
 	return query, nil
 }
 
-// crossing is the error of a text that names a table of another bind, or nil.
-func (b *bind) crossing(text string, ambient *bind) *CrossBindError {
+// crossing is the error of a text that names a table of another bind, or nil. It is
+// sent otherwise, or not.
+func (b *bind) crossing(text string, ambient *bind, sends bool) *CrossBindError {
 	p := b.plugin
 	e := evidence{plugin: p, written: b.product.SQL, fallback: ambient}
 	e.text(text, ReasonTable)
@@ -41,6 +42,9 @@ func (b *bind) crossing(text string, ambient *bind) *CrossBindError {
 		crosses = crosses || !sharesAny(p.bindsWithTable(table, ambient), b)
 	}
 	if !crosses {
+		if b == p.defaultBind() && len(e.unknown) > 0 && sends {
+			p.tables.guess(e.unknown)
+		}
 		return nil
 	}
 	e.kind = p.crossingKindOf(text, b.product.SQL)

@@ -85,7 +85,10 @@ func (h migrateHost) strictly(db *gorm.DB, s *schema.Schema, table string) (*bin
 // agree. A model without one whose table is not the one named is no evidence.
 // It is the ambient bind if nothing says which, or the default.
 func (h migrateHost) weigh(db *gorm.DB, s *schema.Schema, table string) (b *bind, says bool, err error) {
-	ambient := h.plugin.ambientOf(db.Statement)
+	ambient, err := h.plugin.ambientOf(db.Statement)
+	if err != nil {
+		return nil, false, err
+	}
 	fallback := ambient
 	if fallback == nil {
 		fallback = h.plugin.defaultBind()
@@ -141,7 +144,7 @@ func (h migrateHost) View(db, query *gorm.DB) (migrate.Bind, *gorm.DB, error) {
 	var text strings.Builder
 	session.Statement.AddVar(&text, query)
 	vars := session.Statement.Vars
-	if crossing := b.crossing(text.String(), nil); crossing != nil && used == nil {
+	if crossing := b.crossing(text.String(), nil, false); crossing != nil && used == nil {
 		return nil, nil, crossing
 	}
 	return b, b.Session(db, nil).Raw(b.dialect.Explain(neutral.Render(b.dialect, text.String(), vars), vars...)), nil
@@ -249,7 +252,7 @@ func (b *bind) Conn(db *gorm.DB) (gorm.ConnPool, error) {
 		if err != nil {
 			return nil, err
 		}
-		return withRecord(branch, record{bind: b, trusted: true}), nil
+		return b.plugin.withRecord(branch, record{bind: b, trusted: true}), nil
 	}
 	switch pool := unwrap(db.Statement.ConnPool).(type) {
 	case *rootPool, *chainPool, *boundPool:

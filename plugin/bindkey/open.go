@@ -21,9 +21,7 @@ import (
 // default bind, if no other was registered under its key.
 func (p *Plugin) open(db *gorm.DB) error {
 	p.own = p.realPoolOf(unwrap(db.ConnPool), false, innerDialector(db.Dialector))
-	if store, ok := db.ConnPool.(*gorm.PreparedStmtDB); ok {
-		p.own.adopt(store)
-	}
+	p.template = plainHandle(db, p.own.conn)
 	p.dialect = dialectOf(db)
 	p.dialects = []*dialect{p.dialect}
 	for _, b := range append(p.registered[:len(p.registered):len(p.registered)], p.defaultBind()) {

@@ -18,8 +18,8 @@ import (
 // transaction back on the way: GORM runs callbacks without a defer
 // (callbacks.go), and the transaction's connections would never come back to
 // their pools. It can only be done around each callback between BEGIN and
-// COMMIT. And the callbacks that send a statement do so in turn, and in the
-// dialect of their bind.
+// COMMIT. And the callbacks that send a statement do so in the dialect of their
+// bind.
 func (p *Plugin) guardCallbacks(db *gorm.DB) error {
 	callbacks := db.Callback()
 	create, query, update := callbacks.Create(), callbacks.Query(), callbacks.Update()

@@ -37,10 +37,14 @@ type Plugin struct {
 
 	config // fixed once installed
 
-	db      *gorm.DB // the handle; nil until installed
-	own     *realPool
-	pools   []*realPool
-	pooling sync.Mutex // guards pools: a resolver of the application may become a bind at any time
+	db     *gorm.DB // the handle; nil until installed
+	own    *realPool
+	stored *realPool // whose prepared statements the handle's sessions keep
+	// template is the handle as it was before the plugin changed it, for binds that
+	// open later.
+	template *gorm.DB
+	pools    []*realPool
+	pooling  sync.Mutex // guards pools: a resolver of the application may become a bind at any time
 
 	dialect  *dialect                            // the handle's own
 	dialects []*dialect                          // of all binds

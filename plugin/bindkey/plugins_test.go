@@ -304,11 +304,12 @@ func TestCrossingAdvice(t *testing.T) {
 		way  string
 		none string
 	}{
-		"a query":         {w.db.Joins("Profile").Find(&[]User{}).Error, "Preload", "Pluck"},
-		"SQL that reads":  {w.db.Raw("SELECT 1 FROM users JOIN logs").Scan(new(int)).Error, "each database in a statement of its own", "Preload"},
-		"an UPDATE":       {w.db.Model(&User{}).Where("id IN (?)", w.db.Model(&LogEntry{}).Select("user_id")).Update("name", "x").Error, "Pluck", "Preload"},
-		"SQL that writes": {w.db.Exec("DELETE FROM users WHERE id IN (SELECT user_id FROM logs)").Error, "Pluck", "Preload"},
-		"a DELETE":        {w.db.Where("id IN (SELECT user_id FROM logs)").Delete(&User{}).Error, "Pluck", "Preload"},
+		"a query":              {w.db.Joins("Profile").Find(&[]User{}).Error, "Preload", "Pluck"},
+		"SQL that reads":       {w.db.Raw("SELECT 1 FROM users JOIN logs").Scan(new(int)).Error, "each database in a statement of its own", "Preload"},
+		"an UPDATE":            {w.db.Model(&User{}).Where("id IN (?)", w.db.Model(&LogEntry{}).Select("user_id")).Update("name", "x").Error, "Pluck", "Preload"},
+		"SQL that writes":      {w.db.Exec("DELETE FROM users WHERE id IN (SELECT user_id FROM logs)").Error, "Pluck", "Preload"},
+		"AllowCrossBind alone": {w.db.Clauses(bindkey.AllowCrossBind).Exec("DELETE FROM users WHERE id IN (SELECT user_id FROM logs)").Error, "has to know", "Pluck"},
+		"a DELETE":             {w.db.Where("id IN (SELECT user_id FROM logs)").Delete(&User{}).Error, "Pluck", "Preload"},
 	} {
 		var crossing *bindkey.CrossBindError
 		if !errors.As(c.err, &crossing) || !strings.Contains(crossing.Way, c.way) || strings.Contains(crossing.Way, c.none) {

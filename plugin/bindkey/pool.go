@@ -3,6 +3,7 @@ package bindkey
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -175,7 +176,10 @@ func routedBy(pool gorm.ConnPool) *Plugin {
 type onDemand struct{ finder connFinder }
 
 type connFinder interface {
+	owner() *Plugin
 	conn(context.Context) (gorm.ConnPool, error)
+	// prepares is conn for a statement that is prepared, and the pool it is of.
+	prepares(context.Context) (gorm.ConnPool, *realPool, error)
 	// outgoing takes the last look at what is sent.
 	outgoing(ctx context.Context, query string, args []any) (string, error)
 	// answered is told what a database answered, if that was an error.
@@ -183,9 +187,16 @@ type connFinder interface {
 }
 
 func (o onDemand) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	conn, err := o.finder.conn(ctx)
+	query, err := o.finder.outgoing(ctx, query, nil)
 	if err != nil {
 		return nil, err
+	}
+	conn, real, err := o.finder.prepares(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if p := o.finder.owner(); real != p.stored && preparesForStore() {
+		return nil, fmt.Errorf("%w: the statements of a session with PrepareStmt are kept by their SQL alone, and are those of bind %q; send this one through the session's own methods, not through its pool", ErrForeignPool, p.defaultKey)
 	}
 	stmt, err := conn.PrepareContext(ctx, query)
 	if err != nil {
@@ -249,6 +260,29 @@ type rootPool struct {
 	plugin *Plugin
 }
 
+// storeStatements has the sessions of the handle keep the prepared statements of the
+// default bind, where a program looks for them. GORM has one store for a handle, in
+// its cache, which the first Session with PrepareStmt makes; an older one has
+// statements of the handle's own connection.
+func (p *Plugin) storeStatements() {
+	p.stored = p.own
+	if b := p.defaultBind(); b.isOpen() {
+		p.stored = b.sources[0].real
+	}
+	cache := p.schemaCache()
+	if cache == nil {
+		return
+	}
+	const key = "preparedStmt" // gorm.go
+	if store, ok := cache.Load(key); ok && p.stored == p.own {
+		if store, ok := store.(*gorm.PreparedStmtDB); ok {
+			p.own.adopt(store)
+		}
+	} else if ok {
+		cache.Store(key, p.stored.prepared())
+	}
+}
+
 // handlePool is the pool of the handle. Where that prepares its statements, GORM
 // and its users expect a *gorm.PreparedStmtDB: it has those of the default bind.
 func (p *Plugin) handlePool() gorm.ConnPool {
@@ -256,12 +290,8 @@ func (p *Plugin) handlePool() gorm.ConnPool {
 	if !p.db.PrepareStmt {
 		return root
 	}
-	store := gorm.NewPreparedStmtDB(root, p.db.PrepareStmtMaxSize, p.db.PrepareStmtTTL)
-	if b := p.defaultBind(); b.isOpen() {
-		of := b.sources[0].real.prepared()
-		store = &gorm.PreparedStmtDB{ConnPool: root, Mux: of.Mux, Stmts: of.Stmts}
-	}
-	return store
+	store := p.stored.prepared()
+	return &gorm.PreparedStmtDB{ConnPool: root, Mux: store.Mux, Stmts: store.Stmts}
 }
 
 func newRootPool(p *Plugin) *rootPool {
@@ -280,6 +310,10 @@ func (r *rootPool) outgoing(_ context.Context, query string, _ []any) (string, e
 
 func (r *rootPool) conn(ctx context.Context) (gorm.ConnPool, error) {
 	return r.plugin.defaultBind().source(ctx)
+}
+
+func (r *rootPool) prepares(ctx context.Context) (gorm.ConnPool, *realPool, error) {
+	return r.plugin.defaultBind().prepares(ctx)
 }
 
 // BeginTx begins a transaction that spans binds. No database is asked yet.
@@ -336,6 +370,14 @@ func (c *chainPool) conn(ctx context.Context) (gorm.ConnPool, error) {
 	}
 	pool, _, err := b.pick(ctx, op)
 	return pool, err
+}
+
+func (c *chainPool) prepares(ctx context.Context) (gorm.ConnPool, *realPool, error) {
+	b, err := c.bind()
+	if err != nil {
+		return nil, nil, err
+	}
+	return b.prepares(ctx)
 }
 
 // BeginTx begins a transaction and, at once, its branch on the bind of Use, which
@@ -407,6 +449,15 @@ func (b *boundPool) forStatement(prepare bool) *boundPool {
 }
 
 func (b *boundPool) owner() *Plugin { return b.plugin }
+
+// PrepareContext prepares a statement, after a last look at it.
+func (b *boundPool) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	query, err := b.bind.outgoing(query, nil, nil, false)
+	if err != nil {
+		return nil, err
+	}
+	return b.ConnPool.PrepareContext(ctx, query)
+}
 
 // ExecContext, QueryContext and QueryRowContext send a statement, after a last
 // look at it.

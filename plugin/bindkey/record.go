@@ -20,13 +20,16 @@ type record struct {
 	// ambient is where what has no key goes, in the statements that run inside
 	// this one: the bind of its Use, or of the Use around it; or nil.
 	ambient *bind
+	// chain is a Use in a chain inside a transaction, before the statement is
+	// routed: in the place of ambient, since its key may be unknown.
+	chain *use
 	// use is the statement's Use, or that of the statement it was derived from;
 	// or nil. It holds for derived models of from.
 	use  *use
 	from *bind
-	// deriving is true while GORM saves, deletes or preloads associations, and
-	// not while hooks run.
-	deriving bool
+	// before is the statement's pool before GORM began to save, delete or preload
+	// associations; nil: it does not.
+	before gorm.ConnPool
 	// trusted statements go where they go, whatever tables they name: with Use or
 	// AllowCrossBind, or the migrator's.
 	trusted bool
@@ -42,6 +45,7 @@ type record struct {
 // the two apart by their methods.
 type statementConn struct {
 	onDemand
+	plugin *Plugin
 	record
 	pool gorm.ConnPool // a bound pool, a branch, a transaction, or the application's own
 }
@@ -56,13 +60,13 @@ type statementTx struct {
 }
 
 // withRecord is a pool as that of a statement with a record.
-func withRecord(pool gorm.ConnPool, r record) gorm.ConnPool {
+func (p *Plugin) withRecord(pool gorm.ConnPool, r record) gorm.ConnPool {
 	if tx, ok := pool.(gorm.Tx); ok {
-		s := &statementTx{statementConn{record: r, pool: pool}, tx}
+		s := &statementTx{statementConn{plugin: p, record: r, pool: pool}, tx}
 		s.finder = &s.statementConn
 		return s
 	}
-	s := &statementPool{statementConn{record: r, pool: pool}}
+	s := &statementPool{statementConn{plugin: p, record: r, pool: pool}}
 	s.finder = &s.statementConn
 	return s
 }
@@ -94,13 +98,19 @@ func recordOf(stmt *gorm.Statement) *record {
 // around is the record of the statement that a statement was derived from, while
 // it derives; or nil.
 func around(stmt *gorm.Statement) *record {
-	if r := recordIn(stmt.ConnPool); r != nil && r.stmt != stmt && r.deriving {
+	if r := recordIn(stmt.ConnPool); r != nil && r.stmt != stmt && r.before != nil {
 		return r
 	}
 	return nil
 }
 
 func (s *statementConn) conn(ctx context.Context) (gorm.ConnPool, error) {
+	if b, err := s.chained(); b != nil || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return b.conn(ctx)
+	}
 	switch pool := s.pool.(type) {
 	case *boundPool:
 		return pool.ConnPool, nil
@@ -111,11 +121,54 @@ func (s *statementConn) conn(ctx context.Context) (gorm.ConnPool, error) {
 	}
 }
 
+func (s *statementConn) owner() *Plugin { return s.plugin }
+
+func (s *statementConn) prepares(ctx context.Context) (gorm.ConnPool, *realPool, error) {
+	if b, err := s.chained(); b != nil || err != nil {
+		if err != nil {
+			return nil, nil, err
+		}
+		return b.prepares(ctx)
+	}
+	switch pool := s.pool.(type) {
+	case *boundPool:
+		return pool.real.conn, pool.real, nil
+	case connFinder:
+		return pool.prepares(ctx)
+	default:
+		return pool, nil, nil
+	}
+}
+
+// chained is the branch of a Use in a chain, for what is asked of the pool itself,
+// past GORM's callbacks; or nil.
+func (s *statementConn) chained() (*branch, error) {
+	t := transactionIn(s.pool)
+	if s.stmt != nil || t == nil {
+		return nil, nil
+	}
+	b := s.ambient
+	if s.chain != nil {
+		var err error
+		if b, err = t.plugin.lookup(s.chain.key, ""); err != nil {
+			return nil, err
+		}
+	}
+	if b == nil {
+		return nil, nil
+	}
+	return t.branchOf(b)
+}
+
 // outgoing takes the last look at what is sent, with what the record knows.
 func (s *statementConn) outgoing(ctx context.Context, query string, args []any) (string, error) {
 	b := s.bind
-	if b == nil { // of a transaction, whose branches look
-		return query, nil
+	if b == nil {
+		branch, err := s.chained()
+		if err != nil || branch == nil {
+			return query, err
+		}
+		return branch.outgoing(ctx, query, args)
 	}
 	if br := branchIn(s.pool); br != nil {
 		if err := br.controls(query); err != nil {
@@ -131,7 +184,15 @@ func (s *statementConn) answered(err error) {
 	}
 }
 
-func (s *statementConn) GetDBConn() (*sql.DB, error) { return sqlDBOf(s.pool) }
+func (s *statementConn) GetDBConn() (*sql.DB, error) {
+	if b, err := s.chained(); b != nil || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return b.GetDBConn()
+	}
+	return sqlDBOf(s.pool)
+}
 
 // branchIn is the branch that a pool is, or nil.
 func branchIn(pool gorm.ConnPool) *branch {
@@ -150,7 +211,11 @@ func branchIn(pool gorm.ConnPool) *branch {
 func (s *statementPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnPool, error) {
 	bound, ok := s.pool.(*boundPool)
 	if !ok { // a connection of the application's own
-		return (&realPool{conn: s.pool}).begin(ctx, opts)
+		tx, err := (&realPool{conn: s.pool}).begin(ctx, opts)
+		if err != nil {
+			return nil, err
+		}
+		return s.plugin.withRecord(tx, s.record), nil
 	}
 	begun, err := bound.BeginTx(ctx, opts)
 	if err != nil {
@@ -161,7 +226,7 @@ func (s *statementPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.
 	if s.use != nil {
 		t.spent = append(t.spent, s.use.origin())
 	}
-	return withRecord(begun, s.record), nil
+	return s.plugin.withRecord(begun, s.record), nil
 }
 
 func (s *statementTx) Commit() error   { return s.tx.Commit() }

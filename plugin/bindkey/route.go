@@ -85,7 +85,7 @@ func (p *Plugin) keep(stmt *gorm.Statement, found *destination, implied *bind, a
 	if found.use == nil && found.ambient == implied && !allowed && !asks && found.refused == nil && !found.own {
 		return
 	}
-	stmt.ConnPool = withRecord(stmt.ConnPool, record{
+	stmt.ConnPool = p.withRecord(stmt.ConnPool, record{
 		stmt: stmt, bind: found.bind, ambient: found.ambient, use: found.use, from: found.from,
 		trusted: found.use != nil || allowed, asks: asks, refused: found.refused,
 	})
@@ -132,9 +132,9 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 	stmt := db.Statement
 	switch store := stmt.ConnPool.(type) {
 	case *gorm.PreparedStmtDB:
-		p.own.adopt(store)
+		p.stored.adopt(store)
 	case *gorm.PreparedStmtTX:
-		p.own.adopt(store.PreparedStmtDB)
+		p.stored.adopt(store.PreparedStmtDB)
 	}
 	found := destination{writes: kind.writes(), route: true}
 	err := p.destination(stmt, &found)
@@ -219,7 +219,7 @@ func (p *Plugin) join(db *gorm.DB, kind statementKind, tx *transaction, b *bind)
 		return err
 	}
 	if branch.pool.replica && kind.writes() {
-		return fmt.Errorf("%w: the transaction is at a replica of bind %q; write in a transaction without sql.TxOptions.ReadOnly", ErrReadOnly, b.key)
+		return fmt.Errorf("%w: the transaction is at a replica of bind %q; write in one begun without sql.TxOptions.ReadOnly, and without dbresolver.Read", ErrReadOnly, b.key)
 	}
 	db.Statement.ConnPool = branch.forStatement(db.PrepareStmt)
 	return nil
@@ -266,11 +266,14 @@ func (p *Plugin) foreign(db *gorm.DB, kind statementKind, found *destination, po
 			Way:    "let the plugin begin the transaction (db.Transaction, SQLTx), or take the connection from the statement's own bind",
 		}
 	case *sql.DB:
-		if p.overtaken(db) && routedBy(db.Config.ConnPool) == p {
+		if routedBy(db.Config.ConnPool) != p {
+			return errStale
+		}
+		if p.overtaken(db) {
 			stmt.ConnPool = db.Config.ConnPool
 			return p.route(db, kind)
 		}
-		return errStale
+		return foreignPool(pool)
 	default:
 		return foreignPool(pool)
 	}

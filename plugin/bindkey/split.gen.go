@@ -112,7 +112,7 @@ func (p *Plugin) crossingBefore(db *gorm.DB) error {
 	if err := p.destination(stmt, &d); err != nil {
 		return err
 	}
-	if crossing := d.bind.crossing(p.rendered(stmt), d.ambient); crossing != nil {
+	if crossing := d.bind.crossing(p.rendered(stmt), d.ambient, false); crossing != nil {
 		return crossing
 	}
 	return nil
@@ -150,14 +150,24 @@ func (p *Plugin) relationOf(stmt *gorm.Statement, table string) (*schema.Relatio
 	return found, conflict
 }
 
+// schemaCache is GORM's own of the handle, or nil where this version of GORM hides
+// it elsewhere.
+func (p *Plugin) schemaCache() *sync.Map {
+	field := reflect.ValueOf(p.db.Config).Elem().FieldByName("cacheStore")
+	if !field.IsValid() || field.Type() != reflect.TypeOf((*sync.Map)(nil)) {
+		return nil
+	}
+	return (*sync.Map)(field.UnsafePointer())
+}
+
 // eachSchema visits the schemas that GORM has parsed for the handle: its cache
 // is the only place where the owner of a relation is found from the other side.
 func (p *Plugin) eachSchema(visit func(*schema.Schema)) {
-	field := reflect.ValueOf(p.db.Config).Elem().FieldByName("cacheStore")
-	if !field.IsValid() || field.Type() != reflect.TypeOf((*sync.Map)(nil)) {
+	cache := p.schemaCache()
+	if cache == nil {
 		return
 	}
-	(*sync.Map)(field.UnsafePointer()).Range(func(_, cached any) bool {
+	cache.Range(func(_, cached any) bool {
 		if s, ok := cached.(*schema.Schema); ok {
 			visit(s)
 		}

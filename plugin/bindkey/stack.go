@@ -43,6 +43,22 @@ func transactionCaller() (transaction, gorms bool) {
 	}
 }
 
+// preparesForStore reports whether GORM's store of prepared statements prepares one,
+// and not the application.
+func preparesForStore() bool {
+	var callers [8]uintptr
+	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers[:])])
+	for {
+		frame, more := frames.Next()
+		if strings.HasPrefix(frame.Function, gormPackage+"/internal/stmt_store.") {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
 // isSubquery reports whether GORM runs the query callbacks to render a subquery,
 // as AddVar and the generics' Build do, and not to finish a chain in DryRun. The
 // stack is all that tells, so it is asked last.

@@ -44,20 +44,41 @@ func (t *transaction) owner() *Plugin { return t.plugin }
 
 func (t *transaction) answered(error) {} // the branch was told
 
-func (t *transaction) outgoing(_ context.Context, query string, _ []any) (string, error) {
-	return query, nil // the branch looks
+// itself is the branch that is asked where the transaction's own pool is, past
+// GORM's callbacks: that of its Use, or the default bind's.
+func (t *transaction) itself() (*branch, error) {
+	if t.ambient != nil {
+		return t.branchOf(t.ambient)
+	}
+	return t.branchOf(t.plugin.defaultBind())
+}
+
+func (t *transaction) outgoing(ctx context.Context, query string, args []any) (string, error) {
+	b, err := t.itself()
+	if err != nil {
+		return "", err
+	}
+	return b.outgoing(ctx, query, args)
 }
 
 func (t *transaction) conn(ctx context.Context) (gorm.ConnPool, error) {
-	b, err := t.branchOf(t.plugin.defaultBind())
+	b, err := t.itself()
 	if err != nil {
 		return nil, err
 	}
 	return b.conn(ctx)
 }
 
+func (t *transaction) prepares(ctx context.Context) (gorm.ConnPool, *realPool, error) {
+	b, err := t.itself()
+	if err != nil {
+		return nil, nil, err
+	}
+	return b.prepares(ctx)
+}
+
 func (t *transaction) GetDBConn() (*sql.DB, error) {
-	b, err := t.branchOf(t.plugin.defaultBind())
+	b, err := t.itself()
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +88,7 @@ func (t *transaction) GetDBConn() (*sql.DB, error) {
 // StmtContext is of gorm.Tx, for the PreparedStmtTX that Session makes; a
 // routed statement never gets here.
 func (t *transaction) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {
-	b, err := t.branchOf(t.plugin.defaultBind())
+	b, err := t.itself()
 	if err != nil {
 		return stmt
 	}

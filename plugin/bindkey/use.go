@@ -76,12 +76,26 @@ func (u using) ModifyStatement(stmt *gorm.Statement) {
 		p = routedBy(stmt.DB.Config.ConnPool)
 	}
 	if p == nil {
-		err := installError("bindkey.Use(%q) is on a *gorm.DB that the plugin does not serve; call db.Use(plugin) first, and make sessions after it", string(u))
-		_ = stmt.DB.AddError(err)
-		stmt.ConnPool = failingPool{err} // Begin looks at no error, and Transaction would not end what it has begun
+		unserved(stmt, installError("bindkey.Use(%q) is on a *gorm.DB that the plugin does not serve; call db.Use(plugin) first, and make sessions after it", string(u)))
 		return
 	}
 	p.chain(stmt.DB)
+}
+
+// unserved makes a statement, and what is begun from it, fail. An error in the
+// chain would not do: Begin begins all the same, Row panics, and a subquery with
+// one is rendered as nothing, "NOT IN ()".
+func unserved(stmt *gorm.Statement, err error) {
+	stmt.ConnPool = failingPool{err}
+	config := *stmt.DB.Config
+	config.ConnPool = stmt.ConnPool
+	stmt.DB.Config = &config
+	if config.DryRun {
+		_ = stmt.DB.AddError(err) // nothing is sent that could fail
+	}
+	stmt.SQL.Reset()
+	stmt.WriteString("SELECT ")
+	stmt.AddVar(stmt, refusal{err}) // in a subquery, where no pool is asked
 }
 
 // A use is a Use in a statement.
@@ -134,30 +148,32 @@ func (p *Plugin) effectiveUse(stmt *gorm.Statement) *use {
 }
 
 // ambientOf is where what has no key goes, by what is around a statement: the Use
-// of its transaction, or of the statement that it runs inside; or nil.
-func (p *Plugin) ambientOf(stmt *gorm.Statement) *bind {
+// of its transaction, of its chain, or of the statement that it runs inside; or
+// nil. A Use of an unknown key is an error here, too.
+func (p *Plugin) ambientOf(stmt *gorm.Statement) (*bind, error) {
 	pool := unwrapPrepared(stmt.ConnPool)
 	tx := transactionIn(pool)
 	if tx != nil {
 		if u := useOf(stmt); u != nil && tx.begunWith(u) {
-			if b, err := p.lookup(u.key, ""); err == nil {
-				return b // a nested transaction's
-			}
+			return p.lookup(u.key, "") // a nested transaction's
 		}
 	}
 	if chained, ok := pool.(*chainPool); ok {
-		if b, err := chained.bind(); err == nil && (chained.use != nil || chained.ambient != nil) {
-			return b
+		if chained.use == nil {
+			return chained.ambient, nil
 		}
-		return nil
+		return chained.bind()
 	}
 	if r := recordIn(pool); r != nil {
-		return r.ambient
+		if r.chain != nil {
+			return p.lookup(r.chain.key, "")
+		}
+		return r.ambient, nil
 	}
 	if tx != nil {
-		return tx.ambient
+		return tx.ambient, nil
 	}
-	return nil
+	return nil, nil
 }
 
 // chain stands in the place of dbresolver's callback, which dbresolver.Use,
@@ -182,19 +198,30 @@ func (p *Plugin) chained(db *gorm.DB) {
 		}
 		stmt.ConnPool = p.newChainPool(u, reads, pool.ambient)
 	case *rootPool, *boundPool:
-		stmt.ConnPool = p.newChainPool(u, reads, p.ambientOf(stmt))
-	default:
-		// A transaction or connection is begun already: only the dialect is told.
-		if u == nil || !p.mixed {
+		around := ambientIn(stmt.ConnPool)
+		stmt.ConnPool = p.newChainPool(u, reads, around)
+	case *transaction, *branch, *preparedBranch:
+		if u == nil {
 			return
 		}
+		stmt.ConnPool = p.withRecord(pool, record{chain: u})
 		p.calls(&config, u)
 		db.Config = &config
 		return
+	default:
+		return // a connection of the application's own
 	}
 	config.ConnPool = stmt.ConnPool
 	p.calls(&config, u)
 	db.Config = &config
+}
+
+// ambientIn is the ambient bind that a pool carries, or nil.
+func ambientIn(pool gorm.ConnPool) *bind {
+	if r := recordIn(pool); r != nil {
+		return r.ambient
+	}
+	return nil
 }
 
 func (p *Plugin) newChainPool(u *use, reads bool, ambient *bind) *chainPool {
@@ -242,7 +269,7 @@ func (t *transaction) spend(db *gorm.DB) error {
 	t.mu.Lock()
 	t.spent = append(t.spent, u.origin())
 	t.mu.Unlock()
-	db.Statement.ConnPool = withRecord(t, record{ambient: b})
+	db.Statement.ConnPool = t.plugin.withRecord(t, record{ambient: b})
 	return nil
 }
 
@@ -259,16 +286,20 @@ func (t *transaction) begunWith(u *use) bool {
 	return false
 }
 
-// beginDerived and endDerived are the callbacks around the part of a statement in
-// which GORM derives others: its Use holds for these.
+// beginDerived and endDerived are the callbacks around those of GORM that save,
+// delete or preload associations: the statement's Use holds for what is derived
+// there. That is found in a pool of its own, since hooks may keep the statement's.
+// They are callbacks, and no wrappers, since GORM's logger looks at 13 frames only.
 func (p *Plugin) beginDerived(db *gorm.DB) {
-	if r := recordOf(db.Statement); r != nil {
-		r.deriving = true
+	if r := recordOf(db.Statement); r != nil && r.use != nil {
+		derives := *r
+		derives.before = db.Statement.ConnPool
+		db.Statement.ConnPool = p.withRecord(unwrapRecord(db.Statement.ConnPool), derives)
 	}
 }
 
 func (p *Plugin) endDerived(db *gorm.DB) {
-	if r := recordOf(db.Statement); r != nil {
-		r.deriving = false
+	if r := recordOf(db.Statement); r != nil && r.before != nil {
+		db.Statement.ConnPool = r.before
 	}
 }

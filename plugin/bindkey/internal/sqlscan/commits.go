@@ -16,8 +16,10 @@ import "strings"
 // does, which is not seen here.
 func (f *following) commits(word string) string {
 	switch word {
-	case "ALTER", "RENAME", "TRUNCATE", "GRANT", "REVOKE", "FLUSH", "INSTALL", "UNINSTALL":
+	case "ALTER", "RENAME", "TRUNCATE", "GRANT", "REVOKE", "FLUSH", "INSTALL", "UNINSTALL", "BACKUP":
 		return word
+	case "IF", "FOR", "WHILE", "LOOP", "REPEAT", "CASE":
+		return word // MariaDB's compound statements may have any of these inside
 	case "CREATE":
 		f.skip("OR", "REPLACE")
 		if f.is("TEMPORARY") {

@@ -31,7 +31,7 @@ var leadWords = func() map[string]lead {
 	for does, text := range map[leadKind]string{
 		leadControls:               "COMMIT END ROLLBACK ABORT SAVEPOINT RELEASE SAVE PREPARE XA",
 		leadControls | leadCommits: "BEGIN START",
-		leadCommits:                "DROP RENAME TRUNCATE GRANT REVOKE SET LOCK UNLOCK ANALYZE CHECK OPTIMIZE REPAIR CACHE LOAD FLUSH RESET INSTALL UNINSTALL STOP CHANGE",
+		leadCommits:                "DROP RENAME TRUNCATE GRANT REVOKE SET LOCK UNLOCK BACKUP IF FOR WHILE LOOP REPEAT CASE ANALYZE CHECK OPTIMIZE REPAIR CACHE LOAD FLUSH RESET INSTALL UNINSTALL STOP CHANGE",
 		leadCommits | leadBody:     "CREATE ALTER",
 		leadBody:                   "DECLARE DO",
 	} {
@@ -96,6 +96,14 @@ func (r *reader) begun() {
 	f := following{lexer: r.lexer}
 	f.pos, f.hint = r.cur.end, r.dialect == MySQL
 	f.next()
+	if r.dialect == MySQL && l.word == "SET" && f.is("STATEMENT") { // of MariaDB: SET STATEMENT … FOR …
+		for !f.ended() && !f.is("FOR") {
+			f.next()
+		}
+		f.next()
+		l = leadOf(f.word)
+		f.next()
+	}
 	for l.does != 0 {
 		if r.control.body {
 			// A trigger's body is not more than rows written and read.

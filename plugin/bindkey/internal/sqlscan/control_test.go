@@ -29,6 +29,11 @@ var controlCases = []struct {
 	{"", `"COMMIT"`, "", ""},
 	{"", "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE", "", ""},
 
+	{"mysql", "SET STATEMENT lock_wait_timeout = 1 FOR ALTER TABLE t ADD c INT", "", "ALTER"},
+	{"mysql", "set statement max_statement_time=1, a=2 for COMMIT", "COMMIT", ""},
+	{"mysql", "SET STATEMENT a = 1 FOR SELECT 1", "", ""},
+	{"mysql", "IF 1 = 1 THEN ALTER TABLE t ADD c INT; END IF", "", "IF"},
+	{"mysql", "BACKUP STAGE START", "", "BACKUP"},
 	{"postgres sqlite sqlserver standard", "BEGIN TRANSACTION", "BEGIN", ""},
 	{"postgres sqlite standard", "BEGIN", "BEGIN", ""},
 	{"mysql", "BEGIN", "BEGIN", "BEGIN"},
@@ -239,5 +244,18 @@ func TestNeedNoControl(t *testing.T) {
 	const sql = "INSERT INTO t (a, b) VALUES ($1, $2)"
 	if n := testing.AllocsPerRun(100, func() { needOf(sql, MySQL) }); n > 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// A byte order mark at the beginning, which SQLite skips, hides nothing.
+func TestByteOrderMark(t *testing.T) {
+	var c Cache
+	for _, d := range []Dialect{Standard, MySQL, Postgres, SQLite, TransactSQL} {
+		if facts := c.Scan("\ufeffCOMMIT", d); facts.Control != "COMMIT" || c.Need("\ufeffCOMMIT", d)&NeedControl == 0 {
+			t.Errorf("%v: %+v", d, facts)
+		}
+		if facts := c.Scan("\ufeffDELETE FROM logs", d); len(facts.Tables) != 1 || facts.Reads {
+			t.Errorf("%v: %+v", d, facts)
+		}
 	}
 }

@@ -38,8 +38,13 @@ type lexer struct {
 	hint    bool // inside /*! … */, which is code: MySQL
 }
 
+const byteOrderMark = "\ufeff"
+
 // scan is the next token, after white space and comments.
 func (l *lexer) scan() token {
+	if l.pos == 0 && strings.HasPrefix(l.src, byteOrderMark) { // of a file; SQLite skips it
+		l.pos = len(byteOrderMark)
+	}
 	for l.pos < len(l.src) {
 		start := l.pos
 		switch c := l.src[l.pos]; {

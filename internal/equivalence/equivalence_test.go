@@ -6,15 +6,25 @@ import (
 	"testing"
 
 	"github.com/gormbind/gormbind/internal/equivalence"
+	"github.com/gormbind/gormbind/internal/testkit"
 )
 
 var (
 	seed  = flag.Int64("equivalence.seed", 1, "the seed of all cases")
-	cases = flag.Int("equivalence.cases", 2000, "how many cases to run")
+	cases = flag.Int("equivalence.cases", someCases(), "how many cases to run")
 	only  = flag.Int("equivalence.only", -1, "run the case of this index alone, and print it")
 	bad   = flag.Bool("equivalence.invalid", false, "print the calls that are errors in plain GORM, too")
 	shape = flag.String("equivalence.shape", "", "run only cases with a call whose shape matches this regular expression")
 )
+
+// someCases is how many run where nobody says: .ci/run can wait longer than who
+// tries go test.
+func someCases() int {
+	if testkit.Full() {
+		return 5000
+	}
+	return 1000
+}
 
 // TestEquivalence compares one database with three behind one handle.
 func TestEquivalence(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/testkit"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -41,7 +42,9 @@ type Target struct {
 // patience is how long anything may take: who waits longer waits for itself.
 const patience = 20 * time.Second
 
-// Run runs every program with every fault at every call.
+// Run runs every program with every fault at every call; in a sample
+// ([testkit.Full]), with every fault at every call without prepared statements,
+// and with one at each call with them, and one second fault instead of three.
 func Run(t *testing.T, target Target) {
 	for _, prepare := range []bool{false, true} {
 		prepare := prepare
@@ -56,6 +59,14 @@ func Run(t *testing.T, target Target) {
 		})
 	}
 	noGoroutines(t)
+}
+
+// sampled are those of some faults that are tried at a call.
+func sampled(faults []fault, call int) []fault {
+	if testkit.Full() || len(faults) == 0 {
+		return faults
+	}
+	return faults[call%len(faults):][:1]
 }
 
 // A runner runs one program over and over on its three pools, which have one
@@ -116,7 +127,11 @@ func (r *runner) table(p program) {
 		return
 	}
 	for i, c := range calls {
-		for _, f := range r.faults(c) {
+		faults := r.faults(c)
+		if r.prepare {
+			faults = sampled(faults, i)
+		}
+		for _, f := range faults {
 			i, f := i, f
 			r.Run(fmt.Sprintf("%02d %s %s", i, c, f), func(t *testing.T) {
 				after := r.check(t, p, plan{i: f}, calls)
@@ -125,7 +140,7 @@ func (r *runner) table(p program) {
 				}
 				// What follows a failure is made to fail too.
 				for j := i + 1; j < len(after); j++ {
-					for _, second := range []fault{answersError, losesBefore, losesAfter} {
+					for _, second := range sampled([]fault{answersError, losesBefore, losesAfter}, i+j) {
 						if after[j].dead {
 							continue
 						}

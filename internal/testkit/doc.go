@@ -1,3 +1,5 @@
-// Package testkit is what the tests of several packages need: how much of the
-// generated suites runs, and what a database holds.
+// Package testkit is what the tests of several packages need: a driver around
+// the real one that tells of its calls and makes some fail ([Wrap],
+// [Recorder]), what a database holds ([Tables]), and how much of the generated
+// suites runs ([Full]).
 package testkit

@@ -75,13 +75,13 @@ type runner struct {
 	*testing.T
 	target   Target
 	prepare  bool
-	recorder *Recorder
+	recorder testkit.Recorder
 	pools    map[string]*sql.DB // through the recorder
 	plain    map[string]*sql.DB // past it
 }
 
 func newRunner(t *testing.T, target Target, prepare bool) *runner {
-	r := &runner{T: t, target: target, prepare: prepare, recorder: &Recorder{cut: target.Cut},
+	r := &runner{T: t, target: target, prepare: prepare,
 		pools: map[string]*sql.DB{}, plain: map[string]*sql.DB{}}
 	for _, bind := range binds {
 		connector := target.Connector(t, bind)
@@ -141,7 +141,7 @@ func (r *runner) table(p program) {
 				// What follows a failure is made to fail too.
 				for j := i + 1; j < len(after); j++ {
 					for _, second := range sampled([]fault{answersError, losesBefore, losesAfter}, i+j) {
-						if after[j].dead {
+						if after[j].Dead {
 							continue
 						}
 						j, second := j, second
@@ -155,12 +155,12 @@ func (r *runner) table(p program) {
 	}
 }
 
-func (r *runner) faults(c Call) []fault {
-	if c.part && r.target.Short {
+func (r *runner) faults(c testkit.Call) []fault {
+	if c.Part && r.target.Short {
 		return nil
 	}
 	faults := []fault{answersError, losesBefore, losesAfter, cancelled}
-	if !c.part {
+	if !c.Part {
 		faults = append(faults, ignoresEnd)
 	}
 	if r.target.Cut != nil {
@@ -171,13 +171,13 @@ func (r *runner) faults(c Call) []fault {
 
 // check runs a program with faults at these calls, numbered as in the calls of
 // an earlier run, and compares with what was promised.
-func (r *runner) check(t *testing.T, p program, faults plan, known []Call) (calls []Call) {
+func (r *runner) check(t *testing.T, p program, faults plan, known []testkit.Call) (calls []testkit.Call) {
 	t.Helper()
 	r.empty(t)
 	var promises []promise
 	promises = append(promises, promised(p, numbered(faults, known)))
 	for at, f := range faults {
-		if f == reallyCut && known[at].Kind == Begin {
+		if f == reallyCut && known[at].Kind == testkit.Begin {
 			promises = append(promises, promised(p, numbered(plan{at: retriedCut}, known)))
 		}
 	}
@@ -188,13 +188,14 @@ func (r *runner) check(t *testing.T, p program, faults plan, known []Call) (call
 	defer cancel()
 	handle := r.handle(t)
 	run := &run{handle: handle.WithContext(ctx), inUse: r.inUse}
-	r.recorder.start(faults, cancel)
+	injector := &injector{cancel: cancel, cut: r.target.Cut}
+	r.recorder.Start(injector.hooks(faults))
 	err := run.program(p)
-	calls = r.recorder.stop()
+	calls = r.recorder.Stop()
 
 	r.idle(t)
-	if r.recorder.trouble != nil {
-		t.Error(r.recorder.trouble)
+	if injector.trouble != nil {
+		t.Error(injector.trouble)
 	}
 	var complaints []error
 	for _, promise := range promises {
@@ -210,21 +211,21 @@ func (r *runner) check(t *testing.T, p program, faults plan, known []Call) (call
 
 // numbered gives the faults the numbers that the calls have when a prepared
 // statement counts as one, as the model counts.
-func numbered(faults plan, known []Call) plan {
+func numbered(faults plan, known []testkit.Call) plan {
 	whole := plan{}
 	number := 0
 	for i, c := range known {
 		if f, ok := faults[i]; ok {
 			whole[number] = f
 		}
-		if !c.dead && (!c.part || c.faulted) {
+		if c.Whole() {
 			number++
 		}
 	}
 	return whole
 }
 
-func (r *runner) compare(t *testing.T, p program, want promise, got *run, err error, calls []Call, faults plan) error {
+func (r *runner) compare(t *testing.T, p program, want promise, got *run, err error, calls []testkit.Call, faults plan) error {
 	t.Helper()
 	var complaints []error
 	complain := func(format string, args ...any) { complaints = append(complaints, fmt.Errorf(format, args...)) }
@@ -260,7 +261,7 @@ func (r *runner) compare(t *testing.T, p program, want promise, got *run, err er
 		complaints = append(complaints, got.busy)
 	}
 	if inOrder(faults) {
-		if trace := Trace(wholeCalls(calls)); trace != strings.Join(want.trace, ", ") {
+		if trace := testkit.Trace(testkit.Whole(calls)); trace != strings.Join(want.trace, ", ") {
 			complain("calls    %s\npromised %s", trace, strings.Join(want.trace, ", "))
 		}
 	}
@@ -292,22 +293,13 @@ func inOrder(faults plan) bool {
 
 // beganInVain reports whether a BEGIN went through although its context had
 // ended: database/sql rolls that one back on a goroutine of its own.
-func beganInVain(faults plan, calls []Call) bool {
+func beganInVain(faults plan, calls []testkit.Call) bool {
 	for at, f := range faults {
-		if f == ignoresEnd && calls[at].Kind == Begin {
+		if f == ignoresEnd && calls[at].Kind == testkit.Begin {
 			return true
 		}
 	}
 	return false
-}
-
-func wholeCalls(calls []Call) (whole []Call) {
-	for _, c := range calls {
-		if !c.dead && (!c.part || c.faulted) {
-			whole = append(whole, c)
-		}
-	}
-	return whole
 }
 
 func (r *runner) empty(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/gormbind/gormbind/integration/cut"
 	"github.com/gormbind/gormbind/integration/servers"
+	"github.com/gormbind/gormbind/internal/testkit"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -295,11 +296,12 @@ func (w *world) openPool(key string) *sql.DB {
 			return cut.LoseCommitAnswer(conn, lose), nil
 		}
 	})
-	pool := sql.OpenDB(cut.Connector{Connector: connector, BeforeCommit: func() {
-		if hook := w.beforeCommit.Load(); hook != nil {
+	pool := sql.OpenDB(testkit.Wrap(key, connector, func(ctx context.Context, _ *testkit.Conn, call testkit.Call, real testkit.Real) error {
+		if hook := w.beforeCommit.Load(); hook != nil && call.Kind == testkit.Commit {
 			(*hook)(key)
 		}
-	}})
+		return real(ctx)
+	}))
 	w.Cleanup(func() { _ = pool.Close() })
 	return pool
 }

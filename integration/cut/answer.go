@@ -1,3 +1,5 @@
+// Package cut breaks a database connection at a moment that a test cannot reach
+// from outside: between a COMMIT and its answer.
 package cut
 
 import (

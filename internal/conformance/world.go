@@ -40,9 +40,10 @@ const (
 )
 
 // Run runs the suite in a world: all cases in all layouts, with and without
-// prepared statements.
+// prepared statements; in a sample ([testkit.Full]) each in some of them.
 func Run(t *testing.T, w World) {
-	s := &suite{databases: map[string]*database{}, twins: map[string]*database{}, seeds: map[string]string{}, lastID: 1000}
+	s := &suite{databases: map[string]*database{}, twins: map[string]*database{}, seeds: map[string]string{}, lastID: 1000,
+		numbers: map[string]int{}, times: map[string]int{}}
 	for key, kind := range map[string]Database{mainKey: w.Main, analyticsKey: w.Analytics} {
 		s.databases[key] = openDatabase(t, kind, key)
 		s.twins[key] = openDatabase(t, kind, key+"_twin")
@@ -59,6 +60,8 @@ type suite struct {
 	twins     map[string]*database // bind → a database of the same kind, which the plugin does not know
 	lastID    int                  // that no case uses any more
 	seeds     map[string]string    // what tables looked like when they were filled
+
+	numbers, times map[string]int // of cases, for a sample
 }
 
 // each calls f for all databases.

@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"github.com/mattn/go-sqlite3"
+
+	"github.com/gormbind/gormbind/internal/testkit"
 )
 
 // A sentence is one SQL statement that was sent, with the tables that SQLite
@@ -56,46 +58,54 @@ func (r *recorder) authorize(op int, table, _, _ string) int {
 	return sqlite3.SQLITE_OK
 }
 
-// prepare runs what makes SQLite prepare a statement, and records it where it
-// is sent, too.
-func (r *recorder) prepare(database, sql string, send bool, run func() error) error {
+// call is the hook of the databases' drivers: it records what is sent. SQLite
+// says what a statement reads where it is prepared, in a call of its own or in
+// that which sends it.
+func (r *recorder) call(ctx context.Context, _ *testkit.Conn, call testkit.Call, real testkit.Real) error {
+	switch {
+	case call.Kind == testkit.Commit || call.Kind == testkit.Rollback:
+		return real(ctx)
+	case call.Kind == testkit.Begin:
+		r.send(sentence{database: call.Database, sql: "BEGIN"})
+		return real(ctx)
+	case call.Prepared:
+		r.mu.Lock()
+		s := r.known[call.SQL]
+		r.mu.Unlock()
+		s.database, s.sql = call.Database, call.SQL
+		r.send(s)
+		return real(ctx)
+	}
 	r.reading, r.writes = map[string]bool{}, false
-	err := run()
-	s := sentence{database: database, sql: sql, writes: r.writes}
+	err := real(ctx)
+	s := sentence{database: call.Database, sql: call.SQL, writes: r.writes}
 	for table := range r.reading {
 		s.tables = append(s.tables, table)
 	}
 	sort.Strings(s.tables)
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.known[sql] = s
-	if send {
-		r.add(s)
+	r.known[call.SQL] = s
+	r.mu.Unlock()
+	if !call.Part {
+		r.send(s)
 	}
 	return err
 }
 
-func (r *recorder) add(s sentence) {
+func (r *recorder) send(s sentence) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.sent = append(r.sent, s)
 	if s.writes {
 		r.dirty[s.database] = true
 	}
 }
 
-// again records that a prepared statement is sent.
-func (r *recorder) again(database, sql string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	s := r.known[sql]
-	s.database, s.sql = database, sql
-	r.add(s)
-}
-
-// A connector opens recorded connections of one database.
+// A connector opens connections of one file, which tell the recorder what their
+// statements read.
 type connector struct {
-	name string
-	dsn  string
-	log  *recorder
+	dsn string
+	log *recorder
 }
 
 func (c *connector) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
@@ -106,7 +116,7 @@ func (c *connector) Connect(context.Context) (driver.Conn, error) {
 		return nil, err
 	}
 	opened.RegisterAuthorizer(c.log.authorize)
-	return &conn{SQLiteConn: opened, database: c.name, log: c.log}, nil
+	return opened, nil
 }
 
 func openRaw(dsn string) (*sqlite3.SQLiteConn, error) {
@@ -115,60 +125,4 @@ func openRaw(dsn string) (*sqlite3.SQLiteConn, error) {
 		return nil, err
 	}
 	return opened.(*sqlite3.SQLiteConn), nil
-}
-
-type conn struct {
-	*sqlite3.SQLiteConn
-	database string
-	log      *recorder
-}
-
-func (c *conn) ExecContext(ctx context.Context, sql string, args []driver.NamedValue) (result driver.Result, err error) {
-	_ = c.log.prepare(c.database, sql, true, func() error {
-		result, err = c.SQLiteConn.ExecContext(ctx, sql, args)
-		return err
-	})
-	return result, err
-}
-
-func (c *conn) QueryContext(ctx context.Context, sql string, args []driver.NamedValue) (rows driver.Rows, err error) {
-	_ = c.log.prepare(c.database, sql, true, func() error {
-		rows, err = c.SQLiteConn.QueryContext(ctx, sql, args)
-		return err
-	})
-	return rows, err
-}
-
-func (c *conn) PrepareContext(ctx context.Context, sql string) (prepared driver.Stmt, err error) {
-	_ = c.log.prepare(c.database, sql, false, func() error {
-		prepared, err = c.SQLiteConn.PrepareContext(ctx, sql)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &stmt{SQLiteStmt: prepared.(*sqlite3.SQLiteStmt), conn: c, sql: sql}, nil
-}
-
-func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
-	c.log.mu.Lock()
-	c.log.add(sentence{database: c.database, sql: "BEGIN"})
-	c.log.mu.Unlock()
-	return c.SQLiteConn.BeginTx(ctx, opts)
-}
-
-type stmt struct {
-	*sqlite3.SQLiteStmt
-	conn *conn
-	sql  string
-}
-
-func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	s.conn.log.again(s.conn.database, s.sql)
-	return s.SQLiteStmt.ExecContext(ctx, args)
-}
-
-func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	s.conn.log.again(s.conn.database, s.sql)
-	return s.SQLiteStmt.QueryContext(ctx, args)
 }

@@ -1,15 +1,12 @@
 package equivalence
 
 import (
-	"context"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand"
 	"path/filepath"
-	"sort"
 	"strings"
 	"time"
 
@@ -18,6 +15,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 
+	"github.com/gormbind/gormbind/internal/testkit"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -120,7 +118,7 @@ func (w *world) addDatabase(name, dir string) error {
 	if name == single {
 		log = w.plain.log
 	}
-	d := &database{pool: sql.OpenDB(&connector{name: name, dsn: dsn, log: log}), before: map[string]string{}}
+	d := &database{pool: sql.OpenDB(testkit.Wrap(name, &connector{dsn, log}, log.call)), before: map[string]string{}}
 	w.databases[name] = d
 	var err error
 	if d.raw, err = openRaw(dsn); err != nil {
@@ -148,7 +146,7 @@ func (w *world) addDatabase(name, dir string) error {
 	if err := d.reset(); err != nil {
 		return err
 	}
-	d.before, err = d.dump(w.schema)
+	d.before, err = testkit.TablesOf(d.raw)
 	return err
 }
 
@@ -180,38 +178,6 @@ func (d *database) reset() error {
 	return backup.Finish()
 }
 
-// dump is what each table of a database holds.
-func (d *database) dump(s *schema) (map[string]string, error) {
-	dumped := map[string]string{}
-	for _, t := range s.tables {
-		rows, err := d.raw.QueryContext(context.Background(), "SELECT * FROM `"+t.name+"`", nil)
-		if err != nil {
-			if strings.Contains(err.Error(), "no such table") {
-				continue
-			}
-			return nil, err
-		}
-		values := make([]driver.Value, len(rows.Columns()))
-		var lines []string
-		for {
-			err := rows.Next(values)
-			if err == io.EOF {
-				break
-			}
-			if err != nil {
-				return nil, errors.Join(err, rows.Close())
-			}
-			lines = append(lines, fmt.Sprint(values))
-		}
-		if err := rows.Close(); err != nil {
-			return nil, err
-		}
-		sort.Strings(lines)
-		dumped[t.name] = strings.Join(lines, "\n")
-	}
-	return dumped, nil
-}
-
 // state is what the tables of one side hold, the foreign ones as "bind.table".
 func (w *world) state(names ...string) (map[string]string, error) {
 	state := map[string]string{}
@@ -223,7 +189,7 @@ func (w *world) state(names ...string) (map[string]string, error) {
 		dumped := w.databases[name].before
 		if log.dirty[name] {
 			var err error
-			if dumped, err = w.databases[name].dump(w.schema); err != nil {
+			if dumped, err = testkit.TablesOf(w.databases[name].raw); err != nil {
 				return nil, err
 			}
 		}

@@ -2,7 +2,7 @@
 // several databases, by making every call of every database fail in every way.
 //
 // It runs programs (program.go): transactions over three binds, nested ones,
-// savepoints, associations, batches. A driver around the real one (driver.go)
+// savepoints, associations, batches. A driver around the real one ([testkit.Recorder])
 // records the calls (BEGIN, statements, SAVEPOINT, COMMIT, …) and makes chosen
 // ones fail: with an error, a lost connection, one lost when the work is done
 // but its answer isn't there, or a context that ends meanwhile. The first run
@@ -42,8 +42,6 @@
 //
 // With Cut, each program also runs with its connection really cut before each
 // call, and the error is then what the driver makes of it.
-//
-// [Recorder] serves other tests that count calls.
 //
 // # Limitations
 //

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/gormbind/gormbind/internal/testkit"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -163,7 +164,7 @@ func (m *model) write(handle *modelHandle, w write) *failure {
 		if err := m.begin(made.bind); err != nil {
 			return err
 		}
-		done, err := m.call(made.bind, Statement)
+		done, err := m.call(made.bind, testkit.Statement)
 		if done && made.row != "" {
 			b := m.branches[made.bind]
 			b.rows = append(b.rows, strings.Fields(made.row)...)
@@ -186,7 +187,7 @@ func (m *model) begin(bind string) *failure {
 	for {
 		b := &modelBranch{}
 		m.branches[bind] = b
-		_, err := m.call(bind, Begin)
+		_, err := m.call(bind, testkit.Begin)
 		if b.dead && (err.kind == losesBefore || err.kind == retriedCut) {
 			continue // database/sql tries another connection
 		}
@@ -224,7 +225,7 @@ func (m *model) savePoint(handle *modelHandle, name string) *failure {
 	}
 	save := modelSave{name, map[string]int{}}
 	for _, bind := range m.joined {
-		if _, err := m.call(bind, SavePoint); err != nil {
+		if _, err := m.call(bind, testkit.SavePoint); err != nil {
 			m.doom(err)
 			handle.keep(err)
 			return handle.err
@@ -245,7 +246,7 @@ func (m *model) rollBackTo(handle *modelHandle, name string) *failure {
 		b := m.branches[bind]
 		if rows, ok := m.saves[at].rows[bind]; ok {
 			stay = append(stay, bind)
-			done, err := m.call(bind, RollbackTo)
+			done, err := m.call(bind, testkit.RollbackTo)
 			if done {
 				b.rows = b.rows[:rows]
 			}
@@ -255,7 +256,7 @@ func (m *model) rollBackTo(handle *modelHandle, name string) *failure {
 			}
 			continue
 		}
-		if _, err := m.call(bind, Rollback); err != nil {
+		if _, err := m.call(bind, testkit.Rollback); err != nil {
 			m.doom(err)
 			handle.keep(err)
 		}
@@ -292,7 +293,7 @@ func (m *model) commit() promise {
 		return promise{err: err, also: m.rollback(order), outcome: rolledBack}
 	}
 	for i, bind := range order {
-		done, err := m.call(bind, Commit)
+		done, err := m.call(bind, testkit.Commit)
 		if done {
 			m.kept[bind] = m.branches[bind].rows
 		}
@@ -319,7 +320,7 @@ func (m *model) check(order []string) *failure {
 	}
 	if len(order) > 1 {
 		for _, bind := range order {
-			if _, err := m.call(bind, Check); err != nil {
+			if _, err := m.call(bind, testkit.Check); err != nil {
 				return err
 			}
 		}
@@ -332,7 +333,7 @@ func (m *model) check(order []string) *failure {
 
 func (m *model) rollback(order []string) (failures []*failure) {
 	for _, bind := range order {
-		if _, err := m.call(bind, Rollback); err != nil {
+		if _, err := m.call(bind, testkit.Rollback); err != nil {
 			failures = append(failures, err)
 		}
 	}
@@ -343,7 +344,7 @@ func (m *model) rollback(order []string) (failures []*failure) {
 // answer.
 func (m *model) call(bind, kind string) (done bool, err *failure) {
 	b := m.branches[bind]
-	ends := kind == Commit || kind == Rollback
+	ends := kind == testkit.Commit || kind == testkit.Rollback
 	if m.cancelled && !ends {
 		return false, &failure{kind: cancelled}
 	}
@@ -374,7 +375,7 @@ func (m *model) call(bind, kind string) (done bool, err *failure) {
 		return false, err
 	case cancelled, ignoresEnd:
 		m.cancelled = true
-		if ends || happens == ignoresEnd && kind != Begin {
+		if ends || happens == ignoresEnd && kind != testkit.Begin {
 			return true, nil
 		}
 		err.kind = cancelled

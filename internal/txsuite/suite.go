@@ -17,6 +17,7 @@ import (
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/testkit"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -41,7 +42,9 @@ type Target struct {
 // patience is how long anything may take: who waits longer waits for itself.
 const patience = 20 * time.Second
 
-// Run runs every program with every fault at every call.
+// Run runs every program with every fault at every call; in a sample
+// ([testkit.Full]), with every fault at every call without prepared statements,
+// and with one at each call with them, and one second fault instead of three.
 func Run(t *testing.T, target Target) {
 	for _, prepare := range []bool{false, true} {
 		prepare := prepare
@@ -58,19 +61,27 @@ func Run(t *testing.T, target Target) {
 	noGoroutines(t)
 }
 
+// sampled are those of some faults that are tried at a call.
+func sampled(faults []fault, call int) []fault {
+	if testkit.Full() || len(faults) == 0 {
+		return faults
+	}
+	return faults[call%len(faults):][:1]
+}
+
 // A runner runs one program over and over on its three pools, which have one
 // connection each.
 type runner struct {
 	*testing.T
 	target   Target
 	prepare  bool
-	recorder *Recorder
+	recorder testkit.Recorder
 	pools    map[string]*sql.DB // through the recorder
 	plain    map[string]*sql.DB // past it
 }
 
 func newRunner(t *testing.T, target Target, prepare bool) *runner {
-	r := &runner{T: t, target: target, prepare: prepare, recorder: &Recorder{cut: target.Cut},
+	r := &runner{T: t, target: target, prepare: prepare,
 		pools: map[string]*sql.DB{}, plain: map[string]*sql.DB{}}
 	for _, bind := range binds {
 		connector := target.Connector(t, bind)
@@ -116,7 +127,11 @@ func (r *runner) table(p program) {
 		return
 	}
 	for i, c := range calls {
-		for _, f := range r.faults(c) {
+		faults := r.faults(c)
+		if r.prepare {
+			faults = sampled(faults, i)
+		}
+		for _, f := range faults {
 			i, f := i, f
 			r.Run(fmt.Sprintf("%02d %s %s", i, c, f), func(t *testing.T) {
 				after := r.check(t, p, plan{i: f}, calls)
@@ -125,8 +140,8 @@ func (r *runner) table(p program) {
 				}
 				// What follows a failure is made to fail too.
 				for j := i + 1; j < len(after); j++ {
-					for _, second := range []fault{answersError, losesBefore, losesAfter} {
-						if after[j].dead {
+					for _, second := range sampled([]fault{answersError, losesBefore, losesAfter}, i+j) {
+						if after[j].Dead {
 							continue
 						}
 						j, second := j, second
@@ -140,12 +155,12 @@ func (r *runner) table(p program) {
 	}
 }
 
-func (r *runner) faults(c Call) []fault {
-	if c.part && r.target.Short {
+func (r *runner) faults(c testkit.Call) []fault {
+	if c.Part && r.target.Short {
 		return nil
 	}
 	faults := []fault{answersError, losesBefore, losesAfter, cancelled}
-	if !c.part {
+	if !c.Part {
 		faults = append(faults, ignoresEnd)
 	}
 	if r.target.Cut != nil {
@@ -156,13 +171,13 @@ func (r *runner) faults(c Call) []fault {
 
 // check runs a program with faults at these calls, numbered as in the calls of
 // an earlier run, and compares with what was promised.
-func (r *runner) check(t *testing.T, p program, faults plan, known []Call) (calls []Call) {
+func (r *runner) check(t *testing.T, p program, faults plan, known []testkit.Call) (calls []testkit.Call) {
 	t.Helper()
 	r.empty(t)
 	var promises []promise
 	promises = append(promises, promised(p, numbered(faults, known)))
 	for at, f := range faults {
-		if f == reallyCut && known[at].Kind == Begin {
+		if f == reallyCut && known[at].Kind == testkit.Begin {
 			promises = append(promises, promised(p, numbered(plan{at: retriedCut}, known)))
 		}
 	}
@@ -173,13 +188,14 @@ func (r *runner) check(t *testing.T, p program, faults plan, known []Call) (call
 	defer cancel()
 	handle := r.handle(t)
 	run := &run{handle: handle.WithContext(ctx), inUse: r.inUse}
-	r.recorder.start(faults, cancel)
+	injector := &injector{cancel: cancel, cut: r.target.Cut}
+	r.recorder.Start(injector.hooks(faults))
 	err := run.program(p)
-	calls = r.recorder.stop()
+	calls = r.recorder.Stop()
 
 	r.idle(t)
-	if r.recorder.trouble != nil {
-		t.Error(r.recorder.trouble)
+	if injector.trouble != nil {
+		t.Error(injector.trouble)
 	}
 	var complaints []error
 	for _, promise := range promises {
@@ -195,21 +211,21 @@ func (r *runner) check(t *testing.T, p program, faults plan, known []Call) (call
 
 // numbered gives the faults the numbers that the calls have when a prepared
 // statement counts as one, as the model counts.
-func numbered(faults plan, known []Call) plan {
+func numbered(faults plan, known []testkit.Call) plan {
 	whole := plan{}
 	number := 0
 	for i, c := range known {
 		if f, ok := faults[i]; ok {
 			whole[number] = f
 		}
-		if !c.dead && (!c.part || c.faulted) {
+		if c.Whole() {
 			number++
 		}
 	}
 	return whole
 }
 
-func (r *runner) compare(t *testing.T, p program, want promise, got *run, err error, calls []Call, faults plan) error {
+func (r *runner) compare(t *testing.T, p program, want promise, got *run, err error, calls []testkit.Call, faults plan) error {
 	t.Helper()
 	var complaints []error
 	complain := func(format string, args ...any) { complaints = append(complaints, fmt.Errorf(format, args...)) }
@@ -245,7 +261,7 @@ func (r *runner) compare(t *testing.T, p program, want promise, got *run, err er
 		complaints = append(complaints, got.busy)
 	}
 	if inOrder(faults) {
-		if trace := Trace(wholeCalls(calls)); trace != strings.Join(want.trace, ", ") {
+		if trace := testkit.Trace(testkit.Whole(calls)); trace != strings.Join(want.trace, ", ") {
 			complain("calls    %s\npromised %s", trace, strings.Join(want.trace, ", "))
 		}
 	}
@@ -277,22 +293,13 @@ func inOrder(faults plan) bool {
 
 // beganInVain reports whether a BEGIN went through although its context had
 // ended: database/sql rolls that one back on a goroutine of its own.
-func beganInVain(faults plan, calls []Call) bool {
+func beganInVain(faults plan, calls []testkit.Call) bool {
 	for at, f := range faults {
-		if f == ignoresEnd && calls[at].Kind == Begin {
+		if f == ignoresEnd && calls[at].Kind == testkit.Begin {
 			return true
 		}
 	}
 	return false
-}
-
-func wholeCalls(calls []Call) (whole []Call) {
-	for _, c := range calls {
-		if !c.dead && (!c.part || c.faulted) {
-			whole = append(whole, c)
-		}
-	}
-	return whole
 }
 
 func (r *runner) empty(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm/clause"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/testkit"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -48,97 +49,113 @@ func (*keyedNote) AfterCreate(tx *gorm.DB) error { return tx.Create(&Team{Name: 
 
 // What has no key goes to the bind of the Use around it; models with a key go by it.
 func TestAmbientBind(t *testing.T) {
-	for useName, use := range map[string]clause.Expression{"bindkey": bindkey.Use("archive"), "dbresolver": dbresolver.Use("archive")} {
+	type setting struct {
+		name   string
+		use    clause.Expression
+		config gorm.Config
+		models []any
+	}
+	var settings []setting
+	for _, models := range [][]any{worldModels, nil} {
 		for _, config := range []gorm.Config{{}, {PrepareStmt: true}, {SkipDefaultTransaction: true}} {
-			for _, models := range [][]any{worldModels, nil} {
-				for _, c := range []struct {
-					name string
-					run  func(site *gorm.DB) error
-					want string
-				}{
-					{"a model without a key", func(site *gorm.DB) error { return site.Create(&Team{Name: "x"}).Error }, "archive.teams"},
-					{"hooks", func(site *gorm.DB) error { return site.Create(&auditedTeam{Name: "x"}).Error }, "analytics.logs archive.teams"},
-					{"hooks, in batches", func(site *gorm.DB) error {
-						return site.CreateInBatches([]auditedTeam{{Name: "x"}, {Name: "y"}, {Name: "z"}}, 2).Error
-					}, "analytics.logs archive.teams"},
-					{"a hook of a keyed model, in a hook's way", func(site *gorm.DB) error {
-						return site.Transaction(func(tx *gorm.DB) error { return tx.Create(&keyedNote{Text: "x"}).Error })
-					}, "analytics.notes archive.teams"},
-					{"a transaction", func(site *gorm.DB) error {
-						return site.Transaction(func(tx *gorm.DB) error {
-							return errors.Join(tx.Create(&Team{Name: "x"}).Error, tx.Create(&User{Name: "x"}).Error,
-								tx.Exec("UPDATE teams SET name = 'y' WHERE name = 'x'").Error,
-								tx.Table("teams").Where("name = 'y'").Update("name", "z").Error,
-								tx.Model(&Team{}).Where("name = 'z'").Update("name", "w").Error,
-								tx.Create(&auditedTeam{Name: "t"}).Error)
-						})
-					}, "analytics.logs archive.teams main.users"},
-					{"a new session of a transaction", func(site *gorm.DB) error {
-						return site.Transaction(func(tx *gorm.DB) error {
-							return tx.Session(&gorm.Session{NewDB: true, Context: context.Background()}).Create(&Team{Name: "x"}).Error
-						})
-					}, "archive.teams"},
-					{"a nested transaction", func(site *gorm.DB) error {
-						return site.Transaction(func(tx *gorm.DB) error {
-							return tx.Transaction(func(tx *gorm.DB) error { return tx.Create(&Team{Name: "x"}).Error })
-						})
-					}, "archive.teams"},
-					{"a nested transaction with another Use", func(site *gorm.DB) error {
-						return site.Transaction(func(tx *gorm.DB) error {
-							return errors.Join(tx.Clauses(bindkey.Use("analytics")).Transaction(func(tx *gorm.DB) error {
-								return errors.Join(tx.Create(&auditedTeam{Name: "n"}).Error,
-									tx.Session(&gorm.Session{NewDB: true}).Create(&Team{Name: "new"}).Error)
-							}), tx.Create(&Team{Name: "x"}).Error)
-						})
-					}, "analytics.logs analytics.teams archive.teams"},
-					{"Begin, Write", func(site *gorm.DB) error {
-						tx := site.Clauses(dbresolver.Write).Begin()
-						return errors.Join(tx.Create(&Team{Name: "x"}).Error, tx.Commit().Error)
-					}, "archive.teams"},
-					{"Use and Write in one Clauses, Begin", func(site *gorm.DB) error {
-						tx := site.Session(&gorm.Session{NewDB: true}).Clauses(use, dbresolver.Write).Begin()
-						return errors.Join(tx.Create(&Team{Name: "x"}).Error, tx.Commit().Error)
-					}, "archive.teams"},
-					{"FindInBatches", func(site *gorm.DB) error {
-						var users []User
-						return site.FindInBatches(&users, 2, func(tx *gorm.DB, batch int) error {
-							return errors.Join(tx.Create(&Team{Name: "x"}).Error, tx.Create(&LogEntry{Event: "x"}).Error)
-						}).Error
-					}, "analytics.logs archive.teams"},
-					{"a new session of a handle with Use", func(site *gorm.DB) error {
-						return site.Session(&gorm.Session{NewDB: true}).Create(&Team{Name: "x"}).Error
-					}, "archive.teams"},
-					{"what is chained on the result", func(site *gorm.DB) error {
-						var teams []Team
-						result := site.Find(&teams)
-						return result.Session(&gorm.Session{NewDB: true}).Create(&Team{Name: "x"}).Error
-					}, "archive.teams"},
-					{"Use of one statement in a transaction", func(site *gorm.DB) error {
-						return site.Session(&gorm.Session{NewDB: true}).Transaction(func(tx *gorm.DB) error {
-							return tx.Clauses(use).Create(&auditedTeam{Name: "x"}).Error
-						})
-					}, "analytics.logs archive.teams"},
-					{"AutoMigrate", func(site *gorm.DB) error {
-						return errors.Join(site.AutoMigrate(&migratedTeam{}), site.Create(&migratedTeam{}).Error,
-							site.Exec("UPDATE migrated_teams SET id = 7").Error,
-							site.Transaction(func(tx *gorm.DB) error {
-								return errors.Join(tx.AutoMigrate(&migratedToo{}), tx.Create(&migratedToo{}).Error)
-							}))
-					}, "archive.migrated_teams archive.migrated_toos"},
-				} {
-					t.Run(fmt.Sprint(useName, "/", config.PrepareStmt, config.SkipDefaultTransaction, "/", len(models), "/", c.name), func(t *testing.T) {
-						gormConfig := config
-						w := newWorld(t, worldConfig{gorm: gormConfig, install: func(w *world) {
-							w.plugin = bindkey.New(bindkey.Models(models...))
-							w.registerAll()
-						}})
-						site := w.db.Clauses(use).Session(&gorm.Session{})
-						if changed := w.changes(func() { w.must(c.run(site)) }); changed != c.want {
-							t.Errorf("changed %s, want %s", changed, c.want)
-						}
-					})
-				}
+			name := fmt.Sprint("/", config.PrepareStmt, config.SkipDefaultTransaction, "/", len(models), "/")
+			settings = append(settings, setting{"bindkey" + name, bindkey.Use("archive"), config, models},
+				setting{"dbresolver" + name, dbresolver.Use("archive"), config, models})
+		}
+	}
+	for m, in := range settings {
+		use := in.use
+		cases := []struct {
+			name string
+			run  func(site *gorm.DB) error
+			want string
+		}{
+			{"a model without a key", func(site *gorm.DB) error { return site.Create(&Team{Name: "x"}).Error }, "archive.teams"},
+			{"hooks", func(site *gorm.DB) error { return site.Create(&auditedTeam{Name: "x"}).Error }, "analytics.logs archive.teams"},
+			{"hooks, in batches", func(site *gorm.DB) error {
+				return site.CreateInBatches([]auditedTeam{{Name: "x"}, {Name: "y"}, {Name: "z"}}, 2).Error
+			}, "analytics.logs archive.teams"},
+			{"a hook of a keyed model, in a hook's way", func(site *gorm.DB) error {
+				return site.Transaction(func(tx *gorm.DB) error { return tx.Create(&keyedNote{Text: "x"}).Error })
+			}, "analytics.notes archive.teams"},
+			{"a transaction", func(site *gorm.DB) error {
+				return site.Transaction(func(tx *gorm.DB) error {
+					return errors.Join(tx.Create(&Team{Name: "x"}).Error, tx.Create(&User{Name: "x"}).Error,
+						tx.Exec("UPDATE teams SET name = 'y' WHERE name = 'x'").Error,
+						tx.Table("teams").Where("name = 'y'").Update("name", "z").Error,
+						tx.Model(&Team{}).Where("name = 'z'").Update("name", "w").Error,
+						tx.Create(&auditedTeam{Name: "t"}).Error)
+				})
+			}, "analytics.logs archive.teams main.users"},
+			{"a new session of a transaction", func(site *gorm.DB) error {
+				return site.Transaction(func(tx *gorm.DB) error {
+					return tx.Session(&gorm.Session{NewDB: true, Context: context.Background()}).Create(&Team{Name: "x"}).Error
+				})
+			}, "archive.teams"},
+			{"a nested transaction", func(site *gorm.DB) error {
+				return site.Transaction(func(tx *gorm.DB) error {
+					return tx.Transaction(func(tx *gorm.DB) error { return tx.Create(&Team{Name: "x"}).Error })
+				})
+			}, "archive.teams"},
+			{"a nested transaction with another Use", func(site *gorm.DB) error {
+				return site.Transaction(func(tx *gorm.DB) error {
+					return errors.Join(tx.Clauses(bindkey.Use("analytics")).Transaction(func(tx *gorm.DB) error {
+						return errors.Join(tx.Create(&auditedTeam{Name: "n"}).Error,
+							tx.Session(&gorm.Session{NewDB: true}).Create(&Team{Name: "new"}).Error)
+					}), tx.Create(&Team{Name: "x"}).Error)
+				})
+			}, "analytics.logs analytics.teams archive.teams"},
+			{"Begin, Write", func(site *gorm.DB) error {
+				tx := site.Clauses(dbresolver.Write).Begin()
+				return errors.Join(tx.Create(&Team{Name: "x"}).Error, tx.Commit().Error)
+			}, "archive.teams"},
+			{"Use and Write in one Clauses, Begin", func(site *gorm.DB) error {
+				tx := site.Session(&gorm.Session{NewDB: true}).Clauses(use, dbresolver.Write).Begin()
+				return errors.Join(tx.Create(&Team{Name: "x"}).Error, tx.Commit().Error)
+			}, "archive.teams"},
+			{"FindInBatches", func(site *gorm.DB) error {
+				var users []User
+				return site.FindInBatches(&users, 2, func(tx *gorm.DB, batch int) error {
+					return errors.Join(tx.Create(&Team{Name: "x"}).Error, tx.Create(&LogEntry{Event: "x"}).Error)
+				}).Error
+			}, "analytics.logs archive.teams"},
+			{"a new session of a handle with Use", func(site *gorm.DB) error {
+				return site.Session(&gorm.Session{NewDB: true}).Create(&Team{Name: "x"}).Error
+			}, "archive.teams"},
+			{"what is chained on the result", func(site *gorm.DB) error {
+				var teams []Team
+				result := site.Find(&teams)
+				return result.Session(&gorm.Session{NewDB: true}).Create(&Team{Name: "x"}).Error
+			}, "archive.teams"},
+			{"Use of one statement in a transaction", func(site *gorm.DB) error {
+				return site.Session(&gorm.Session{NewDB: true}).Transaction(func(tx *gorm.DB) error {
+					return tx.Clauses(use).Create(&auditedTeam{Name: "x"}).Error
+				})
+			}, "analytics.logs archive.teams"},
+			{"AutoMigrate", func(site *gorm.DB) error {
+				return errors.Join(site.AutoMigrate(&migratedTeam{}), site.Create(&migratedTeam{}).Error,
+					site.Exec("UPDATE migrated_teams SET id = 7").Error,
+					site.Transaction(func(tx *gorm.DB) error {
+						return errors.Join(tx.AutoMigrate(&migratedToo{}), tx.Create(&migratedToo{}).Error)
+					}))
+			}, "archive.migrated_teams archive.migrated_toos"},
+		}
+		for i, c := range cases {
+			if !testkit.Runs(i, len(cases), m, len(settings)) {
+				continue
 			}
+			in, c := in, c
+			t.Run(in.name+c.name, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, worldConfig{gorm: in.config, install: func(w *world) {
+					w.plugin = bindkey.New(bindkey.Models(in.models...))
+					w.registerAll()
+				}})
+				site := w.db.Clauses(in.use).Session(&gorm.Session{})
+				if changed := w.changes(func() { w.must(c.run(site)) }); changed != c.want {
+					t.Errorf("changed %s, want %s", changed, c.want)
+				}
+			})
 		}
 	}
 }

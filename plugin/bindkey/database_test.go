@@ -333,6 +333,7 @@ func TestOneDatabaseCommitsInPart(t *testing.T) {
 
 // A bind that opens late is in the database too, and counts as there before.
 func TestOneDatabaseOpenLate(t *testing.T) {
+	wait := bindkey.AttemptSoon(t)
 	var up atomic.Bool
 	var attempts atomic.Int32
 	w := newWorld(t, worldConfig{options: []bindkey.Option{bindkey.OpenLate()}, install: func(w *world) {
@@ -345,7 +346,7 @@ func TestOneDatabaseOpenLate(t *testing.T) {
 		t.Errorf("while it is down: %v", err)
 	}
 	up.Store(true)
-	time.Sleep(1100 * time.Millisecond)
+	time.Sleep(wait)
 	if changed := w.changes(func() { w.must(w.db.Create(&User{Name: "u", Logs: []LogEntry{{Event: "e"}}}).Error) }); changed != "main.logs main.users" {
 		t.Errorf("changed %s", changed)
 	}

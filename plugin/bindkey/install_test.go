@@ -147,7 +147,7 @@ func TestInstallThroughConfig(t *testing.T) {
 			t.Run(way, func(t *testing.T) {
 				w := &world{T: t, dir: t.TempDir(), plugin: bindkey.New()}
 				for _, name := range worldFiles {
-					w.must(os.WriteFile(w.file(name), seededFiles(t)[name], 0o600))
+					w.must(os.WriteFile(w.file(name), seededFiles(t)[name].bytes, 0o600))
 				}
 				db := openPlain(t, w.dialector("main"), &gorm.Config{Plugins: plugins(w)})
 				var log LogEntry
@@ -596,6 +596,7 @@ func TestTranslateErrorWarnings(t *testing.T) {
 
 // A bind that opens late warns when it is open, once.
 func TestTranslateErrorWarningsLate(t *testing.T) {
+	wait := bindkey.AttemptSoon(t)
 	for _, want := range []int{0, 1} {
 		var log strings.Builder
 		var sourceUp, replicaUp atomic.Bool
@@ -616,7 +617,7 @@ func TestTranslateErrorWarningsLate(t *testing.T) {
 			}})
 		for _, up := range []*atomic.Bool{&sourceUp, &replicaUp} { // in part, and whole
 			up.Store(true)
-			time.Sleep(1100 * time.Millisecond)
+			time.Sleep(wait)
 			_ = w.db.First(&LogEntry{}).Error
 		}
 		w.must(w.db.First(&LogEntry{}).Error)

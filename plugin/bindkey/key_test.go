@@ -426,8 +426,12 @@ func mustKeyDatabases(t *testing.T) keyDatabases {
 
 func (d keyDatabases) file(key string) string { return filepath.Join(d.dir, key+".db") }
 
+func (d keyDatabases) dialector(key string) gorm.Dialector {
+	return sqlite.Open(d.file(key) + "?_synchronous=OFF")
+}
+
 func (d keyDatabases) config(key string) dbresolver.Config {
-	return dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open(d.file(key))}}
+	return dbresolver.Config{Sources: []gorm.Dialector{d.dialector(key)}}
 }
 
 // plugin has the binds analytics and archive, and the default bind.
@@ -440,7 +444,7 @@ func (d keyDatabases) plugin(options ...bindkey.Option) *bindkey.Plugin {
 // mustPlain opens the file of the default bind, without a plugin.
 func (d keyDatabases) mustPlain(t *testing.T) *gorm.DB {
 	t.Helper()
-	db, err := gorm.Open(sqlite.Open(d.file("main")), &gorm.Config{Logger: logger.Discard})
+	db, err := gorm.Open(d.dialector("main"), &gorm.Config{Logger: logger.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -474,7 +478,7 @@ func (d keyDatabases) holding(t *testing.T, table string) string {
 	t.Helper()
 	var keys []string
 	for _, key := range []string{"main", "analytics", "archive"} {
-		plain, err := gorm.Open(sqlite.Open(d.file(key)), &gorm.Config{Logger: logger.Discard})
+		plain, err := gorm.Open(d.dialector(key), &gorm.Config{Logger: logger.Discard})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/testkit"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -48,57 +49,65 @@ var givenWays = map[string]func(w *world, options ...bindkey.Option){
 // Models given to Register are known from db.Use on, with their join tables: no
 // statement has named them before.
 func TestRegisteredModelsAreKnown(t *testing.T) {
-	for way, install := range givenWays {
+	cases := []struct {
+		name string
+		run  func(tx *gorm.DB) error
+		want string
+	}{
+		{"INSERT", func(tx *gorm.DB) error { return tx.Exec("INSERT INTO notes (text) VALUES ('x')").Error }, "analytics.notes"},
+		{"UPDATE with arguments", func(tx *gorm.DB) error {
+			return tx.Exec("UPDATE `Notes` SET text = @text WHERE id = @id", map[string]any{"text": "x", "id": 1}).Error
+		}, "analytics.notes"},
+		{"a CTE", func(tx *gorm.DB) error {
+			return tx.Exec("WITH x AS (SELECT max(id) AS id FROM notes) DELETE FROM main.notes WHERE id IN (SELECT id FROM x)").Error
+		}, "analytics.notes"},
+		{"Table", func(tx *gorm.DB) error {
+			return tx.Table("notes").Where("id = 1").Update("text", "x").Error
+		}, "analytics.notes"},
+		{"Table, a map", func(tx *gorm.DB) error { return tx.Table("notes").Create(map[string]any{"text": "x"}).Error }, "analytics.notes"},
+		{"the join table", func(tx *gorm.DB) error {
+			return tx.Exec("INSERT INTO user_tags (user_id, tag_id) VALUES (3, 3)").Error
+		}, "analytics.user_tags"},
+		{"Raw", func(tx *gorm.DB) error {
+			var origin string
+			if err := tx.Raw("SELECT origin FROM notes WHERE id = ?", 1).Scan(&origin).Error; err != nil || origin != "analytics" {
+				return fmt.Errorf("%s answered: %w", origin, err)
+			}
+			return nil
+		}, ""},
+		{"Rows", func(tx *gorm.DB) error {
+			var origin string
+			if err := tx.Table("notes AS n").Select("n.origin").Row().Scan(&origin); err != nil || origin != "analytics" {
+				return fmt.Errorf("%s answered: %w", origin, err)
+			}
+			return nil
+		}, ""},
+		{"a subquery in Table", func(tx *gorm.DB) error {
+			var origins []string
+			if err := tx.Table("(?) AS n", tx.Table("notes")).Pluck("origin", &origins).Error; err != nil || origins[0] != "analytics" {
+				return fmt.Errorf("%s answered: %w", origins, err)
+			}
+			return nil
+		}, ""},
+		{"HasTable", func(tx *gorm.DB) error {
+			if !tx.Migrator().HasTable("notes") || !tx.Migrator().HasColumn("notes", "text") {
+				return errors.New("no such table")
+			}
+			return nil
+		}, ""},
+	}
+	m := -1
+	for _, way := range []string{"bindkey", "dbresolver"} {
 		for _, mode := range modes() {
+			m++
+			m, way, mode := m, way, mode
 			t.Run(way+"/"+mode.name, func(t *testing.T) {
-				for _, c := range []struct {
-					name string
-					run  func(tx *gorm.DB) error
-					want string
-				}{
-					{"INSERT", func(tx *gorm.DB) error { return tx.Exec("INSERT INTO notes (text) VALUES ('x')").Error }, "analytics.notes"},
-					{"UPDATE with arguments", func(tx *gorm.DB) error {
-						return tx.Exec("UPDATE `Notes` SET text = @text WHERE id = @id", map[string]any{"text": "x", "id": 1}).Error
-					}, "analytics.notes"},
-					{"a CTE", func(tx *gorm.DB) error {
-						return tx.Exec("WITH x AS (SELECT max(id) AS id FROM notes) DELETE FROM main.notes WHERE id IN (SELECT id FROM x)").Error
-					}, "analytics.notes"},
-					{"Table", func(tx *gorm.DB) error {
-						return tx.Table("notes").Where("id = 1").Update("text", "x").Error
-					}, "analytics.notes"},
-					{"Table, a map", func(tx *gorm.DB) error { return tx.Table("notes").Create(map[string]any{"text": "x"}).Error }, "analytics.notes"},
-					{"the join table", func(tx *gorm.DB) error {
-						return tx.Exec("INSERT INTO user_tags (user_id, tag_id) VALUES (3, 3)").Error
-					}, map[string]string{"bindkey": "analytics.user_tags", "dbresolver": "analytics.user_tags"}[way]},
-					{"Raw", func(tx *gorm.DB) error {
-						var origin string
-						if err := tx.Raw("SELECT origin FROM notes WHERE id = ?", 1).Scan(&origin).Error; err != nil || origin != "analytics" {
-							return fmt.Errorf("%s answered: %w", origin, err)
-						}
-						return nil
-					}, ""},
-					{"Rows", func(tx *gorm.DB) error {
-						var origin string
-						if err := tx.Table("notes AS n").Select("n.origin").Row().Scan(&origin); err != nil || origin != "analytics" {
-							return fmt.Errorf("%s answered: %w", origin, err)
-						}
-						return nil
-					}, ""},
-					{"a subquery in Table", func(tx *gorm.DB) error {
-						var origins []string
-						if err := tx.Table("(?) AS n", tx.Table("notes")).Pluck("origin", &origins).Error; err != nil || origins[0] != "analytics" {
-							return fmt.Errorf("%s answered: %w", origins, err)
-						}
-						return nil
-					}, ""},
-					{"HasTable", func(tx *gorm.DB) error {
-						if !tx.Migrator().HasTable("notes") || !tx.Migrator().HasColumn("notes", "text") {
-							return errors.New("no such table")
-						}
-						return nil
-					}, ""},
-				} {
-					w := newWorld(t, worldConfig{gorm: mode.config, install: func(w *world) { install(w) }})
+				t.Parallel()
+				for i, c := range cases {
+					if !testkit.Runs(i, len(cases), m, len(givenWays)*len(modes())) {
+						continue
+					}
+					w := newWorld(t, worldConfig{gorm: mode.config, install: func(w *world) { givenWays[way](w) }})
 					var err error
 					if changed := w.changes(func() { mode.run(w.db, func(tx *gorm.DB) { err = c.run(tx) }) }); err != nil || changed != c.want {
 						t.Errorf("%s changed %q, want %q: %v", c.name, changed, c.want, err)

@@ -113,6 +113,7 @@ func TestOpenLate(t *testing.T) {
 
 // A bind that comes up only in part stays closed, with no pool left open.
 func TestOpenLateInPart(t *testing.T) {
+	wait := bindkey.AttemptSoon(t)
 	var sourceUp, replicaUp atomic.Bool
 	var attempts atomic.Int32
 	var opened []gorm.ConnPool
@@ -125,7 +126,7 @@ func TestOpenLateInPart(t *testing.T) {
 			Sources: []gorm.Dialector{late("analytics", &sourceUp)}, Replicas: []gorm.Dialector{late("analytics-replica", &replicaUp)}})
 	}})
 	sourceUp.Store(true)
-	time.Sleep(1100 * time.Millisecond)
+	time.Sleep(wait)
 	var failed *bindkey.OpenError
 	if err := w.db.First(&LogEntry{}).Error; !errors.As(err, &failed) || failed.Role != "replica" {
 		t.Errorf("err = %v, not that of the replica", err)
@@ -137,7 +138,7 @@ func TestOpenLateInPart(t *testing.T) {
 		t.Error("the source's pool was left open")
 	}
 	replicaUp.Store(true)
-	time.Sleep(1100 * time.Millisecond)
+	time.Sleep(wait)
 	w.must(w.db.First(&LogEntry{}).Error)
 }
 

@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm/clause"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/testkit"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -384,32 +385,43 @@ var ways = map[string]func(*world){
 	},
 }
 
-// modesOf are the modes to run a way in: all, where the plugin opens the binds;
-// every second with a dbresolver of the application, and every fourth with two
-// dialects, since internal/conformance has more of these.
-func modesOf(way string) []mode {
-	all := modes()
-	step, ok := map[string]int{"dbresolver of the application": 2, "two dialects": 4}[way]
-	if !ok {
-		return all
+// A setting is a way to install the plugin, and a mode to run statements in.
+type setting struct {
+	mode
+	install func(*world)
+}
+
+// settings are what the tables of statements run in: all modes, where the plugin
+// opens the binds; every second with a dbresolver of the application, and every
+// fourth with two dialects, since internal/conformance has more of these.
+func settings() (list []setting) {
+	for _, way := range []struct {
+		name string
+		step int
+	}{{"Register", 1}, {"dbresolver of the application", 2}, {"two dialects", 4}} {
+		all := modes()
+		for i := 0; i < len(all); i += way.step {
+			s := setting{all[i], ways[way.name]}
+			s.name = way.name + "/" + s.name
+			list = append(list, s)
+		}
 	}
-	var some []mode
-	for i := 0; i < len(all); i += step {
-		some = append(some, all[i])
-	}
-	return some
+	return list
 }
 
 func TestReads(t *testing.T) {
-	for way, install := range ways {
-		for _, mode := range modesOf(way) {
-			t.Run(way+"/"+mode.name, func(t *testing.T) {
-				w := newWorld(t, worldConfig{gorm: mode.config, install: install})
-				for _, c := range readCases() {
-					t.Run(c.name, func(t *testing.T) { testRead(t, w, mode, c) })
+	cases := readCases()
+	for m, s := range settings() {
+		m, s := m, s
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, worldConfig{gorm: s.config, install: s.install})
+			for i, c := range cases {
+				if testkit.Runs(i, len(cases), m, len(settings())) {
+					t.Run(c.name, func(t *testing.T) { testRead(t, w, s.mode, c) })
 				}
-			})
-		}
+			}
+		})
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/plugin/dbresolver"
 
-	"github.com/gormbind/gormbind/internal/txsuite"
+	"github.com/gormbind/gormbind/internal/testkit"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -23,7 +23,7 @@ import (
 // for himself is found, and whose calls are recorded.
 type txWorld struct {
 	*world
-	calls txsuite.Recorder
+	calls testkit.Recorder
 	pools map[string]*sql.DB // by file
 }
 
@@ -109,9 +109,9 @@ func (w *txWorld) at(files ...string) (dialectors []gorm.Dialector) {
 
 // trace runs something and tells the calls of the drivers.
 func (w *txWorld) trace(run func()) string {
-	w.calls.Start()
+	w.calls.Start(nil)
 	run()
-	return txsuite.Trace(w.calls.Stop())
+	return testkit.Trace(testkit.Whole(w.calls.Stop()))
 }
 
 // idle waits until no connection is in use, and tries each.
@@ -254,20 +254,20 @@ func TestTransactionOptions(t *testing.T) {
 		{sql.TxOptions{ReadOnly: true}, "BEGIN main-replica, BEGIN analytics-replica, BEGIN archive"},
 	} {
 		opts := c.opts
-		w.calls.Start()
+		w.calls.Start(nil)
 		tx := w.db.Begin(&opts)
 		opts = sql.TxOptions{} // BEGIN comes later, but the options were those of Begin
 		w.must(errors.Join(tx.First(&User{}).Error, tx.First(&LogEntry{}).Error, tx.First(&Note{}).Error, tx.Commit().Error))
-		var begins []txsuite.Call
-		for _, call := range w.calls.Stop() {
-			if call.Kind == txsuite.Begin {
+		var begins []testkit.Call
+		for _, call := range testkit.Whole(w.calls.Stop()) {
+			if call.Kind == testkit.Begin {
 				begins = append(begins, call)
 				if call.Options.ReadOnly != c.opts.ReadOnly || sql.IsolationLevel(call.Options.Isolation) != c.opts.Isolation {
 					t.Errorf("%s has options %+v", call, call.Options)
 				}
 			}
 		}
-		if got := txsuite.Trace(begins); got != c.want {
+		if got := testkit.Trace(begins); got != c.want {
 			t.Errorf("%s, want %s", got, c.want)
 		}
 		w.idle()
@@ -696,11 +696,11 @@ func TestCommitOrder(t *testing.T) {
 		{[]bindkey.Option{bindkey.CommitOrder("analytics")}, "analytics archive main"},
 	} {
 		w := newTxWorld(t, worldConfig{options: c.options})
-		w.calls.Start()
+		w.calls.Start(nil)
 		w.must(w.db.Transaction(all))
 		var order []string
-		for _, call := range w.calls.Stop() {
-			if call.Kind == txsuite.Commit {
+		for _, call := range testkit.Whole(w.calls.Stop()) {
+			if call.Kind == testkit.Commit {
 				order = append(order, call.Database)
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm/clause"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/testkit"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -219,26 +220,32 @@ func writeCases() []writeCase {
 }
 
 func TestWrites(t *testing.T) {
-	for way, install := range ways {
-		for _, mode := range modesOf(way) {
-			for _, c := range writeCases() {
-				way, install, mode, c := way, install, mode, c
-				t.Run(way+"/"+mode.name+"/"+c.name, func(t *testing.T) {
-					t.Parallel()
-					w := newWorld(t, worldConfig{gorm: mode.config, install: install})
-					var err error
-					changed := w.changes(func() {
-						mode.run(w.db, func(tx *gorm.DB) { err = c.run(tx) })
-					})
-					if err != nil {
-						t.Fatal(err)
-					}
-					if changed != c.want {
-						t.Errorf("changed %q\nwant    %q", changed, c.want)
-					}
-				})
+	cases := writeCases()
+	for m, s := range settings() {
+		for i, c := range cases {
+			if !testkit.Runs(i, len(cases), m, len(settings())) {
+				continue
 			}
+			s, c := s, c
+			t.Run(s.name+"/"+c.name, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, worldConfig{gorm: s.config, install: s.install})
+				testWrite(t, w, s.mode, c)
+			})
 		}
+	}
+}
+
+func testWrite(t *testing.T, w *world, mode mode, c writeCase) {
+	var err error
+	changed := w.changes(func() {
+		mode.run(w.db, func(tx *gorm.DB) { err = c.run(tx) })
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if changed != c.want {
+		t.Errorf("changed %q\nwant    %q", changed, c.want)
 	}
 }
 

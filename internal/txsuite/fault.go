@@ -1,0 +1,113 @@
+package txsuite
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/gormbind/gormbind/internal/testkit"
+)
+
+// The kinds of faults.
+type fault string
+
+const (
+	answersError fault = "error"                         // the database answers with an error
+	losesBefore  fault = "connection lost"               // before the database has done anything
+	losesAfter   fault = "connection lost after it"      // it has, but its answer is lost
+	cancelled    fault = "context cancelled"             // meanwhile, and the driver gives up
+	ignoresEnd   fault = "context cancelled, no heed"    // meanwhile, and the driver does not look
+	reallyCut    fault = "connection cut at the server"  // Target.Cut, and the driver's own error
+	retriedCut   fault = "connection cut, BEGIN retried" // the same, where database/sql tries another connection
+)
+
+// An injectedError is what a database answers.
+type injectedError struct{ n int }
+
+func (e *injectedError) Error() string { return fmt.Sprintf("injected error %d", e.n) }
+
+var injected = []error{&injectedError{1}, &injectedError{2}}
+
+// A plan says which calls go wrong: fault by number of the call.
+type plan map[int]fault
+
+// An injector lets what a plan says happen in the calls of one run.
+type injector struct {
+	cancel context.CancelFunc // ends the context of the run
+	cut    func(ctx context.Context, database string, conn driver.Conn) error
+
+	mu      sync.Mutex
+	hit     int   // how many have happened
+	trouble error // of the harness, or a promise that only shows here
+}
+
+// hooks are what the recorder lets make the calls.
+func (f *injector) hooks(p plan) map[int]testkit.Hook {
+	hooks := map[int]testkit.Hook{}
+	for at, happens := range p {
+		happens := happens
+		hooks[at] = func(ctx context.Context, on *testkit.Conn, call testkit.Call, real testkit.Real) error {
+			f.mu.Lock()
+			answer := injected[f.hit]
+			f.hit++
+			f.mu.Unlock()
+			return f.make(ctx, on, call, real, happens, answer)
+		}
+	}
+	return hooks
+}
+
+func (f *injector) troubled(format string, args ...any) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.trouble = errors.Join(f.trouble, fmt.Errorf(format, args...))
+}
+
+// make makes a call with what goes wrong in it.
+func (f *injector) make(ctx context.Context, on *testkit.Conn, call testkit.Call, real testkit.Real, happens fault, answer error) error {
+	ends := call.Kind == testkit.Commit || call.Kind == testkit.Rollback
+	switch happens {
+	case answersError:
+		if ends { // a database that refuses to end a transaction has ended it without its rows
+			on.RollBack()
+		}
+		return answer
+	case losesBefore:
+		on.Lose()
+		return driver.ErrBadConn
+	case losesAfter:
+		_ = real(ctx)
+		on.Drain()
+		on.Lose()
+		return io.ErrUnexpectedEOF // not ErrBadConn, which says that nothing was done
+	case reallyCut:
+		if err := f.cut(context.WithoutCancel(ctx), call.Database, on.Inner()); err != nil {
+			f.troubled("cutting a connection of %s: %w", call.Database, err)
+		}
+		return real(ctx)
+	case cancelled, ignoresEnd:
+		f.cancel()
+		if ends {
+			time.Sleep(2 * time.Millisecond) // what would interrupt it has its chance
+			if on.TxContext().Err() != nil && call.Kind == testkit.Commit {
+				f.troubled("the context of BEGIN ended during COMMIT in %s: pgx would give up", call.Database)
+			}
+			return real(ctx)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(10 * time.Second):
+			f.troubled("the end of the context did not reach %s", call)
+		}
+		if happens == cancelled {
+			return ctx.Err()
+		}
+		return real(context.WithoutCancel(ctx))
+	default:
+		return real(ctx)
+	}
+}

@@ -2,7 +2,6 @@ package bindkey
 
 import (
 	"database/sql"
-	"errors"
 	"strings"
 
 	"gorm.io/gorm"
@@ -263,11 +262,10 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 		b, err = at.bind, nil
 		d.why, d.keyed = at.why, at.keyed
 	}
-	var crossing *CrossBindError
-	if err != nil && lives == nil && has(stmt, allowClause) && errors.As(err, &crossing) {
-		crossing.Way = "AllowCrossBind has to know which bind is to run it: add bindkey.Use or db.Model"
-	}
 	if err != nil {
+		if crossing, ok := err.(*CrossBindError); ok && lives == nil && has(stmt, allowClause) {
+			crossing.Way = "AllowCrossBind has to know which bind is to run it: add bindkey.Use or db.Model"
+		}
 		return err
 	}
 	if b != nil {

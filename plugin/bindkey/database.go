@@ -11,6 +11,9 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/plugin/dbresolver"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
 // same reports whether two pools are of one database, as far as their DSNs
@@ -103,7 +106,7 @@ func fieldText(d gorm.Dialector, name string) string {
 // isSQLite asks the dialector, and the driver where that hides behind another
 // name or is not known.
 func isSQLite(d gorm.Dialector, conn gorm.ConnPool) bool {
-	if d != nil && d.Name() == "sqlite" {
+	if d != nil && product.Of(d.Name()).SQL == sqlscan.SQLite {
 		return true
 	}
 	db := poolOf(conn)

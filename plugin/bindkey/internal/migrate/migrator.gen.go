@@ -14,6 +14,8 @@ import (
 	"gorm.io/gorm/clause"
 	gormmigrator "gorm.io/gorm/migrator"
 	"gorm.io/gorm/schema"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
 )
 
 // AutoMigrate puts every table in its own database. Related models and join
@@ -126,7 +128,7 @@ func (m Migrator) DropTable(values ...any) error {
 // ownOfMySQL is the connection that a call has to stay on, if it is to MySQL and
 // has one.
 func (m Migrator) ownOfMySQL(b Bind) (gorm.ConnPool, error) {
-	if b.Dialector().Name() != "mysql" {
+	if !product.Of(b.Dialector().Name()).DropsElsewhere {
 		return nil, nil
 	}
 	conn, err := b.Conn(m.db)

@@ -3,6 +3,8 @@ package migrate
 import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
 )
 
 // A place is a bind's database, as Drift asks it.
@@ -48,17 +50,9 @@ func (p *place) same(other *place) bool {
 	return p.bind.Shares(other.bind) || p.identify() != "" && p.identify() == other.identify()
 }
 
-// identities are questions for what tells one database, and the schema that
-// tables are in, from all others.
-var identities = map[string]string{
-	"sqlite":   "SELECT file FROM pragma_database_list WHERE name = 'main'",
-	"postgres": "SELECT pg_postmaster_start_time() || ' ' || current_setting('port') || ' ' || current_database() || ' ' || current_schema()",
-	"mysql":    "SELECT CONCAT_WS(' ', @@hostname, @@port, @@datadir, DATABASE())",
-}
-
 func (p *place) identify() string {
 	dialect := p.bind.Dialector().Name()
-	if question := identities[dialect]; question != "" && !p.asked {
+	if question := product.Of(dialect).Identity; question != "" && !p.asked {
 		p.asked = true
 		var identity *string
 		if err := p.session.Raw(question).Row().Scan(&identity); err == nil && identity != nil && *identity != "" {

@@ -3,6 +3,8 @@ package migrate
 import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
 )
 
 // A BindPlan is what AutoMigrate would do in one bind.
@@ -46,7 +48,7 @@ func (m Migrator) plan(group bindGroup) ([]string, error) {
 		return nil, err
 	}
 	r := newRecorder(group.bind, conn)
-	if r.dialector.Name() == "sqlite" {
+	if product.Of(r.dialector.Name()).AltersByCopy {
 		scratch, closeScratch, err := emptyCopy(m.db.Statement.Context, conn)
 		if err != nil {
 			return nil, err

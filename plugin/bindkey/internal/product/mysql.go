@@ -14,6 +14,11 @@ var mysql = Profile{
 	Variables:  65535,
 	lost:       mysqlLost,
 	rolledBack: mysqlRolledBack,
+	Identity:   "SELECT CONCAT_WS(' ', @@hostname, @@port, @@datadir, DATABASE())",
+	ForeignKeys: `SELECT DISTINCT CONSTRAINT_NAME AS name, REFERENCED_TABLE_NAME AS refers, REFERENCED_TABLE_SCHEMA AS refers_schema, REFERENCED_TABLE_SCHEMA <> TABLE_SCHEMA AS elsewhere
+		FROM information_schema.KEY_COLUMN_USAGE
+		WHERE REFERENCED_TABLE_NAME IS NOT NULL AND TABLE_NAME = ? AND TABLE_SCHEMA = COALESCE(NULLIF(?, ''), DATABASE()) ORDER BY 1`,
+	DropsElsewhere: true,
 }
 
 // mysqlLost reads go-sql-driver/mysql's errors, without importing it:

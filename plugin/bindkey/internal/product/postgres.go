@@ -13,6 +13,12 @@ var postgres = Profile{
 	SQL:       sqlscan.Postgres,
 	Variables: 65535,
 	lost:      postgresLost,
+	Identity:  "SELECT pg_postmaster_start_time() || ' ' || current_setting('port') || ' ' || current_database() || ' ' || current_schema()",
+	ForeignKeys: `SELECT con.conname AS name, ref.relname AS refers, refns.nspname AS refers_schema, refns.oid <> ns.oid AS elsewhere
+		FROM pg_constraint con
+		JOIN pg_class own ON own.oid = con.conrelid JOIN pg_namespace ns ON ns.oid = own.relnamespace
+		JOIN pg_class ref ON ref.oid = con.confrelid JOIN pg_namespace refns ON refns.oid = ref.relnamespace
+		WHERE con.contype = 'f' AND own.relname = ? AND ns.nspname = COALESCE(NULLIF(?, ''), CURRENT_SCHEMA()) ORDER BY con.conname`,
 }
 
 // postgresLost reads the code that pgx and lib/pq have: class 08, or the server's

@@ -22,6 +22,19 @@ type Profile struct {
 	// Variables is how many variables one statement may have, as its server is by
 	// default.
 	Variables int
+	// Identity asks for what tells one database, and the schema that tables are in,
+	// from all others; "": nobody knows how.
+	Identity string
+	// ForeignKeys asks for those of a table, by its name and its schema, which is ''
+	// for the current one; "": nobody knows how. Its columns are name, refers,
+	// refers_schema and elsewhere.
+	ForeignKeys string
+	// AltersByCopy: a table is changed by making it anew, so that what AutoMigrate
+	// would run can only be seen on a copy.
+	AltersByCopy bool
+	// DropsElsewhere: GORM's migrator drops tables on a connection of its own, which
+	// would wait for the transaction that the call is made in.
+	DropsElsewhere bool
 	// lost reports whether an error of its driver says that the connection went
 	// away; nil: none is known but database/sql's and the network's.
 	lost func(error) bool

@@ -194,7 +194,7 @@ func (a *adopted) open(b *bind) error {
 	b.resolver, b.ask = a.resolver, a.ask
 	b.direct = b.onlyPool()
 	b.plain, b.dialect = plainHandle(handle, b.sources[0].real.conn), b.plugin.dialect
-	b.product = b.dialect.product
+	b.product = b.dialect.Product
 	if b.plugin.outside != nil { // else all binds get theirs
 		return b.tongue()
 	}

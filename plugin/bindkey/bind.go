@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm/clause"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/dialect"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
 )
 
@@ -38,11 +39,11 @@ type bind struct {
 	// plain is a handle of this bind alone, without routing: the migrator and
 	// savepoints run on it.
 	plain    *gorm.DB
-	dialect  *dialect
-	settings *settings
+	dialect  *dialect.Dialect
+	settings *dialect.Settings
 	// outside is the dialector of the bind's statements, dialectors are all of them.
 	outside    *dialector
-	dialectors sync.Map // sessionSet → *dialector
+	dialectors sync.Map // dialect.SessionSet → *dialector
 	// resolver is the dbresolver that picks a pool among several: the bind's
 	// own, or the application's.
 	resolver *dbresolver.DBResolver

@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
 
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/dialect"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
@@ -77,8 +78,8 @@ func (p *Plugin) send(db *gorm.DB, b *bind, kind statementKind, callback func(*g
 	outside, ok := db.Config.Dialector.(*dialector)
 	if ok = ok && outside.bind != nil; ok {
 		b = outside.bind
-		if b.dialect != p.dialect && b.dialect.callbacks[kind] != nil {
-			run = b.dialect.callbacks[kind]
+		if b.dialect != p.dialect && b.dialect.Callbacks[kind] != nil {
+			run = b.dialect.Callbacks[kind]
 		}
 		db.Config.Dialector = outside.inside
 	}
@@ -189,7 +190,7 @@ func (p *Plugin) deleting(db *gorm.DB, b *bind, run func(*gorm.DB)) {
 	for name, builder := range builders {
 		replaced[name] = builder
 	}
-	for _, name := range p.dialect.clauses[updateStatement] {
+	for _, name := range p.dialect.Clauses[updateStatement] {
 		replaced[name] = func(clause.Clause, clause.Builder) {
 			rewrite(stmt, strings.TrimSuffix(stmt.SQL.String(), " ")) // which is there already, before the clause
 		}
@@ -201,7 +202,7 @@ func (p *Plugin) deleting(db *gorm.DB, b *bind, run func(*gorm.DB)) {
 			db.Config.ClauseBuilders = replaced
 		}
 	}
-	names := b.dialect.clauses[updateStatement]
+	names := b.dialect.Clauses[updateStatement]
 	where := 0
 	for where < len(names) && names[where] != "WHERE" {
 		where++
@@ -215,14 +216,14 @@ func (p *Plugin) deleting(db *gorm.DB, b *bind, run func(*gorm.DB)) {
 // ToSQL explains SQL with the handle's dialector, whatever the statement's was
 // (gorm.go). The variables of a statement that was rendered for another dialect
 // carry that behind their end.
-func withDialect(vars []any, d *dialect) []any {
+func withDialect(vars []any, d *dialect.Dialect) []any {
 	return append(vars[:len(vars):cap(vars)], d)[:len(vars)]
 }
 
-func dialectBehind(vars []any) *dialect {
+func dialectBehind(vars []any) *dialect.Dialect {
 	if len(vars) == 0 || cap(vars) == len(vars) {
 		return nil
 	}
-	d, _ := vars[:len(vars)+1][len(vars)].(*dialect)
+	d, _ := vars[:len(vars)+1][len(vars)].(*dialect.Dialect)
 	return d
 }

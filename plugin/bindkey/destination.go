@@ -137,7 +137,7 @@ func (p *Plugin) weighed(stmt *gorm.Statement, d *destination) error {
 		return p.weigh(stmt, d)
 	}
 	text := stmt.SQL.String()
-	err := p.weighAs(stmt, text, p.dialect.product.SQL, d)
+	err := p.weighAs(stmt, text, p.dialect.Product.SQL, d)
 	if !p.mixed || !sqlscan.Ambiguous(text) {
 		return err
 	}
@@ -209,7 +209,7 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 		return nil
 	}
 
-	e := evidence{plugin: p, written: p.dialect.product.SQL, fallback: d.ambient}
+	e := evidence{plugin: p, written: p.dialect.Product.SQL, fallback: d.ambient}
 	switch {
 	case d.writes || d.raw && !d.facts.Reads:
 		e.kind = anyWrite

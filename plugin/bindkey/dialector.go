@@ -5,6 +5,7 @@ import (
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
 
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/dialect"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 )
 
@@ -15,9 +16,9 @@ import (
 type dialector struct {
 	gorm.Dialector
 	plugin  *Plugin
-	dialect *dialect
-	bind    *bind      // nil in the handle, and in its sessions before a statement is routed
-	set     sessionSet // what the session has set itself
+	dialect *dialect.Dialect
+	bind    *bind              // nil in the handle, and in its sessions before a statement is routed
+	set     dialect.SessionSet // what the session has set itself
 	neutral bool
 	name    string // of the dialect of a Use in the chain; "": the dialector's own
 	// subquery is the same for a subquery of the bind, which stays neutral; and

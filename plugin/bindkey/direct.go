@@ -38,7 +38,7 @@ func (p *Plugin) directly(db *gorm.DB, kind statementKind) *bind {
 		return nil
 	}
 	if len(stmt.Clauses) > 0 {
-		if has(stmt, "FROM") || has(stmt, usingClause) || has(stmt, allowClause) || kind.writes() && (has(stmt, "INSERT") || has(stmt, "UPDATE")) || mayHaveSubquery(whereOf(stmt)) {
+		if has(stmt, "FROM") || has(stmt, usingClause) || has(stmt, allowClause) || kind.Writes() && (has(stmt, "INSERT") || has(stmt, "UPDATE")) || mayHaveSubquery(whereOf(stmt)) {
 			return nil
 		}
 	}

@@ -53,7 +53,7 @@ func (p *Plugin) Explain(tx *gorm.DB) (Route, error) {
 	if err := parseModel(stmt); err != nil {
 		return Route{}, err
 	}
-	found := destination{writes: kind.writes()}
+	found := destination{writes: kind.Writes()}
 	if err := p.destination(stmt, &found); err != nil {
 		return Route{}, err
 	}
@@ -85,7 +85,7 @@ func (p *Plugin) runs(stmt *gorm.Statement, kind statementKind) bool {
 	p.pooling.Lock()
 	defer p.pooling.Unlock()
 	for _, d := range p.dialects {
-		if sameSlice(stmt.BuildClauses, d.clauses[kind]) {
+		if sameSlice(stmt.BuildClauses, d.Clauses[kind]) {
 			return true
 		}
 	}

@@ -281,7 +281,7 @@ func (b *bind) Session(db *gorm.DB, conn gorm.ConnPool) *gorm.DB {
 	session.Config.DryRun, session.Config.Logger = db.DryRun, config.Logger
 	session.Config.DisableForeignKeyConstraintWhenMigrating = config.DisableForeignKeyConstraintWhenMigrating
 	session.Config.IgnoreRelationshipsWhenMigrating = config.IgnoreRelationshipsWhenMigrating
-	session.Statement.Table, session.Statement.TableExpr = db.Statement.Table, b.dialect.table(db.Statement.TableExpr)
+	session.Statement.Table, session.Statement.TableExpr = db.Statement.Table, b.dialect.Table(db.Statement.TableExpr)
 	db.Statement.Settings.Range(func(key, value any) bool {
 		session.Statement.Settings.Store(key, value)
 		return true

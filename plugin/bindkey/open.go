@@ -14,6 +14,7 @@ import (
 	"gorm.io/gorm/schema"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/dialect"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
 )
 
@@ -22,10 +23,10 @@ import (
 func (p *Plugin) open(db *gorm.DB) error {
 	p.own = p.realPoolOf(unwrap(db.ConnPool), false, innerDialector(db.Dialector))
 	p.template = plainHandle(db, p.own.conn)
-	p.dialect = dialectOf(db)
-	p.dialects = []*dialect{p.dialect}
+	p.dialect = dialect.Of(db, innerDialector(db.Dialector))
+	p.dialects = []*dialect.Dialect{p.dialect}
 	for _, b := range append(p.registered[:len(p.registered):len(p.registered)], p.defaultBind()) {
-		b.product = p.dialect.product
+		b.product = p.dialect.Product
 		if sources := b.config.Sources; len(sources) > 0 && sources[0] != nil {
 			b.product = product.Of(sources[0].Name())
 		}
@@ -88,7 +89,7 @@ func (b *bind) open(handle *gorm.DB) error {
 		}
 		if i == 0 {
 			b.plain, b.dialect = opened, b.plugin.dialectFor(opened)
-		} else if !b.dialect.alike(dialectOf(opened)) {
+		} else if !b.dialect.Alike(dialect.Of(opened, innerDialector(opened.Dialector))) {
 			return b.polyglot("source", i, opened)
 		}
 	}
@@ -144,12 +145,12 @@ func (b *bind) openPool(handle *gorm.DB, d gorm.Dialector, role string, replica 
 }
 
 // dialectFor is the one dialect of all binds that speak as a handle does.
-func (p *Plugin) dialectFor(opened *gorm.DB) *dialect {
-	spoken := dialectOf(opened)
+func (p *Plugin) dialectFor(opened *gorm.DB) *dialect.Dialect {
+	spoken := dialect.Of(opened, innerDialector(opened.Dialector))
 	p.pooling.Lock()
 	defer p.pooling.Unlock()
 	for _, known := range p.dialects {
-		if known.same(spoken) {
+		if known.Same(spoken) {
 			return known
 		}
 	}
@@ -217,8 +218,8 @@ func plainConfig(handle *gorm.DB) gorm.Config {
 	config := *handle.Config
 	config.ConnPool, config.Dialector = nil, nil
 	config.Plugins = map[string]gorm.Plugin{}
-	config.ClauseBuilders = givenBuilders(handle)
-	config.NowFunc = givenNow(handle)
+	config.ClauseBuilders = dialect.GivenBuilders(handle, innerDialector(handle.Dialector))
+	config.NowFunc = dialect.GivenNow(handle, innerDialector(handle.Dialector))
 	config.PrepareStmt = false
 	config.DryRun = false
 	return config

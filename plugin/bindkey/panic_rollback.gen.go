@@ -57,10 +57,10 @@ func (p *Plugin) guardCallbacks(db *gorm.DB) error {
 			if name == processor.sends {
 				wrapped = p.sending(processor.kind, wrapped)
 			}
-			if processor.kind.writes() {
+			if processor.kind.Writes() {
 				wrapped = guarded(wrapped)
 			}
-			if name == processor.sends || processor.kind.writes() {
+			if name == processor.sends || processor.kind.Writes() {
 				failures = append(failures, processor.replace(name, wrapped))
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"gorm.io/plugin/dbresolver"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/catalog"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/dialect"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/migrate"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/xact"
@@ -46,11 +47,11 @@ type Plugin struct {
 	pools    []*realPool
 	pooling  sync.Mutex // guards pools: a resolver of the application may become a bind at any time
 
-	dialect  *dialect                            // the handle's own
-	dialects []*dialect                          // of all binds
+	dialect  *dialect.Dialect                    // the handle's own
+	dialects []*dialect.Dialect                  // of all binds
 	inOrder  func([]*xact.Branch) []*xact.Branch // commitOrder, made a value once
 	naming   schema.Namer                        // the handle's own, where the plugin has put another in its place
-	base     *settings                           // the handle's own
+	base     *dialect.Settings                   // the handle's own
 	outside  *dialector                          // in the handle and its sessions, before a statement is routed
 	lexicons []sqlscan.Dialect                   // of all binds
 

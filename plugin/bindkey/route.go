@@ -11,26 +11,21 @@ import (
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/dialect"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 )
 
 // A statementKind is the processor that a statement runs in.
-type statementKind uint8
+type statementKind = dialect.Kind
 
 const (
-	createStatement statementKind = iota
-	queryStatement
-	updateStatement
-	deleteStatement
-	rowStatement // Row, Rows, Scan
-	rawStatement // Exec
-	statementKinds
+	createStatement = dialect.Create
+	queryStatement  = dialect.Query
+	updateStatement = dialect.Update
+	deleteStatement = dialect.Delete
+	rowStatement    = dialect.Row
+	rawStatement    = dialect.Raw
 )
-
-// writes reports whether a processor has statements that write, and no others.
-func (k statementKind) writes() bool {
-	return k == createStatement || k == updateStatement || k == deleteStatement
-}
 
 // routeCallback is the callback of one processor. GORM has parsed the model
 // when it runs, and nothing has reached a database.
@@ -136,7 +131,7 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 	case *gorm.PreparedStmtTX:
 		p.stored.adopt(store.PreparedStmtDB)
 	}
-	found := destination{writes: kind.writes(), route: true}
+	found := destination{writes: kind.Writes(), route: true}
 	err := p.destination(stmt, &found)
 	if err != nil && !p.refusesLater(db, err, &found) {
 		return err
@@ -218,7 +213,7 @@ func (p *Plugin) join(db *gorm.DB, kind statementKind, tx *transaction, b *bind)
 	if err != nil {
 		return err
 	}
-	if branch.pool.replica && kind.writes() {
+	if branch.pool.replica && kind.Writes() {
 		return fmt.Errorf("%w: the transaction is at a replica of bind %q; write in one begun without sql.TxOptions.ReadOnly, and without dbresolver.Read", ErrReadOnly, b.key)
 	}
 	db.Statement.ConnPool = branch.forStatement(db.PrepareStmt)
@@ -229,7 +224,7 @@ func (p *Plugin) join(db *gorm.DB, kind statementKind, tx *transaction, b *bind)
 // does: its Read and Write clauses decide for queries and raw SQL, then
 // locking clauses, then the text of raw SQL.
 func (p *Plugin) operation(stmt *gorm.Statement, kind statementKind, found *destination, asked dbresolver.Operation) dbresolver.Operation {
-	if kind.writes() || asked == writing {
+	if kind.Writes() || asked == writing {
 		return writing
 	}
 	if found.raw || kind == rawStatement {

@@ -5,18 +5,17 @@ import (
 	"fmt"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
-	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/dialect"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
 // tongues gives each bind its dialectors and settings, and tells whether the
 // plugin has to look at them at all.
 func (p *Plugin) tongues(db *gorm.DB) error {
-	p.base = settingsOf(db.Config)
+	p.base = dialect.SettingsOf(db.Config)
 	for _, b := range p.registered {
 		if b.config.TraceResolverMode {
 			p.base.Logger = dbresolver.NewResolverModeLogger(p.base.Logger)
@@ -72,14 +71,14 @@ func (b *bind) tongue() error {
 	if !p.speaking {
 		p.speaking = true
 	}
-	settings.replace(p.base, b.plain.Config, 0) // for the migrator and the errors of COMMIT
+	settings.Replace(p.base, b.plain.Config, 0) // for the migrator and the errors of COMMIT
 	b.outside = b.dialector(0)
 	return nil
 }
 
 // dialector is the one of the bind's statements in a session that has set some
 // settings itself, to be told when a statement of another bind comes from there.
-func (b *bind) dialector(set sessionSet) *dialector {
+func (b *bind) dialector(set dialect.SessionSet) *dialector {
 	if known, ok := b.dialectors.Load(set); ok {
 		return known.(*dialector)
 	}
@@ -119,7 +118,7 @@ func (p *Plugin) speak(db *gorm.DB, b *bind, kind statementKind) error {
 	}
 	config.Dialector = outside
 	if b.dialect != spoke {
-		config.ClauseBuilders = b.dialect.builders
+		config.ClauseBuilders = b.dialect.Builders
 	}
 	if subquery {
 		config.Logger = logger.Discard // as GORM has set it
@@ -133,30 +132,22 @@ func (p *Plugin) speak(db *gorm.DB, b *bind, kind statementKind) error {
 	}
 
 	stmt := db.Statement
-	if own := p.dialect.clauses[kind]; b.dialect != p.dialect && sameSlice(stmt.BuildClauses, own) {
-		stmt.BuildClauses = b.dialect.clauses[kind]
+	if own := p.dialect.Clauses[kind]; b.dialect != p.dialect && sameSlice(stmt.BuildClauses, own) {
+		stmt.BuildClauses = b.dialect.Clauses[kind]
 	}
 	if config.Dialector != outside {
 		return nil // the statement that it stands in is rendered
 	}
-	stmt.TableExpr = b.dialect.table(stmt.TableExpr)
+	stmt.TableExpr = b.dialect.Table(stmt.TableExpr)
 	return nil
 }
 
-// table is what Table left in a statement, in the dialect.
-func (d *dialect) table(expr *clause.Expr) *clause.Expr {
-	if expr == nil || len(expr.Vars) > 0 || !neutral.Is(expr.SQL) {
-		return expr
-	}
-	return &clause.Expr{SQL: neutral.Render(d, expr.SQL, nil), WithoutParentheses: expr.WithoutParentheses}
-}
-
 // configure puts a bind's settings into a session's configuration.
-func (p *Plugin) configure(db *gorm.DB, b *bind, config *gorm.Config) sessionSet {
+func (p *Plugin) configure(db *gorm.DB, b *bind, config *gorm.Config) dialect.SessionSet {
 	if from, ok := db.Config.Dialector.(*dialector); ok && from.bind != nil {
-		return b.settings.replace(from.bind.settings, config, from.set)
+		return b.settings.Replace(from.bind.settings, config, from.set)
 	}
-	return b.settings.replace(p.base, config, 0)
+	return b.settings.Replace(p.base, config, 0)
 }
 
 func sameSlice(a, b []string) bool {

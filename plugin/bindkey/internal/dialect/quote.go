@@ -1,4 +1,4 @@
-package bindkey
+package dialect
 
 import (
 	"hash/maphash"
@@ -33,7 +33,7 @@ func quotesAlike(d gorm.Dialector) bool {
 var quoteSeed = maphash.MakeSeed()
 
 // QuoteTo writes a quoted name.
-func (d *dialect) QuoteTo(writer clause.Writer, name string) {
+func (d *Dialect) QuoteTo(writer clause.Writer, name string) {
 	if d.quoted == nil || len(name) > longestQuoted {
 		d.Dialector.QuoteTo(writer, name)
 		return

@@ -1,4 +1,4 @@
-package bindkey
+package dialect
 
 import (
 	"fmt"
@@ -38,7 +38,7 @@ func quotedBy(d gorm.Dialector, name string) string {
 	return quoted.String()
 }
 
-func openedDialect(t *testing.T, d gorm.Dialector) *dialect {
+func openedDialect(t *testing.T, d gorm.Dialector) *Dialect {
 	t.Helper()
 	db, err := gorm.Open(d, &gorm.Config{})
 	if err != nil {
@@ -49,7 +49,7 @@ func openedDialect(t *testing.T, d gorm.Dialector) *dialect {
 			_ = conn.Close()
 		}
 	})
-	return dialectOf(db)
+	return Of(db, db.Dialector)
 }
 
 // A name is quoted as the dialector quotes it, the first time and again, where
@@ -116,7 +116,7 @@ func TestQuotesAlike(t *testing.T) {
 		"an application's, bare":  {struct{ gorm.Dialector }{own}, false},
 		"one without a name":      {&struct{ gorm.Dialector }{own}, false},
 		"one that embeds GORM's":  {&struct{ *sqlite.Dialector }{own.(*sqlite.Dialector)}, false},
-		"the plugin's around one": {&dialector{Dialector: &counting{Dialector: own}}, false},
+		"the plugin's around one": {&counting{Dialector: &counting{Dialector: own}}, false},
 	} {
 		if got := quotesAlike(c.dialector); got != c.want {
 			t.Errorf("%s: %v", name, got)

@@ -149,7 +149,7 @@ func dialects() group {
 			for _, after := range []func() *gorm.DB{far, near} {
 				for _, table := range []string{"teams", "people"} {
 					var names []string
-					r.done(after().Raw("SELECT name FROM "+table+" WHERE id IN ? AND name <> ?", []int{1, 2}, "x").Scan(&names), &names)
+					r.done(after().Raw("SELECT name FROM "+table+" WHERE id IN ? AND name <> ? ORDER BY id", []int{1, 2}, "x").Scan(&names), &names)
 					r.done(after().Table(r.schema(table)+"."+table+" AS t").Where("t.id = ?", 2).Pluck("t.name", &names), &names)
 					r.done(after().Table("(?) AS t", after().Table(table).Where("id > ?", 1)).Order("t.id").Pluck("name", &names), &names)
 					r.done(after().Exec("UPDATE "+table+" SET origin = ? WHERE id = ?", "after", 3))

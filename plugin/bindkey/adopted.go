@@ -193,7 +193,7 @@ func (a *adopted) open(b *bind) error {
 	b.config.TraceResolverMode = resolver.FieldByName("traceResolverMode").Bool()
 	b.resolver, b.ask = a.resolver, a.ask
 	b.direct = b.onlyPool()
-	b.plain, b.dialect = plainHandle(handle, b.sources[0].real.conn), b.plugin.dialect
+	b.plain, b.dialect = plainHandle(handle, b.sources[0].real.Conn), b.plugin.dialect
 	b.product = b.dialect.Product
 	if b.plugin.outside != nil { // else all binds get theirs
 		return b.tongue()

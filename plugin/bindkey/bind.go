@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm/clause"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/dbpool"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/dialect"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
 )
@@ -117,7 +118,7 @@ func (b *bind) pick(ctx context.Context, op dbresolver.Operation) (*boundPool, c
 
 	picked = unwrap(picked)
 	for _, pool := range pools {
-		if pool.real.conn == picked {
+		if pool.real.Conn == picked {
 			return pool, ctx, nil
 		}
 	}
@@ -132,20 +133,20 @@ var scratches = sync.Pool{New: func() any {
 
 // prepares is a source to prepare a statement on: the one whose statements the
 // handle's sessions keep, if it is the bind's.
-func (b *bind) prepares(ctx context.Context) (gorm.ConnPool, *realPool, error) {
+func (b *bind) prepares(ctx context.Context) (gorm.ConnPool, *dbpool.Pool, error) {
 	if err := b.ready(); err != nil {
 		return nil, nil, err
 	}
 	for _, pool := range b.sources {
 		if pool.real == b.plugin.stored {
-			return pool.real.conn, pool.real, nil
+			return pool.real.Conn, pool.real, nil
 		}
 	}
 	pool, err := b.source(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	return pool.real.conn, pool.real, nil
+	return pool.real.Conn, pool.real, nil
 }
 
 // source is a pool to write to, as a connection without PrepareStmt.
@@ -180,8 +181,8 @@ func (b *bind) plainSession(db *gorm.DB, conn gorm.ConnPool) *gorm.DB {
 }
 
 // realPools are the bind's pools, each once.
-func (b *bind) realPools() (pools []*realPool) {
-	seen := map[*realPool]bool{}
+func (b *bind) realPools() (pools []*dbpool.Pool) {
+	seen := map[*dbpool.Pool]bool{}
 	for _, pool := range append(b.sources[:len(b.sources):len(b.sources)], b.replicas...) {
 		if !seen[pool.real] {
 			seen[pool.real] = true

@@ -10,6 +10,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/dbpool"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/xact"
 )
@@ -125,14 +126,14 @@ func (p *preparedBranch) conn(context.Context) (gorm.ConnPool, error) {
 		if p.of != nil {
 			txs = new(gorm.PreparedStmtTX) // it has begun again
 		}
-		*txs = gorm.PreparedStmtTX{Tx: begun.Tx.(gorm.Tx), PreparedStmtDB: p.pool.real.prepared()}
+		*txs = gorm.PreparedStmtTX{Tx: begun.Tx.(gorm.Tx), PreparedStmtDB: p.pool.real.Prepared()}
 		p.txs.Store(txs)
 		p.of = begun
 	}
 	return p.txs.Load(), nil
 }
 
-func (b *branch) prepares(ctx context.Context) (gorm.ConnPool, *realPool, error) {
+func (b *branch) prepares(ctx context.Context) (gorm.ConnPool, *dbpool.Pool, error) {
 	conn, err := b.conn(ctx)
 	return conn, b.pool.real, err
 }
@@ -154,7 +155,7 @@ func (b *branch) Begin(ctx context.Context, opts *sql.TxOptions) (xact.Tx, error
 		b.tx.branches = append(b.tx.branches, b) // of a statement in DryRun
 	}
 	b.tx.mu.Unlock()
-	tx, err := b.pool.real.begin(ctx, opts)
+	tx, err := b.pool.real.Begin(ctx, opts)
 	if err != nil {
 		return nil, err // not a nil gorm.Tx in a Tx
 	}

@@ -1,26 +1,14 @@
 package bindkey
 
 import (
-	"database/sql"
-	"net/url"
-	"os"
-	"path/filepath"
 	"reflect"
-	"strings"
 	"unsafe"
 
 	"gorm.io/gorm"
 	"gorm.io/plugin/dbresolver"
 
-	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
-	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/dbpool"
 )
-
-// same reports whether two pools are of one database, as far as their DSNs
-// tell: the same text, or for SQLite the same file.
-func (r *realPool) same(other *realPool) bool {
-	return r == other || r.database != "" && r.database == other.database
-}
 
 // shares reports whether two binds are in one database: some source of one and
 // some source of the other are.
@@ -46,12 +34,12 @@ func (b *bind) shares(other *bind) bool {
 	return false
 }
 
-func (b *bind) hasSourceAt(at *realPool) bool {
+func (b *bind) hasSourceAt(at *dbpool.Pool) bool {
 	if !b.isOpen() {
 		return false
 	}
 	for _, pool := range b.sources {
-		if pool.real.same(at) {
+		if pool.real.Same(at) {
 			return true
 		}
 	}
@@ -63,175 +51,16 @@ func (b *bind) databases() (databases []string) {
 	switch {
 	case b.isOpen():
 		for _, pool := range b.sources {
-			databases = append(databases, pool.real.database)
+			databases = append(databases, pool.real.Database)
 		}
 	case len(b.config.Sources) == 0:
-		databases = append(databases, b.plugin.own.database)
+		databases = append(databases, b.plugin.own.Database)
 	default:
 		for _, source := range b.config.Sources {
-			databases = append(databases, databaseOf(source, nil))
+			databases = append(databases, dbpool.DatabaseOf(source, nil))
 		}
 	}
 	return databases
-}
-
-// databaseOf tells a database from all others, or is "" where that is not
-// known, or where each pool has a database of its own. It may hold a password:
-// it is for comparison only. The dialector or the pool may be nil.
-func databaseOf(d gorm.Dialector, conn gorm.ConnPool) string {
-	if isSQLite(d, conn) {
-		dsn := fieldText(d, "DSN")
-		if dsn == "" || supplied(d) {
-			dsn = dsnOfPool(conn)
-		}
-		return sqliteDatabase(dsn)
-	}
-	dsn := fieldText(d, "DSN")
-	if dsn == "" || supplied(d) || strings.Contains(dsn, ":memory:") || strings.Contains(dsn, "mode=memory") {
-		return ""
-	}
-	return strings.Join([]string{d.Name(), fieldText(d, "DriverName"), dsn}, " ")
-}
-
-func fieldText(d gorm.Dialector, name string) string {
-	if d == nil {
-		return ""
-	}
-	if field := dialectorField(d, name); field.IsValid() && field.Kind() == reflect.String {
-		return field.String()
-	}
-	return ""
-}
-
-// isSQLite asks the dialector, and the driver where that hides behind another
-// name or is not known.
-func isSQLite(d gorm.Dialector, conn gorm.ConnPool) bool {
-	if d != nil && product.Of(d.Name()).SQL == sqlscan.SQLite {
-		return true
-	}
-	db := poolOf(conn)
-	if db == nil {
-		return false
-	}
-	driver := reflect.TypeOf(db.Driver())
-	if driver != nil && driver.Kind() == reflect.Pointer {
-		driver = driver.Elem()
-	}
-	return driver != nil && strings.Contains(driver.PkgPath(), "sqlite")
-}
-
-func poolOf(conn gorm.ConnPool) *sql.DB {
-	if conn == nil {
-		return nil
-	}
-	db, err := sqlDBOf(conn)
-	if err != nil {
-		return nil
-	}
-	return db
-}
-
-// dsnOfPool is the DSN that sql.Open was given, where database/sql keeps it: in
-// a dsnConnector, for a driver without connectors of its own, as SQLite's are.
-func dsnOfPool(conn gorm.ConnPool) string {
-	db := poolOf(conn)
-	if db == nil {
-		return ""
-	}
-	connector := reflect.ValueOf(db).Elem().FieldByName("connector")
-	if connector.Kind() != reflect.Interface || connector.IsNil() {
-		return ""
-	}
-	connector = connector.Elem()
-	if connector.Kind() != reflect.Struct || connector.Type().PkgPath() != "database/sql" {
-		return ""
-	}
-	if dsn := connector.FieldByName("dsn"); dsn.Kind() == reflect.String {
-		return dsn.String()
-	}
-	return ""
-}
-
-// sqliteDatabase is the identity of a SQLite database: its file, whatever the
-// DSN's spelling and parameters. A database in memory or in a temporary file has
-// none, since nobody else sees it but by an agreement that the DSN does not
-// tell reliably. Connections that can't write are told from others: in a branch
-// of theirs the others could not, and in one of the others they could.
-func sqliteDatabase(dsn string) string {
-	path, query, _ := strings.Cut(dsn, "?")
-	params, err := url.ParseQuery(query)
-	if err != nil || path == "" {
-		return ""
-	}
-	readOnly := isOn(params.Get("_query_only")) || strings.Contains(strings.Join(params["_pragma"], " "), "query_only")
-	if uri, ok := strings.CutPrefix(path, "file:"); ok { // else the driver cuts the parameters off
-		uri, _, _ = strings.Cut(uri, "#")
-		if authority, ok := strings.CutPrefix(uri, "//"); ok {
-			host, rest, _ := strings.Cut(authority, "/")
-			if host != "" && host != "localhost" {
-				return ""
-			}
-			uri = "/" + rest
-		}
-		if path, err = url.PathUnescape(uri); err != nil {
-			return ""
-		}
-		if len(path) > 1 && filepath.VolumeName(path[1:]) != "" {
-			path = path[1:] // file:///C:/dev.db
-		}
-		for _, mode := range params["mode"] {
-			if mode == "memory" {
-				return ""
-			}
-			readOnly = readOnly || mode == "ro"
-		}
-		readOnly = readOnly || isOn(params.Get("immutable"))
-	} else if strings.Contains(dsn, "://") {
-		return "sqlite " + dsn // of a server that speaks it
-	}
-	vfs := strings.Join(params["vfs"], " ")
-	if path == "" || path == ":memory:" || strings.Contains(path, "\x00") || vfs == "memdb" {
-		return ""
-	}
-	identity := "sqlite vfs=" + vfs + " "
-	if readOnly {
-		identity += "read-only "
-	}
-	return identity + realPath(path, 0)
-}
-
-func isOn(value string) bool {
-	switch strings.ToLower(value) {
-	case "", "0", "false", "no", "off":
-		return false
-	default:
-		return true
-	}
-}
-
-// realPath is the path that a file has, or would have once SQLite has made it.
-func realPath(path string, links int) string {
-	if !filepath.IsAbs(path) {
-		dir, err := os.Getwd()
-		if err != nil {
-			return path
-		}
-		path = dir + string(filepath.Separator) + path // not cleaned: symlink/.. is not nothing
-	}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
-	}
-	dir, name := filepath.Split(path)
-	if target, err := os.Readlink(path); err == nil && links < 40 { // to a file that is not there yet
-		if !filepath.IsAbs(target) {
-			target = dir + target
-		}
-		return realPath(target, links+1)
-	}
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		return filepath.Join(real, name)
-	}
-	return filepath.Clean(path)
 }
 
 // configOf is what a resolver of the application's was registered with: its

@@ -20,7 +20,7 @@ func (p *Plugin) directly(db *gorm.DB, kind statementKind) *bind {
 	case *gorm.PreparedStmtDB:
 		if root, ok := pool.ConnPool.(*rootPool); ok {
 			owner = root.plugin
-			p.stored.adopt(pool)
+			p.stored.Adopt(pool)
 		}
 	case *boundPool:
 		owner = pool.plugin

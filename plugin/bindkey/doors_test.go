@@ -19,6 +19,7 @@ const (
 // one-way doors, and none back to bindkey.
 var innerImports = map[string][]string{
 	"catalog": {"sqlscan"},
+	"dbpool":  {"product", "sqlscan"},
 	"dialect": {"neutral", "product"},
 	"migrate": {"catalog", "product", "sqlscan"},
 	"neutral": nil,

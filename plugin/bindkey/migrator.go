@@ -264,13 +264,13 @@ func (b *bind) Conn(db *gorm.DB) (gorm.ConnPool, error) {
 		return pool, b.plugin.foreign(db, updateStatement, &destination{bind: b}, pool)
 	}
 	if db.DryRun {
-		return b.sources[0].real.conn, nil
+		return b.sources[0].real.Conn, nil
 	}
 	pool, err := b.source(db.Statement.Context)
 	if err != nil {
 		return nil, err
 	}
-	return pool.real.conn, nil
+	return pool.real.Conn, nil
 }
 
 // Session is a plain session of a bind on a connection, with the settings of the
@@ -300,7 +300,7 @@ func (b *bind) Change(db *gorm.DB) (done func(), err error) {
 	return func() {
 		for _, pool := range b.plugin.realPools() {
 			if b.has(pool) || b.hasSourceAt(pool) {
-				pool.forget()
+				pool.Forget()
 			}
 		}
 	}, nil

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
-	"reflect"
-	"regexp"
 	"strings"
 
 	"gorm.io/gorm"
@@ -14,6 +11,7 @@ import (
 	"gorm.io/gorm/schema"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/dbpool"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/dialect"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
 )
@@ -22,7 +20,7 @@ import (
 // default bind, if no other was registered under its key.
 func (p *Plugin) open(db *gorm.DB) error {
 	p.own = p.realPoolOf(unwrap(db.ConnPool), false, innerDialector(db.Dialector))
-	p.template = plainHandle(db, p.own.conn)
+	p.template = plainHandle(db, p.own.Conn)
 	p.dialect = dialect.Of(db, innerDialector(db.Dialector))
 	p.dialects = []*dialect.Dialect{p.dialect}
 	for _, b := range append(p.registered[:len(p.registered):len(p.registered)], p.defaultBind()) {
@@ -58,18 +56,16 @@ func (p *Plugin) open(db *gorm.DB) error {
 
 // realPoolOf is the one realPool of a connection pool; the dialector that opened
 // it may be nil.
-func (p *Plugin) realPoolOf(conn gorm.ConnPool, opened bool, d gorm.Dialector) *realPool {
+func (p *Plugin) realPoolOf(conn gorm.ConnPool, opened bool, d gorm.Dialector) *dbpool.Pool {
 	p.pooling.Lock()
 	defer p.pooling.Unlock()
 	for _, known := range p.pools {
-		if known.conn == conn {
+		if known.Conn == conn {
 			return known
 		}
 	}
 	maxSize, ttl := p.db.PrepareStmtMaxSize, p.db.PrepareStmtTTL
-	pool := &realPool{conn: conn, opened: opened, database: databaseOf(d, conn), store: func() *gorm.PreparedStmtDB {
-		return gorm.NewPreparedStmtDB(conn, maxSize, ttl)
-	}}
+	pool := dbpool.New(conn, opened, d, maxSize, ttl)
 	p.pools = append(p.pools, pool)
 	return pool
 }
@@ -95,7 +91,7 @@ func (b *bind) open(handle *gorm.DB) error {
 	}
 	if len(b.sources) == 0 {
 		b.sources = []*boundPool{newBoundPool(b, b.plugin.own, roleName("source", 0), false)}
-		b.plain, b.dialect = plainHandle(handle, b.plugin.own.conn), b.plugin.dialect
+		b.plain, b.dialect = plainHandle(handle, b.plugin.own.Conn), b.plugin.dialect
 	}
 	for i, replica := range b.config.Replicas {
 		opened, err := b.openPool(handle, replica, roleName("replica", i), true)
@@ -107,13 +103,13 @@ func (b *bind) open(handle *gorm.DB) error {
 		}
 	}
 	for _, pool := range b.sources {
-		registered.Sources = append(registered.Sources, poolDialector{b.plain.Dialector, pool.real.conn})
+		registered.Sources = append(registered.Sources, poolDialector{b.plain.Dialector, pool.real.Conn})
 	}
 	for _, pool := range b.replicas {
-		registered.Replicas = append(registered.Replicas, poolDialector{b.plain.Dialector, pool.real.conn})
+		registered.Replicas = append(registered.Replicas, poolDialector{b.plain.Dialector, pool.real.Conn})
 	}
 	resolver := dbresolver.Register(registered)
-	if err := plainHandle(b.plain, b.sources[0].real.conn).Use(resolver); err != nil {
+	if err := plainHandle(b.plain, b.sources[0].real.Conn).Use(resolver); err != nil {
 		return &OpenError{Key: b.key, Role: "dbresolver", Err: err, text: err.Error()}
 	}
 	b.resolver, b.ask = resolver, callbacksOf(resolver)
@@ -131,10 +127,10 @@ func (b *bind) openPool(handle *gorm.DB, d gorm.Dialector, role string, replica 
 	config.Logger = logger.Discard // it would print the DSN that some drivers put in their errors
 	opened, err := gorm.Open(d, &config)
 	if err != nil {
-		return nil, &OpenError{Key: b.key, Role: role, Err: err, text: withoutSecrets(err.Error(), d)}
+		return nil, &OpenError{Key: b.key, Role: role, Err: err, text: dbpool.WithoutSecrets(err.Error(), d)}
 	}
 	opened.Config.Logger = handle.Logger
-	real := b.plugin.realPoolOf(opened.ConnPool, !supplied(d), d)
+	real := b.plugin.realPoolOf(opened.ConnPool, !dbpool.Supplied(d), d)
 	pool := newBoundPool(b, real, role, replica)
 	if replica {
 		b.replicas = append(b.replicas, pool)
@@ -305,27 +301,7 @@ func (b *bind) warnUntranslated() {
 	}
 }
 
-// supplied reports whether the application gave the dialector an open pool:
-// the dialectors of GORM have a field Conn for that.
-func supplied(d gorm.Dialector) bool {
-	conn := dialectorField(d, "Conn")
-	return conn.IsValid() && !conn.IsZero()
-}
-
-func dialectorField(d gorm.Dialector, name string) (field reflect.Value) {
-	defer func() {
-		if recover() != nil { // a nil pointer to an embedded Config
-			field = reflect.Value{}
-		}
-	}()
-	value := reflect.Indirect(reflect.ValueOf(d))
-	if value.Kind() != reflect.Struct {
-		return reflect.Value{}
-	}
-	return value.FieldByName(name)
-}
-
-func (p *Plugin) realPools() []*realPool {
+func (p *Plugin) realPools() []*dbpool.Pool {
 	p.pooling.Lock()
 	defer p.pooling.Unlock()
 	return p.pools[:len(p.pools):len(p.pools)]
@@ -337,96 +313,29 @@ func (p *Plugin) closeOpened() error {
 }
 
 // closeAll closes those pools that the plugin opened.
-func closeAll(pools []*realPool) error {
+func closeAll(pools []*dbpool.Pool) error {
 	var failures []error
 	for _, pool := range pools {
-		if pool.opened {
-			if db, ok := pool.conn.(interface{ Close() error }); ok {
-				failures = append(failures, db.Close())
-			}
-		}
+		failures = append(failures, pool.Close())
 	}
 	return errors.Join(failures...)
 }
 
 // abandon closes and forgets the pools of a bind that could be opened only in
 // part.
-func (p *Plugin) abandon(pools []*realPool) {
+func (p *Plugin) abandon(pools []*dbpool.Pool) {
 	_ = closeAll(pools)
 	p.pooling.Lock()
 	defer p.pooling.Unlock()
-	var kept []*realPool
+	var kept []*dbpool.Pool
 next:
 	for _, known := range p.pools {
 		for _, pool := range pools {
-			if known == pool && pool.opened {
+			if known == pool && pool.Opened {
 				continue next
 			}
 		}
 		kept = append(kept, known)
 	}
 	p.pools = kept
-}
-
-var (
-	keywordPattern  = regexp.MustCompile(`(?i)(?:password|passwd|pwd)\s*=\s*('(?:[^'\\]|\\.)*'|(?:\\.|[^\s\\;&])*)`)
-	urlPattern      = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://[^\s"'` + "`" + `]*`)
-	passwordPattern = regexp.MustCompile(`(?i)(password|passwd|pwd)\s*[=:]\s*('[^']*'|[^\s;,)"'` + "`" + `]*)`)
-)
-
-// secretsOf are the passwords of a DSN, and their parts: a driver that can't read
-// one tells where it stopped.
-func secretsOf(dsn string) (secrets []string) {
-	var passwords []string
-	if at := strings.LastIndexByte(dsn, '@'); at >= 0 {
-		user := dsn[:at]
-		if scheme := strings.Index(user, "://"); scheme >= 0 {
-			user = user[scheme+len("://"):]
-		}
-		if _, password, ok := strings.Cut(user, ":"); ok {
-			passwords = append(passwords, password)
-		}
-	}
-	for _, found := range keywordPattern.FindAllStringSubmatch(dsn, -1) {
-		passwords = append(passwords, found[1])
-	}
-	for _, password := range passwords {
-		secrets = append(secrets, password)
-		for _, part := range strings.FieldsFunc(password, func(c rune) bool { return strings.ContainsRune(`/\:#?@ '"`, c) }) {
-			if len(part) > 2 {
-				secrets = append(secrets, part)
-			}
-		}
-	}
-	kept := secrets[:0]
-	for _, secret := range secrets {
-		if secret != "" {
-			kept = append(kept, secret)
-		}
-	}
-	return kept
-}
-
-// withoutSecrets takes what a driver's error says of the DSN out of its text.
-func withoutSecrets(text string, d gorm.Dialector) string {
-	if dsn := dialectorField(d, "DSN"); dsn.IsValid() && dsn.Kind() == reflect.String && dsn.String() != "" {
-		text = strings.ReplaceAll(text, dsn.String(), "…")
-		for _, secret := range secretsOf(dsn.String()) {
-			text = strings.ReplaceAll(text, secret, "…")
-		}
-		if u, err := url.Parse(dsn.String()); err == nil {
-			if password, ok := u.User.Password(); ok && password != "" {
-				text = strings.ReplaceAll(text, password, "…")
-			}
-			for _, values := range u.Query() {
-				for _, value := range values {
-					if len(value) > 2 { // drivers quote a parameter that they refuse
-						text = strings.ReplaceAll(text, value, "…")
-					}
-				}
-			}
-		}
-	}
-	text = urlPattern.ReplaceAllString(text, "…")
-	return passwordPattern.ReplaceAllString(text, "$1=…")
 }

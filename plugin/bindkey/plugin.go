@@ -11,6 +11,7 @@ import (
 	"gorm.io/plugin/dbresolver"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/catalog"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/dbpool"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/dialect"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/migrate"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
@@ -39,12 +40,12 @@ type Plugin struct {
 	config // fixed once installed
 
 	db     *gorm.DB // the handle; nil until installed
-	own    *realPool
-	stored *realPool // whose prepared statements the handle's sessions keep
+	own    *dbpool.Pool
+	stored *dbpool.Pool // whose prepared statements the handle's sessions keep
 	// template is the handle as it was before the plugin changed it, for binds that
 	// open later.
 	template *gorm.DB
-	pools    []*realPool
+	pools    []*dbpool.Pool
 	pooling  sync.Mutex // guards pools: a resolver of the application may become a bind at any time
 
 	dialect  *dialect.Dialect                    // the handle's own

@@ -4,103 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"gorm.io/gorm"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/dbpool"
 )
-
-// A realPool is one connection pool of a database, opened by the plugin or
-// given by the application. Two binds may share one; it then has one store of
-// prepared statements. Pools of one database have one branch in a transaction.
-type realPool struct {
-	conn     gorm.ConnPool
-	opened   bool   // by the plugin, so that Close closes it
-	database string // which it is, for comparison with others; or "" (see databaseOf)
-
-	store   func() *gorm.PreparedStmtDB // makes stmts once: each starts a goroutine (internal/lru)
-	stmts   atomic.Pointer[gorm.PreparedStmtDB]
-	storing sync.Mutex
-}
-
-// prepared is the pool's store of prepared statements.
-func (r *realPool) prepared() *gorm.PreparedStmtDB {
-	if stmts := r.stmts.Load(); stmts != nil {
-		return stmts
-	}
-	r.storing.Lock()
-	defer r.storing.Unlock()
-	if r.stmts.Load() == nil {
-		r.stmts.Store(r.store())
-	}
-	return r.stmts.Load()
-}
-
-// adopt makes a store of GORM's that of the pool, which has none yet: the one that
-// Session with PrepareStmt, or the handle itself, shows in its own pool
-// (gorm.PreparedStmtDB), so that its Stmts and Close are what a program expects.
-func (r *realPool) adopt(store *gorm.PreparedStmtDB) {
-	if r.stmts.Load() != nil {
-		return
-	}
-	r.storing.Lock()
-	defer r.storing.Unlock()
-	if r.stmts.Load() == nil {
-		r.stmts.Store(&gorm.PreparedStmtDB{ConnPool: r.conn, Mux: store.Mux, Stmts: store.Stmts})
-	}
-}
-
-// forget closes the prepared statements, which may not fit the tables any more.
-func (r *realPool) forget() {
-	if stmts := r.stmts.Load(); stmts != nil {
-		stmts.Close()
-	}
-}
-
-// sqlDB is the *sql.DB behind the pool.
-func (r *realPool) sqlDB() (*sql.DB, error) { return sqlDBOf(r.conn) }
-
-func sqlDBOf(conn gorm.ConnPool) (*sql.DB, error) {
-	switch conn := conn.(type) {
-	case *sql.DB:
-		return conn, nil
-	case gorm.GetDBConnector:
-		return conn.GetDBConn()
-	default:
-		return nil, gorm.ErrInvalidDB
-	}
-}
-
-// begins reports whether the pool can begin transactions.
-func (r *realPool) begins() bool {
-	switch r.conn.(type) {
-	case gorm.TxBeginner, gorm.ConnPoolBeginner:
-		return true
-	default:
-		return false
-	}
-}
-
-// begin begins a transaction on the pool, as GORM does (finisher_api.go).
-func (r *realPool) begin(ctx context.Context, opts *sql.TxOptions) (gorm.Tx, error) {
-	switch beginner := r.conn.(type) {
-	case gorm.TxBeginner:
-		tx, err := beginner.BeginTx(ctx, opts)
-		if err != nil {
-			return nil, err // not a nil *sql.Tx in a gorm.Tx
-		}
-		return tx, nil
-	case gorm.ConnPoolBeginner:
-		conn, err := beginner.BeginTx(ctx, opts)
-		if err != nil {
-			return nil, err
-		}
-		if tx, ok := conn.(gorm.Tx); ok {
-			return tx, nil
-		}
-	}
-	return nil, gorm.ErrInvalidTransaction
-}
 
 // The connection pools that the plugin puts where GORM expects one:
 //
@@ -179,7 +88,7 @@ type connFinder interface {
 	owner() *Plugin
 	conn(context.Context) (gorm.ConnPool, error)
 	// prepares is conn for a statement that is prepared, and the pool it is of.
-	prepares(context.Context) (gorm.ConnPool, *realPool, error)
+	prepares(context.Context) (gorm.ConnPool, *dbpool.Pool, error)
 	// outgoing takes the last look at what is sent.
 	outgoing(ctx context.Context, query string, args []any) (string, error)
 	// answered is told what a database answered, if that was an error.
@@ -276,10 +185,10 @@ func (p *Plugin) storeStatements() {
 	const key = "preparedStmt" // gorm.go
 	if store, ok := cache.Load(key); ok && p.stored == p.own {
 		if store, ok := store.(*gorm.PreparedStmtDB); ok {
-			p.own.adopt(store)
+			p.own.Adopt(store)
 		}
 	} else if ok {
-		cache.Store(key, p.stored.prepared())
+		cache.Store(key, p.stored.Prepared())
 	}
 }
 
@@ -290,7 +199,7 @@ func (p *Plugin) handlePool() gorm.ConnPool {
 	if !p.db.PrepareStmt {
 		return root
 	}
-	store := p.stored.prepared()
+	store := p.stored.Prepared()
 	return &gorm.PreparedStmtDB{ConnPool: root, Mux: store.Mux, Stmts: store.Stmts}
 }
 
@@ -312,7 +221,7 @@ func (r *rootPool) conn(ctx context.Context) (gorm.ConnPool, error) {
 	return r.plugin.defaultBind().source(ctx)
 }
 
-func (r *rootPool) prepares(ctx context.Context) (gorm.ConnPool, *realPool, error) {
+func (r *rootPool) prepares(ctx context.Context) (gorm.ConnPool, *dbpool.Pool, error) {
 	return r.plugin.defaultBind().prepares(ctx)
 }
 
@@ -329,92 +238,6 @@ func (r *rootPool) GetDBConn() (*sql.DB, error) {
 	return pool.GetDBConn()
 }
 
-// A chainPool is the root pool after a Use, Read or Write in the chain: GORM asks
-// the pool, and no callback, for DB, Connection and Begin.
-type chainPool struct {
-	onDemand
-	plugin  *Plugin
-	use     *use  // nil: none
-	reads   bool  // dbresolver.Read: a transaction that begins here is at replicas
-	ambient *bind // of the statement around, without a Use of its own
-}
-
-func (c *chainPool) owner() *Plugin { return c.plugin }
-
-func (c *chainPool) answered(error) {}
-
-func (c *chainPool) outgoing(_ context.Context, query string, _ []any) (string, error) {
-	return query, nil
-}
-
-// bind is where what has no key goes.
-func (c *chainPool) bind() (*bind, error) {
-	switch {
-	case c.use != nil:
-		return c.plugin.lookup(c.use.key, "")
-	case c.ambient != nil:
-		return c.ambient, nil
-	default:
-		return c.plugin.defaultBind(), nil
-	}
-}
-
-func (c *chainPool) conn(ctx context.Context) (gorm.ConnPool, error) {
-	b, err := c.bind()
-	if err != nil {
-		return nil, err
-	}
-	op := writing
-	if c.reads {
-		op = reading
-	}
-	pool, _, err := b.pick(ctx, op)
-	return pool, err
-}
-
-func (c *chainPool) prepares(ctx context.Context) (gorm.ConnPool, *realPool, error) {
-	b, err := c.bind()
-	if err != nil {
-		return nil, nil, err
-	}
-	return b.prepares(ctx)
-}
-
-// BeginTx begins a transaction and, at once, its branch on the bind of Use, which
-// is the transaction's ambient bind. Where GORM begins it on its own account, the
-// Use of the finisher around which it does holds inside, too.
-func (c *chainPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnPool, error) {
-	tx := newTransaction(c.plugin, ctx, opts)
-	tx.reads, tx.ambient = c.reads, c.ambient
-	if c.use == nil {
-		return tx, nil
-	}
-	b, err := c.bind()
-	if err != nil {
-		return nil, err
-	}
-	tx.ambient = b
-	if _, gorms := transactionCaller(); !gorms {
-		tx.spent = []*use{c.use.origin()}
-	}
-	br, err := tx.branchOf(b)
-	if err == nil {
-		_, err = br.conn(ctx)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return tx, nil
-}
-
-func (c *chainPool) GetDBConn() (*sql.DB, error) {
-	conn, err := c.conn(context.Background())
-	if err != nil {
-		return nil, err
-	}
-	return sqlDBOf(conn)
-}
-
 // A boundPool is a real pool in its role in one bind. There is one for each
 // when the bind opens, so that routing a statement allocates nothing.
 type boundPool struct {
@@ -422,15 +245,15 @@ type boundPool struct {
 
 	plugin   *Plugin
 	bind     *bind
-	real     *realPool
+	real     *dbpool.Pool
 	role     string // "source", "source-2", "replica", …
 	replica  bool   // a read's pool, where no transaction begins
 	prepares bool   // the statements are prepared
 	prepared atomic.Pointer[boundPool]
 }
 
-func newBoundPool(b *bind, real *realPool, role string, replica bool) *boundPool {
-	return &boundPool{ConnPool: real.conn, plugin: b.plugin, bind: b, real: real, role: role, replica: replica}
+func newBoundPool(b *bind, real *dbpool.Pool, role string, replica bool) *boundPool {
+	return &boundPool{ConnPool: real.Conn, plugin: b.plugin, bind: b, real: real, role: role, replica: replica}
 }
 
 // forStatement is the pool as a statement's: the same with prepared
@@ -443,7 +266,7 @@ func (b *boundPool) forStatement(prepare bool) *boundPool {
 		return prepared
 	}
 	prepared := newBoundPool(b.bind, b.real, b.role, b.replica)
-	prepared.ConnPool, prepared.prepares = b.real.prepared(), true
+	prepared.ConnPool, prepared.prepares = b.real.Prepared(), true
 	b.prepared.CompareAndSwap(nil, prepared)
 	return b.prepared.Load()
 }
@@ -491,7 +314,7 @@ func (b *boundPool) QueryRowContext(ctx context.Context, query string, args ...a
 // is the write's own, and begins with its first statement, so that a statement
 // that is refused never reaches a database.
 func (b *boundPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnPool, error) {
-	if !b.real.begins() {
+	if !b.real.Begins() {
 		return nil, gorm.ErrInvalidTransaction // GORM then writes without one
 	}
 	tx := newTransaction(b.plugin, ctx, opts)
@@ -501,4 +324,4 @@ func (b *boundPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.Conn
 	return tx.branchAround(b).forStatement(b.prepares), nil
 }
 
-func (b *boundPool) GetDBConn() (*sql.DB, error) { return b.real.sqlDB() }
+func (b *boundPool) GetDBConn() (*sql.DB, error) { return b.real.DB() }

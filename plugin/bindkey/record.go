@@ -6,6 +6,8 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/plugin/dbresolver"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/dbpool"
 )
 
 // A record is what routing knows of a statement that is not a common one: it has
@@ -123,7 +125,7 @@ func (s *statementConn) conn(ctx context.Context) (gorm.ConnPool, error) {
 
 func (s *statementConn) owner() *Plugin { return s.plugin }
 
-func (s *statementConn) prepares(ctx context.Context) (gorm.ConnPool, *realPool, error) {
+func (s *statementConn) prepares(ctx context.Context) (gorm.ConnPool, *dbpool.Pool, error) {
 	if b, err := s.chained(); b != nil || err != nil {
 		if err != nil {
 			return nil, nil, err
@@ -132,7 +134,7 @@ func (s *statementConn) prepares(ctx context.Context) (gorm.ConnPool, *realPool,
 	}
 	switch pool := s.pool.(type) {
 	case *boundPool:
-		return pool.real.conn, pool.real, nil
+		return pool.real.Conn, pool.real, nil
 	case connFinder:
 		return pool.prepares(ctx)
 	default:
@@ -191,7 +193,7 @@ func (s *statementConn) GetDBConn() (*sql.DB, error) {
 		}
 		return b.GetDBConn()
 	}
-	return sqlDBOf(s.pool)
+	return dbpool.DBOf(s.pool)
 }
 
 // branchIn is the branch that a pool is, or nil.
@@ -211,7 +213,7 @@ func branchIn(pool gorm.ConnPool) *branch {
 func (s *statementPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnPool, error) {
 	bound, ok := s.pool.(*boundPool)
 	if !ok { // a connection of the application's own
-		tx, err := (&realPool{conn: s.pool}).begin(ctx, opts)
+		tx, err := dbpool.Over(s.pool).Begin(ctx, opts)
 		if err != nil {
 			return nil, err
 		}

@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/dbpool"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/dialect"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 )
@@ -127,9 +128,9 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 	stmt := db.Statement
 	switch store := stmt.ConnPool.(type) {
 	case *gorm.PreparedStmtDB:
-		p.stored.adopt(store)
+		p.stored.Adopt(store)
 	case *gorm.PreparedStmtTX:
-		p.stored.adopt(store.PreparedStmtDB)
+		p.stored.Adopt(store.PreparedStmtDB)
 	}
 	found := destination{writes: kind.Writes(), route: true}
 	err := p.destination(stmt, &found)
@@ -276,7 +277,7 @@ func (p *Plugin) foreign(db *gorm.DB, kind statementKind, found *destination, po
 
 // unowned allows an application's transaction or connection of a database that
 // no bind has for statements of the default bind, and of the bind of Use.
-func (p *Plugin) unowned(stmt *gorm.Statement, b *bind, at *realPool) error {
+func (p *Plugin) unowned(stmt *gorm.Statement, b *bind, at *dbpool.Pool) error {
 	if at != nil || b == p.defaultBind() || useOf(stmt) != nil {
 		return nil
 	}
@@ -289,13 +290,13 @@ func (p *Plugin) unowned(stmt *gorm.Statement, b *bind, at *realPool) error {
 // ownerOf is the real pool that a transaction or connection of database/sql
 // came from, or nil. Both hold their *sql.DB in a field that GORM's DB reads
 // too (gorm.go).
-func (p *Plugin) ownerOf(conn gorm.ConnPool) *realPool {
+func (p *Plugin) ownerOf(conn gorm.ConnPool) *dbpool.Pool {
 	field := reflect.ValueOf(conn).Elem().FieldByName("db")
 	if !field.IsValid() || field.Kind() != reflect.Pointer {
 		return nil
 	}
 	for _, pool := range p.realPools() {
-		if db, err := pool.sqlDB(); err == nil && reflect.ValueOf(db).Pointer() == field.Pointer() {
+		if db, err := pool.DB(); err == nil && reflect.ValueOf(db).Pointer() == field.Pointer() {
 			return pool
 		}
 	}
@@ -316,7 +317,7 @@ func (p *Plugin) bindAt(conn gorm.ConnPool) *bind {
 	return p.defaultBind()
 }
 
-func (b *bind) has(at *realPool) bool {
+func (b *bind) has(at *dbpool.Pool) bool {
 	if !b.isOpen() {
 		return false
 	}
@@ -334,7 +335,7 @@ func (b *bind) has(at *realPool) bool {
 }
 
 // bindsOf names the first bind that has a real pool.
-func (p *Plugin) bindsOf(at *realPool) string {
+func (p *Plugin) bindsOf(at *dbpool.Pool) string {
 	for _, key := range p.known() {
 		if b, err := p.lookup(key, ""); err == nil && b.has(at) {
 			return key

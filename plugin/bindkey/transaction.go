@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/dbpool"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/xact"
 )
 
@@ -69,7 +70,7 @@ func (t *transaction) conn(ctx context.Context) (gorm.ConnPool, error) {
 	return b.conn(ctx)
 }
 
-func (t *transaction) prepares(ctx context.Context) (gorm.ConnPool, *realPool, error) {
+func (t *transaction) prepares(ctx context.Context) (gorm.ConnPool, *dbpool.Pool, error) {
 	b, err := t.itself()
 	if err != nil {
 		return nil, nil, err
@@ -126,7 +127,7 @@ func (t *transaction) branchIn(b *bind) *branch {
 	pools := b.pools(t.operation())
 	for _, branch := range t.branches {
 		for _, pool := range pools {
-			if branch.pool.real.same(pool.real) {
+			if branch.pool.real.Same(pool.real) {
 				return branch
 			}
 		}

@@ -1,4 +1,4 @@
-package bindkey
+package dbpool
 
 import (
 	"strings"
@@ -17,7 +17,7 @@ func TestWithoutSecrets(t *testing.T) {
 		{"bob:s3cr3t/x@tcp(host)/db", "default addr for network 'bob:s3cr3t' unknown"},
 		{"bob:s3cr3t@tcp(host:3306)/db?parseTime=s3crword", "invalid bool value: s3crword"},
 	} {
-		if got := withoutSecrets(c.says, sqlite.Dialector{DSN: c.dsn}); strings.Contains(got, "s3cr") {
+		if got := WithoutSecrets(c.says, sqlite.Dialector{DSN: c.dsn}); strings.Contains(got, "s3cr") {
 			t.Errorf("%s: tells %q", c.dsn, got)
 		}
 	}

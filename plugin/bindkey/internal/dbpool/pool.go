@@ -1,0 +1,124 @@
+// Package dbpool is the real connection pools: their prepared statements, which of
+// them are of one database, and what an error must not tell of their DSNs.
+package dbpool
+
+import (
+	"context"
+	"database/sql"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// A Pool is one connection pool of a database, opened by the plugin or
+// given by the application. Two binds may share one; it then has one store of
+// prepared statements. Pools of one database have one branch in a transaction.
+type Pool struct {
+	Conn     gorm.ConnPool
+	Opened   bool   // by the plugin, so that Close closes it
+	Database string // which it is, for comparison with others; or "" (see DatabaseOf)
+
+	store   func() *gorm.PreparedStmtDB // makes stmts once: each starts a goroutine (internal/lru)
+	stmts   atomic.Pointer[gorm.PreparedStmtDB]
+	storing sync.Mutex
+}
+
+// Prepared is the pool's store of prepared statements.
+func (p *Pool) Prepared() *gorm.PreparedStmtDB {
+	if stmts := p.stmts.Load(); stmts != nil {
+		return stmts
+	}
+	p.storing.Lock()
+	defer p.storing.Unlock()
+	if p.stmts.Load() == nil {
+		p.stmts.Store(p.store())
+	}
+	return p.stmts.Load()
+}
+
+// Adopt makes a store of GORM's that of the pool, which has none yet: the one that
+// Session with PrepareStmt, or the handle itself, shows in its own pool
+// (gorm.PreparedStmtDB), so that its Stmts and Close are what a program expects.
+func (p *Pool) Adopt(store *gorm.PreparedStmtDB) {
+	if p.stmts.Load() != nil {
+		return
+	}
+	p.storing.Lock()
+	defer p.storing.Unlock()
+	if p.stmts.Load() == nil {
+		p.stmts.Store(&gorm.PreparedStmtDB{ConnPool: p.Conn, Mux: store.Mux, Stmts: store.Stmts})
+	}
+}
+
+// Forget closes the prepared statements, which may not fit the tables any more.
+func (p *Pool) Forget() {
+	if stmts := p.stmts.Load(); stmts != nil {
+		stmts.Close()
+	}
+}
+
+// DB is the *sql.DB behind the pool.
+func (p *Pool) DB() (*sql.DB, error) { return DBOf(p.Conn) }
+
+// DBOf is the *sql.DB behind a pool of GORM's.
+func DBOf(conn gorm.ConnPool) (*sql.DB, error) {
+	switch conn := conn.(type) {
+	case *sql.DB:
+		return conn, nil
+	case gorm.GetDBConnector:
+		return conn.GetDBConn()
+	default:
+		return nil, gorm.ErrInvalidDB
+	}
+}
+
+// Begins reports whether the pool can begin transactions.
+func (p *Pool) Begins() bool {
+	switch p.Conn.(type) {
+	case gorm.TxBeginner, gorm.ConnPoolBeginner:
+		return true
+	default:
+		return false
+	}
+}
+
+// Begin begins a transaction on the pool, as GORM does (finisher_api.go).
+func (p *Pool) Begin(ctx context.Context, opts *sql.TxOptions) (gorm.Tx, error) {
+	switch beginner := p.Conn.(type) {
+	case gorm.TxBeginner:
+		tx, err := beginner.BeginTx(ctx, opts)
+		if err != nil {
+			return nil, err // not a nil *sql.Tx in a gorm.Tx
+		}
+		return tx, nil
+	case gorm.ConnPoolBeginner:
+		conn, err := beginner.BeginTx(ctx, opts)
+		if err != nil {
+			return nil, err
+		}
+		if tx, ok := conn.(gorm.Tx); ok {
+			return tx, nil
+		}
+	}
+	return nil, gorm.ErrInvalidTransaction
+}
+
+// New is a pool whose store of prepared statements is limited as GORM's are.
+func New(conn gorm.ConnPool, opened bool, d gorm.Dialector, maxSize int, ttl time.Duration) *Pool {
+	return &Pool{Conn: conn, Opened: opened, Database: DatabaseOf(d, conn), store: func() *gorm.PreparedStmtDB {
+		return gorm.NewPreparedStmtDB(conn, maxSize, ttl)
+	}}
+}
+
+// Over is a pool for its BeginTx alone.
+func Over(conn gorm.ConnPool) *Pool { return &Pool{Conn: conn} }
+
+// Close closes the pool, if it was opened by the plugin.
+func (p *Pool) Close() error {
+	if db, ok := p.Conn.(interface{ Close() error }); ok && p.Opened {
+		return db.Close()
+	}
+	return nil
+}

@@ -165,8 +165,10 @@ func (p *Plugin) markSubquery(db *gorm.DB, b *bind, crossing *CrossBindError) bo
 		for _, claim := range crossing.Claims {
 			before += neutral.Belongs(claim.Key)
 		}
-	case hidden && (p.homeOf(stmt.Schema).keyed() || ownTable(stmt)):
+	case hidden && (p.homeOf(stmt.Schema).keyed() || ambientIn(stmt.ConnPool) != nil):
 		before = neutral.Belongs(b.key)
+	case hidden && ownTable(stmt):
+		before = neutral.Belongs("") // what has no key: the statement around it says where
 	}
 	if before != "" {
 		rewrite(stmt, before+stmt.SQL.String()+after)

@@ -220,6 +220,11 @@
 //   - A Use that a nested Transaction was begun with is spent for the rest of the
 //     outermost one, also in a session that the program keeps: it then only says
 //     where what has no key goes.
+//   - GORM keeps the statements of a session with PrepareStmt by their SQL alone. They are
+//     those of the default bind, also for what is sent through the session's pool
+//     (Statement.ConnPool) and not through its methods.
+//   - In a transaction begun with dbresolver.Read, given SQL that writes is sent to the
+//     replica, as dbresolver.Read has it elsewhere.
 //   - A handle that a hook keeps is for the hook's goroutine while its statement
 //     runs: GORM changes that statement's pool meanwhile, and so does the plugin.
 //   - bindkey.Use on a handle without the plugin is not seen in a subquery of Raw SQL.

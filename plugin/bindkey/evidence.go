@@ -105,6 +105,14 @@ func (e *evidence) text(text string, why Reason) {
 // keys adds the binds of subqueries.
 func (e *evidence) keys(keys []string, why Reason) {
 	for _, key := range keys {
+		if key == "" { // what has no key
+			b := e.fallback
+			if b == nil {
+				b = e.plugin.defaultBind()
+			}
+			e.found = append(e.found, evidenced{bind: b, why: why, source: "a subquery"})
+			continue
+		}
 		if b, err := e.plugin.lookup(key, ""); err == nil {
 			e.add(b, why, "a subquery")
 		}

@@ -294,7 +294,7 @@ func (b *bind) Shares(other migrate.Bind) bool { return b.shares(other.(*bind)) 
 // Change forbids changes in read-only transactions, and forgets afterwards the
 // prepared statements, which may not fit the bind's tables any more.
 func (b *bind) Change(db *gorm.DB) (done func(), err error) {
-	if t := transactionOf(db); t != nil && t.readOnly() {
+	if t := transactionOf(db); t != nil && t.operation() == reading {
 		return nil, fmt.Errorf("%w: migrate in one without sql.TxOptions.ReadOnly", ErrReadOnly)
 	}
 	return func() {

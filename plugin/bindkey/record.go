@@ -235,6 +235,9 @@ func (s *statementTx) Commit() error   { return s.tx.Commit() }
 func (s *statementTx) Rollback() error { return s.tx.Rollback() }
 
 func (s *statementTx) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {
+	if b, err := s.chained(); b != nil && err == nil {
+		return b.StmtContext(ctx, stmt)
+	}
 	return s.tx.StmtContext(ctx, stmt)
 }
 

@@ -380,3 +380,69 @@ func TestForeignPoolIsNamed(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// dbresolver's Read and Write keep a Use that a new session has dropped the clause
+// of.
+func TestWriteKeepsTheUse(t *testing.T) {
+	ctx := context.Background()
+	for _, config := range []gorm.Config{{}, {PrepareStmt: true}, {SkipDefaultTransaction: true}} {
+		config := config
+		w := newWorld(t, worldConfig{gorm: config})
+		for name, run := range map[string]func(site *gorm.DB) error{
+			"Create": func(site *gorm.DB) error {
+				return site.Session(&gorm.Session{NewDB: true}).Clauses(dbresolver.Write).Create(&Team{Name: "x"}).Error
+			},
+			"generics": func(site *gorm.DB) error { return gorm.G[Team](site, dbresolver.Write).Create(ctx, &Team{Name: "x"}) },
+			"Transaction": func(site *gorm.DB) error {
+				return site.Session(&gorm.Session{NewDB: true}).Clauses(dbresolver.Write).Transaction(func(tx *gorm.DB) error { return tx.Create(&Team{Name: "x"}).Error })
+			},
+			"a result": func(site *gorm.DB) error {
+				result := site.Create(&Team{Name: "x"})
+				return errors.Join(result.Error, result.Session(&gorm.Session{NewDB: true}).Clauses(dbresolver.Write).Create(&Team{Name: "y"}).Error)
+			},
+		} {
+			if changed := w.changes(func() { w.must(run(w.db.Clauses(bindkey.Use("archive")))) }); changed != "archive.teams" {
+				t.Errorf("%s: changed %q", name, changed)
+			}
+			if err := run(w.db.Clauses(bindkey.Use("nowhere"))); !errors.Is(err, bindkey.ErrUnknownBind) {
+				t.Errorf("%s of an unknown key: %v", name, err)
+			}
+		}
+		if tx := w.db.Clauses(dbresolver.Read).Begin(); !errors.Is(tx.AutoMigrate(&Team{}), bindkey.ErrReadOnly) || tx.Rollback().Error != nil {
+			t.Error("it migrates a replica")
+		}
+	}
+}
+
+// On a connection taken with Use, what has no key stays there.
+func TestConnectionOfUse(t *testing.T) {
+	w := newWorld(t, worldConfig{})
+	if changed := w.changes(func() {
+		w.must(w.db.Clauses(bindkey.Use("archive")).Connection(func(tx *gorm.DB) error {
+			return errors.Join(gorm.G[Team](tx).Create(context.Background(), &Team{Name: "x"}),
+				tx.Session(&gorm.Session{NewDB: true}).Exec("UPDATE teams SET name = 'y' WHERE name = 'x'").Error,
+				originIs(tx.Session(&gorm.Session{NewDB: true}), "archive"))
+		}))
+	}); changed != "archive.teams" {
+		t.Errorf("changed %s", changed)
+	}
+}
+
+// A subquery of a model without a key, made from the handle, is in the bind that the
+// statement around it is in.
+func TestSubqueryWithoutKey(t *testing.T) {
+	for _, models := range [][]any{worldModels, nil} {
+		w := newWorld(t, worldConfig{install: func(w *world) { w.plugin = bindkey.New(bindkey.Models(models...)); w.registerAll() }})
+		w.must(w.db.Clauses(bindkey.Use("archive")).Transaction(func(tx *gorm.DB) error {
+			var teams []Team
+			w.must(tx.Where("id IN (?)", w.db.Model(&Team{}).Select("id")).Find(&teams).Error)
+			if len(teams) == 0 || teams[0].Origin != "archive" {
+				t.Errorf("%+v", teams)
+			}
+			return tx.Exec("UPDATE teams SET name = name WHERE id IN (?)", w.db.Model(&Team{}).Select("id")).Error
+		}))
+		if err := w.db.Where("id IN (?)", w.db.Model(&Team{}).Select("id")).Find(&[]LogEntry{}).Error; !errors.Is(err, bindkey.ErrCrossBind) {
+			t.Errorf("a model with a key around it: %v", err)
+		}
+	}
+}

@@ -370,7 +370,15 @@ func (p *Plugin) rendered(stmt *gorm.Statement) (text string) {
 	session := stmt.DB.Session(&gorm.Session{NewDB: true, DryRun: true, Logger: logger.Discard, Initialized: true})
 	scratch := session.Statement
 	scratch.Schema, scratch.Table, scratch.TableExpr, scratch.Model = stmt.Schema, stmt.Table, stmt.TableExpr, stmt.Model
-	scratch.Dest, scratch.ReflectValue, scratch.Clauses = stmt.Dest, stmt.ReflectValue, stmt.Clauses
+	scratch.Dest, scratch.ReflectValue = stmt.Dest, stmt.ReflectValue
+	for name, c := range stmt.Clauses {
+		if where, ok := c.Expression.(clause.Where); ok {
+			// GORM changes the order of conditions while it builds them (clause/where.go).
+			where.Exprs = append([]clause.Expression(nil), where.Exprs...)
+			c.Expression = where
+		}
+		scratch.Clauses[name] = c
+	}
 	defer func() {
 		if recover() != nil { // GORM says so where it renders it
 			text = ""

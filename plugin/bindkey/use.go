@@ -2,6 +2,7 @@ package bindkey
 
 import (
 	"context"
+	"database/sql"
 	"reflect"
 
 	"gorm.io/gorm"
@@ -173,6 +174,12 @@ func (p *Plugin) ambientOf(stmt *gorm.Statement) (*bind, error) {
 	if tx != nil {
 		return tx.ambient, nil
 	}
+	switch pool.(type) {
+	case *sql.Tx, *sql.Conn: // of the application's own
+		if at := p.ownerOf(pool); at != nil && !p.defaultBind().has(at) {
+			return p.lookup(p.bindsOf(at), "")
+		}
+	}
 	return nil, nil
 }
 
@@ -193,6 +200,9 @@ func (p *Plugin) chained(db *gorm.DB) {
 	config := *db.Config // Session with PrepareStmt takes the pool from there
 	switch pool := unwrap(stmt.ConnPool).(type) {
 	case *chainPool:
+		if u == nil {
+			u = pool.use // a new session has dropped the clause, and not the pool
+		}
 		if pool.use == u && pool.reads == reads {
 			return
 		}

@@ -43,7 +43,7 @@ type record struct {
 }
 
 // A statementConn is the connection pool of a statement that has a record.
-// outside transactions it is a statementPool, in one a statementTx: GORM tells
+// Outside transactions it is a statementPool, in one a statementTx: GORM tells
 // the two apart by their methods.
 type statementConn struct {
 	onDemand

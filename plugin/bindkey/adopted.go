@@ -3,6 +3,7 @@ package bindkey
 import (
 	"reflect"
 	"sync"
+	"unsafe"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -199,4 +200,38 @@ func (a *adopted) open(b *bind) error {
 		return b.tongue()
 	}
 	return nil
+}
+
+// configOf is what a resolver of the application's was registered with: its
+// dialectors are not kept elsewhere, and for servers only they know the DSN. It
+// is empty where that is not found.
+func (a *adopted) configOf(resolver reflect.Value) (none dbresolver.Config) {
+	state := reflect.ValueOf(a.resolver).Elem()
+	field := state.FieldByName("configs")
+	if field.Type() != reflect.TypeOf([]dbresolver.Config(nil)) {
+		return none
+	}
+	configs := *(*[]dbresolver.Config)(unsafe.Pointer(field.UnsafeAddr()))
+	for i := range configs {
+		datas := reflect.ValueOf(&configs[i]).Elem().FieldByName("datas")
+		if datas.Type() != reflect.TypeOf([]any(nil)) {
+			return none
+		}
+		of := state.FieldByName("global")
+		if datas := *(*[]any)(unsafe.Pointer(datas.UnsafeAddr())); len(datas) > 0 {
+			name, ok := datas[0].(string)
+			if !ok {
+				stmt := &gorm.Statement{DB: a.resolver.DB}
+				if err := stmt.Parse(datas[0]); err != nil {
+					continue
+				}
+				name = stmt.Table
+			}
+			of = a.named(name)
+		}
+		if of.IsValid() && of.Pointer() == resolver.Pointer() {
+			return configs[i]
+		}
+	}
+	return none
 }

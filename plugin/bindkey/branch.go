@@ -62,24 +62,24 @@ func (b *branch) forStatement(prepare bool) gorm.ConnPool {
 }
 
 func (b *branch) outgoing(_ context.Context, query string, args []any) (string, error) {
-	if err := b.controls(query); err != nil {
+	if err := b.refuseControl(query); err != nil {
 		return "", err
 	}
 	return b.pool.bind.outgoing(query, args, b.tx.ambient, false)
 }
 
-// controls refuses a statement that would commit the branch behind the
+// refuseControl refuses a statement that would commit the branch behind the
 // transaction's back, while others have begun: DDL on MySQL. Alone, the branch is
 // as committed as in plain GORM, and no other begins any more. What is sent past
 // GORM's callbacks may be a COMMIT or SAVEPOINT, which routing refuses otherwise.
-func (b *branch) controls(query string) error {
+func (b *branch) refuseControl(query string) error {
 	on := b.pool.bind
-	if on.plugin.memory.Need(query, on.product.SQL)&sqlscan.NeedControl == 0 {
+	if on.plugin.texts.Need(query, on.product.SQL)&sqlscan.NeedControl == 0 {
 		return nil
 	}
-	facts := on.plugin.memory.Scan(query, on.product.SQL)
+	facts := on.plugin.texts.Scan(query, on.product.SQL)
 	if facts.Control != "" {
-		return controlled(b, facts)
+		return controlError(b, facts)
 	}
 	commits := facts.Commits
 	if commits == "" {
@@ -195,10 +195,10 @@ func (b *branch) failed(operation string, err error) *BranchError {
 	return &BranchError{Key: b.pool.bind.key, Operation: operation, Err: err}
 }
 
-// answered dooms the transaction where the database answered a statement by
+// databaseFailed dooms the transaction where the database answered a statement by
 // rolling the branch back.
-func (b *branch) answered(err error) {
-	if !b.pool.bind.product.RolledBack(err) {
+func (b *branch) databaseFailed(err error) {
+	if !b.pool.bind.product.EndsTransaction(err) {
 		return
 	}
 	b.tx.xact.Doom(fmt.Sprintf("a statement in bind %q", b.pool.bind.key), err)

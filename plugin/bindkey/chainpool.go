@@ -21,7 +21,7 @@ type chainPool struct {
 
 func (c *chainPool) owner() *Plugin { return c.plugin }
 
-func (c *chainPool) answered(error) {}
+func (c *chainPool) databaseFailed(error) {}
 
 func (c *chainPool) outgoing(_ context.Context, query string, _ []any) (string, error) {
 	return query, nil

@@ -108,7 +108,7 @@ func (p *Plugin) sent(db *gorm.DB, b *bind, kind statementKind) {
 	if r := recordOf(stmt); r != nil {
 		crossing, trusted = r.refused, r.trusted
 	}
-	seen := p.memory.Need(text, b.product.SQL)
+	seen := p.texts.Need(text, b.product.SQL)
 	if crossing == nil && seen&(sqlscan.NeedTables|sqlscan.NeedMarks) != 0 && !trusted {
 		ambient, _ := p.ambientOf(stmt) // routing has told of an error
 		crossing = b.crossing(text, ambient, false)

@@ -67,17 +67,17 @@ func (p *Plugin) destination(stmt *gorm.Statement, d *destination) error {
 		p.tables.guess(d.unknown)
 	}
 	if d.facts.Control != "" {
-		if err := controlled(stmt.ConnPool, d.facts); err != nil {
+		if err := controlError(stmt.ConnPool, d.facts); err != nil {
 			return err // the reason, whatever else there is
 		}
 	}
 	return err
 }
 
-// controlled refuses SQL that begins or ends a transaction, or sets a savepoint:
+// controlError refuses SQL that begins or ends a transaction, or sets a savepoint:
 // a branch's would be lost to the others, and one outside would be of whatever
 // connection is free. On a connection of its own, a program knows what it does.
-func controlled(pool gorm.ConnPool, facts sqlscan.Facts) error {
+func controlError(pool gorm.ConnPool, facts sqlscan.Facts) error {
 	switch tx := transactionIn(pool); {
 	case tx != nil:
 		return &TransactionControlError{Statement: facts.Control, Way: "in a transaction that may span binds, use SavePoint, RollbackTo, Commit or Rollback of its *gorm.DB, which reach every branch"}
@@ -182,7 +182,7 @@ func (p *Plugin) agreed(stmt *gorm.Statement, text string, d *destination, err e
 
 func (p *Plugin) weighAs(stmt *gorm.Statement, text string, written sqlscan.Dialect, d *destination) error {
 	rest, keys := neutral.WithoutUses(text)
-	*d = destination{writes: d.writes, route: d.route, ambient: d.ambient, raw: true, facts: p.memory.Scan(rest, written), subqueries: keys}
+	*d = destination{writes: d.writes, route: d.route, ambient: d.ambient, raw: true, facts: p.texts.Scan(rest, written), subqueries: keys}
 	return p.weigh(stmt, d)
 }
 

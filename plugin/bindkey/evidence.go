@@ -98,7 +98,7 @@ func namesOnly(expr *clause.Expr, table string) bool {
 // text adds the known tables that a text names, and the binds of its subqueries.
 func (e *evidence) text(text string, why Reason) {
 	rest, keys := neutral.WithoutUses(text)
-	e.names(e.plugin.memory.Scan(rest, e.written).Tables, why)
+	e.names(e.plugin.texts.Scan(rest, e.written).Tables, why)
 	e.keys(keys, why)
 }
 

@@ -13,7 +13,7 @@ import (
 // Routing has weighed the model, the joins and Table. So the text is only read
 // where it may name another table; see sqlscan.Need.
 func (b *bind) outgoing(query string, args []any, ambient *bind, trusted bool) (string, error) {
-	seen := b.plugin.memory.Need(query, b.product.SQL)
+	seen := b.plugin.texts.Need(query, b.product.SQL)
 	if seen == 0 {
 		return query, nil
 	}

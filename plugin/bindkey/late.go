@@ -7,23 +7,6 @@ import (
 	"time"
 )
 
-// OpenLate lets the plugin be installed while a bind can't be opened: its
-// database is down, or can't be reached yet. Such a bind is logged as an error,
-// and opened by the first statement, migration or call that needs it once all
-// its sources and replicas answer. Until then these fail with the bind's
-// [*OpenError], and the other binds work. After a failure, the next attempt is
-// made a second later at the earliest. Off by default: db.Use returns the
-// OpenError.
-//
-// It does not concern the handle's own connection, which gorm.Open opens, nor
-// connections that break later, which database/sql opens again.
-func OpenLate() Option {
-	return func(c *config) error {
-		c.openLate = true
-		return nil
-	}
-}
-
 // betweenAttempts is how long a bind that could not be opened is left alone.
 var betweenAttempts = time.Second
 

@@ -54,7 +54,7 @@ func (p *Plugin) open(db *gorm.DB) error {
 	return nil
 }
 
-// realPoolOf is the one realPool of a connection pool; the dialector that opened
+// realPoolOf is the one dbpool.Pool of a connection pool; the dialector that opened
 // it may be nil.
 func (p *Plugin) realPoolOf(conn gorm.ConnPool, opened bool, d gorm.Dialector) *dbpool.Pool {
 	p.pooling.Lock()

@@ -62,8 +62,8 @@ type Plugin struct {
 	homes  homeMemory
 	parsed sync.Map // schemas parsed before the plugin is installed
 	tables knownTables
-	memory sqlscan.Cache
-	joined sync.Map // place → *schema.Relationship
+	texts  sqlscan.Cache // what was found in SQL
+	joined sync.Map      // place → *schema.Relationship
 	// learned are the schemas of GORM's cache that were looked at for their tables.
 	learned sync.Map
 

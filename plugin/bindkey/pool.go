@@ -91,8 +91,8 @@ type connFinder interface {
 	prepares(context.Context) (gorm.ConnPool, *dbpool.Pool, error)
 	// outgoing takes the last look at what is sent.
 	outgoing(ctx context.Context, query string, args []any) (string, error)
-	// answered is told what a database answered, if that was an error.
-	answered(error)
+	// databaseFailed is told what a database answered, if that was an error.
+	databaseFailed(error)
 }
 
 func (o onDemand) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
@@ -109,7 +109,7 @@ func (o onDemand) PrepareContext(ctx context.Context, query string) (*sql.Stmt, 
 	}
 	stmt, err := conn.PrepareContext(ctx, query)
 	if err != nil {
-		o.finder.answered(err)
+		o.finder.databaseFailed(err)
 	}
 	return stmt, err
 }
@@ -125,7 +125,7 @@ func (o onDemand) ExecContext(ctx context.Context, query string, args ...any) (s
 	}
 	result, err := conn.ExecContext(ctx, query, args...)
 	if err != nil {
-		o.finder.answered(err)
+		o.finder.databaseFailed(err)
 	}
 	return result, err
 }
@@ -141,7 +141,7 @@ func (o onDemand) QueryContext(ctx context.Context, query string, args ...any) (
 	}
 	rows, err := conn.QueryContext(ctx, query, args...)
 	if err != nil {
-		o.finder.answered(err)
+		o.finder.databaseFailed(err)
 	}
 	return rows, err
 }
@@ -157,7 +157,7 @@ func (o onDemand) QueryRowContext(ctx context.Context, query string, args ...any
 	}
 	row := conn.QueryRowContext(ctx, query, args...)
 	if err := row.Err(); err != nil {
-		o.finder.answered(err)
+		o.finder.databaseFailed(err)
 	}
 	return row
 }
@@ -211,7 +211,7 @@ func newRootPool(p *Plugin) *rootPool {
 
 func (r *rootPool) owner() *Plugin { return r.plugin }
 
-func (r *rootPool) answered(error) {}
+func (r *rootPool) databaseFailed(error) {}
 
 func (r *rootPool) outgoing(_ context.Context, query string, _ []any) (string, error) {
 	return query, nil

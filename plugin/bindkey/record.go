@@ -5,7 +5,6 @@ import (
 	"database/sql"
 
 	"gorm.io/gorm"
-	"gorm.io/plugin/dbresolver"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/dbpool"
 )
@@ -173,16 +172,16 @@ func (s *statementConn) outgoing(ctx context.Context, query string, args []any) 
 		return branch.outgoing(ctx, query, args)
 	}
 	if br := branchIn(s.pool); br != nil {
-		if err := br.controls(query); err != nil {
+		if err := br.refuseControl(query); err != nil {
 			return "", err
 		}
 	}
 	return b.outgoing(query, args, s.ambient, s.trusted)
 }
 
-func (s *statementConn) answered(err error) {
+func (s *statementConn) databaseFailed(err error) {
 	if br := branchIn(s.pool); br != nil {
-		br.answered(err)
+		br.databaseFailed(err)
 	}
 }
 
@@ -239,28 +238,6 @@ func (s *statementTx) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt
 		return b.StmtContext(ctx, stmt)
 	}
 	return s.tx.StmtContext(ctx, stmt)
-}
-
-// askedFor is dbresolver's Read or Write in a statement, or "". Only who may have
-// one is asked, since a look into Settings allocates.
-func (p *Plugin) askedFor(db *gorm.DB) dbresolver.Operation {
-	stmt := db.Statement
-	if _, chained := unwrapPrepared(stmt.ConnPool).(*chainPool); !chained && !p.overtaken(db) {
-		if r := recordIn(stmt.ConnPool); r == nil || !r.asks {
-			return ""
-		}
-	}
-	return readOrWrite(stmt)
-}
-
-func readOrWrite(stmt *gorm.Statement) dbresolver.Operation {
-	if _, ok := stmt.Settings.Load(writeSetting); ok {
-		return writing
-	}
-	if _, ok := stmt.Settings.Load(readSetting); ok {
-		return reading
-	}
-	return ""
 }
 
 // unwrapRecord is the pool that one with a record stands for.

@@ -43,7 +43,7 @@ func newTransaction(p *Plugin, ctx context.Context, opts *sql.TxOptions) *transa
 
 func (t *transaction) owner() *Plugin { return t.plugin }
 
-func (t *transaction) answered(error) {} // the branch was told
+func (t *transaction) databaseFailed(error) {} // the branch was told
 
 // itself is the branch that is asked where the transaction's own pool is, past
 // GORM's callbacks: that of its Use, or the default bind's.

@@ -80,7 +80,7 @@ func (k crossingKind) way() string {
 
 // crossingKindOf is that of SQL.
 func (p *Plugin) crossingKindOf(text string, written sqlscan.Dialect) crossingKind {
-	if p.memory.Scan(text, written).Reads {
+	if p.texts.Scan(text, written).Reads {
 		return givenRead
 	}
 	return anyWrite

@@ -9,12 +9,12 @@ import (
 
 // MySQL and MariaDB have one dialector, and one profile.
 var mysql = Profile{
-	Name:       "mysql",
-	SQL:        sqlscan.MySQL,
-	Variables:  65535,
-	lost:       mysqlLost,
-	rolledBack: mysqlRolledBack,
-	Identity:   "SELECT CONCAT_WS(' ', @@hostname, @@port, @@datadir, DATABASE())",
+	Name:            "mysql",
+	SQL:             sqlscan.MySQL,
+	Variables:       65535,
+	lost:            mysqlLost,
+	endsTransaction: mysqlEndsTransaction,
+	Identity:        "SELECT CONCAT_WS(' ', @@hostname, @@port, @@datadir, DATABASE())",
 	ForeignKeys: `SELECT DISTINCT CONSTRAINT_NAME AS name, REFERENCED_TABLE_NAME AS refers, REFERENCED_TABLE_SCHEMA AS refers_schema, REFERENCED_TABLE_SCHEMA <> TABLE_SCHEMA AS elsewhere
 		FROM information_schema.KEY_COLUMN_USAGE
 		WHERE REFERENCED_TABLE_NAME IS NOT NULL AND TABLE_NAME = ? AND TABLE_SCHEMA = COALESCE(NULLIF(?, ''), DATABASE()) ORDER BY 1`,
@@ -34,6 +34,6 @@ func mysqlLost(err error) bool {
 	return false
 }
 
-// mysqlRolledBack is a deadlock (1213): the server rolls the transaction back, and
+// mysqlEndsTransaction is a deadlock (1213): the server rolls the transaction back, and
 // runs what follows without one; COMMIT would not say a word.
-func mysqlRolledBack(err error) bool { return strings.HasPrefix(err.Error(), "Error 1213 ") }
+func mysqlEndsTransaction(err error) bool { return strings.HasPrefix(err.Error(), "Error 1213 ") }

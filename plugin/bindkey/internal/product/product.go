@@ -1,5 +1,7 @@
 // Package product has what is known of each database product, one file for each.
-// A new one is a file, and a line in Of.
+// A new one is a file, and a line in Of; where its catalog has names of its own,
+// they stand in Everywhere. A profile is the same for all binds of a product: what
+// a server's settings say belongs to the bind.
 package product
 
 import (
@@ -20,7 +22,7 @@ type Profile struct {
 	// SQL is how it reads SQL.
 	SQL sqlscan.Dialect
 	// Variables is how many variables one statement may have, as its server is by
-	// default.
+	// default. (Placeholders are the dialector's: nothing here knows them.)
 	Variables int
 	// Identity asks for what tells one database, and the schema that tables are in,
 	// from all others; "": nobody knows how.
@@ -38,9 +40,9 @@ type Profile struct {
 	// lost reports whether an error of its driver says that the connection went
 	// away; nil: none is known but database/sql's and the network's.
 	lost func(error) bool
-	// rolledBack reports whether an error says that the server has rolled the
+	// endsTransaction reports whether an error says that the server has rolled the
 	// transaction back; nil: it never does so by itself.
-	rolledBack func(error) bool
+	endsTransaction func(error) bool
 }
 
 // Of is the profile of a dialector, by its name. One that nobody knows reads
@@ -63,10 +65,10 @@ func Of(name string) *Profile {
 }
 
 var unknown = Profile{
-	SQL:        sqlscan.Standard,
-	Variables:  32766,
-	lost:       func(err error) bool { return postgresLost(err) || mysqlLost(err) },
-	rolledBack: mysqlRolledBack,
+	SQL:             sqlscan.Standard,
+	Variables:       32766,
+	lost:            func(err error) bool { return postgresLost(err) || mysqlLost(err) },
+	endsTransaction: mysqlEndsTransaction,
 }
 
 // Lost reports whether an error says that the connection went away, so that
@@ -81,6 +83,8 @@ func (p *Profile) Lost(err error) bool {
 	return p.lost != nil && p.lost(err)
 }
 
-// RolledBack reports whether an error of a statement says that the server has
+// EndsTransaction reports whether an error of a statement says that the server has
 // rolled the whole transaction back, and runs what follows outside of one.
-func (p *Profile) RolledBack(err error) bool { return p.rolledBack != nil && p.rolledBack(err) }
+func (p *Profile) EndsTransaction(err error) bool {
+	return p.endsTransaction != nil && p.endsTransaction(err)
+}

@@ -24,7 +24,7 @@ func TestOf(t *testing.T) {
 		"sqlserver": sqlscan.TransactSQL, "clickhouse": sqlscan.Standard, "nobody's": sqlscan.Standard,
 	} {
 		p := product.Of(name)
-		if p.SQL != sql || p.Variables < 2000 || p != product.Of(name) {
+		if p.SQL != sql || p.Variables < 100 || p != product.Of(name) {
 			t.Errorf("%s: %+v", name, p)
 		}
 	}
@@ -63,10 +63,10 @@ func TestLost(t *testing.T) {
 	}
 }
 
-func TestRolledBack(t *testing.T) {
+func TestEndsTransaction(t *testing.T) {
 	deadlock := errors.New("Error 1213 (40001): Deadlock found")
 	for name, want := range map[string]bool{"mysql": true, "unknown": true, "postgres": false, "sqlite": false} {
-		if product.Of(name).RolledBack(deadlock) != want || product.Of(name).RolledBack(errors.New("Error 1062")) {
+		if product.Of(name).EndsTransaction(deadlock) != want || product.Of(name).EndsTransaction(errors.New("Error 1062")) {
 			t.Errorf("%s", name)
 		}
 	}

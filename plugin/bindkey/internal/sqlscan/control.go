@@ -57,9 +57,9 @@ func leadOf(word string) lead {
 	return leadWords[string(upper[:len(word)])]
 }
 
-// mayControl reports whether a statement that begins with a word may have Control
+// concerns reports whether a statement that begins with a word may have Control
 // or Commits.
-func (l lead) mayControl(d Dialect) bool {
+func (l lead) concerns(d Dialect) bool {
 	return l.does&leadControls != 0 || l.does&leadCommits != 0 && d == MySQL
 }
 
@@ -133,7 +133,7 @@ func (r *reader) begun() {
 
 // add adds what a statement does that begins with a word and those that follow.
 func (c *control) add(word string, f *following) {
-	name, does := f.controls(word)
+	name, does := f.controlOf(word)
 	if name == "" {
 		return
 	}
@@ -165,7 +165,7 @@ const (
 )
 
 // controls is how a statement controls transactions, or "".
-func (f *following) controls(word string) (name string, does controlKind) {
+func (f *following) controlOf(word string) (name string, does controlKind) {
 	switch word {
 	case "BEGIN":
 		return "BEGIN", begins // and no block: see skipBlock

@@ -39,7 +39,7 @@ func mayControl(text string, d Dialect) bool {
 		}
 		first = l.scan()
 	}
-	if first.kind == wordToken && leadOf(text[first.start:first.end]).mayControl(d) {
+	if first.kind == wordToken && leadOf(text[first.start:first.end]).concerns(d) {
 		return true
 	}
 	for {
@@ -55,7 +55,7 @@ func mayControl(text string, d Dialect) bool {
 		case bytesOf[c] == letterByte:
 			start := l.pos
 			l.skipWord()
-			if leadOf(text[start:l.pos]).mayControl(d) {
+			if leadOf(text[start:l.pos]).concerns(d) {
 				return true
 			}
 		case c == '/', c == '-', c == '#', c == '*':

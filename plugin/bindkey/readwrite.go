@@ -1,0 +1,47 @@
+package bindkey
+
+import (
+	"gorm.io/gorm"
+	"gorm.io/plugin/dbresolver"
+)
+
+// operation tells reads, which go to replicas, from writes, as dbresolver
+// does: its Read and Write clauses decide for queries and raw SQL, then
+// locking clauses, then the text of raw SQL.
+func (p *Plugin) operation(stmt *gorm.Statement, kind statementKind, found *destination, asked dbresolver.Operation) dbresolver.Operation {
+	if kind.Writes() || asked == writing {
+		return writing
+	}
+	if found.raw || kind == rawStatement {
+		if found.facts.Reads || asked == reading {
+			return reading
+		}
+		return writing
+	}
+	if _, locking := stmt.Clauses["FOR"]; locking {
+		return writing
+	}
+	return reading
+}
+
+// askedFor is dbresolver's Read or Write in a statement, or "". Only who may have
+// one is asked, since a look into Settings allocates.
+func (p *Plugin) askedFor(db *gorm.DB) dbresolver.Operation {
+	stmt := db.Statement
+	if _, chained := unwrapPrepared(stmt.ConnPool).(*chainPool); !chained && !p.overtaken(db) {
+		if r := recordIn(stmt.ConnPool); r == nil || !r.asks {
+			return ""
+		}
+	}
+	return readOrWrite(stmt)
+}
+
+func readOrWrite(stmt *gorm.Statement) dbresolver.Operation {
+	if _, ok := stmt.Settings.Load(writeSetting); ok {
+		return writing
+	}
+	if _, ok := stmt.Settings.Load(readSetting); ok {
+		return reading
+	}
+	return ""
+}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,7 +24,13 @@ type file struct {
 	name  string
 	db    *sql.DB
 	fails map[string]error // operation → what it answers
-	calls *[]string
+	calls *calls
+}
+
+// calls are recorded from the goroutines that roll back, too.
+type calls struct {
+	mu  sync.Mutex
+	all []string
 }
 
 type fileTx struct {
@@ -32,7 +39,9 @@ type fileTx struct {
 }
 
 func (f *file) call(operation string) error {
-	*f.calls = append(*f.calls, operation+" "+f.name)
+	f.calls.mu.Lock()
+	defer f.calls.mu.Unlock()
+	f.calls.all = append(f.calls.all, operation+" "+f.name)
 	return f.fails[operation]
 }
 
@@ -72,7 +81,7 @@ type world struct {
 	tx       *xact.Transaction
 	files    []*file
 	branches map[string]*xact.Branch
-	calls    []string
+	calls    calls
 	told     []string // what waited for the outcome
 }
 
@@ -232,7 +241,7 @@ func TestStages(t *testing.T) {
 	w.must(w.insert("c", "1"))
 	w.must(w.insert("a", "1"))
 	w.must(w.tx.Commit().Err)
-	if got := strings.Join(w.calls, ", "); got != "BEGIN b, BEGIN c, BEGIN a, PING c, PING b, PING a, COMMIT c, COMMIT b, COMMIT a" {
+	if got := strings.Join(w.calls.all, ", "); got != "BEGIN b, BEGIN c, BEGIN a, PING c, PING b, PING a, COMMIT c, COMMIT b, COMMIT a" {
 		t.Errorf("calls: %s", got)
 	}
 }

@@ -82,7 +82,9 @@ func TestDDLInTransaction(t *testing.T) {
 		}
 		failed := errors.New("roll back")
 		for name, ddl := range map[string]func(tx *gorm.DB) error{
-			"Exec":        func(tx *gorm.DB) error { return tx.Clauses(bindkey.Use("analytics")).Exec("CREATE TABLE ddl (id INT)").Error },
+			"Exec": func(tx *gorm.DB) error {
+				return tx.Clauses(bindkey.Use("analytics")).Exec("CREATE TABLE ddl (id INT)").Error
+			},
 			"AutoMigrate": func(tx *gorm.DB) error { return tx.AutoMigrate(&extra{}) },
 			"TRUNCATE":    func(tx *gorm.DB) error { return tx.Exec("TRUNCATE TABLE analytics_rows").Error },
 		} {

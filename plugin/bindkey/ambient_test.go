@@ -298,6 +298,7 @@ func TestSessionSQL(t *testing.T) {
 type hookedLog struct {
 	_             struct{} `bind:"analytics"`
 	ID            uint
+	UserID        uint
 	Event         string
 	before, after error
 	last          uint

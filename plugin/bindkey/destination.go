@@ -286,12 +286,18 @@ func (p *Plugin) undecided(stmt *gorm.Statement, d *destination) error {
 			named = append(named, table)
 		}
 	}
+	derived := !d.raw && stmt.TableExpr != nil && len(d.unknown) == 0 // Table("(SELECT lastval()) AS x")
+	if d.raw && len(named) == 0 || derived {
+		d.unknown = nil
+		if err := p.ofSession(stmt, d); err != nil || d.raw || d.why == ReasonTransaction {
+			return err
+		}
+	}
 	if p.strict {
 		unbound := &UnboundError{Known: p.known()}
 		switch {
 		case len(named) > 0:
 			unbound.Table = named[0]
-		case d.raw:
 		case stmt.Table != "":
 			unbound.Table = stmt.Table
 		case stmt.TableExpr != nil:
@@ -300,10 +306,6 @@ func (p *Plugin) undecided(stmt *gorm.Statement, d *destination) error {
 		if unbound.Table != "" {
 			return unbound
 		}
-	}
-	if d.raw && len(named) == 0 {
-		d.unknown = nil
-		return p.ofSession(stmt, d)
 	}
 	return nil
 }
@@ -318,15 +320,22 @@ func (p *Plugin) decidedByUse(stmt *gorm.Statement) bool {
 }
 
 // ofSession is for SQL that names no table, SET LOCAL or SELECT lastval(): in a
-// transaction, a question to a session must not be answered by another one. Where
-// one branch has begun it is that one's. Inside a statement without a transaction,
-// it goes to that statement's bind, as in plain GORM.
+// transaction, a question to a session must not be answered by another one. Inside
+// a statement, in its hooks, it goes to that statement's, as in plain GORM. Else,
+// where one branch has begun, it is that one's.
 func (p *Plugin) ofSession(stmt *gorm.Statement, d *destination) error {
-	tx := transactionIn(stmt.ConnPool)
+	var tx *transaction
+	switch pool := unwrap(stmt.ConnPool).(type) {
+	case *boundPool:
+		d.bind, d.why = pool.bind, ReasonTransaction
+	case *branch:
+		d.bind, d.why = pool.pool.bind, ReasonTransaction
+	case *preparedBranch:
+		d.bind, d.why = pool.pool.bind, ReasonTransaction
+	case *transaction:
+		tx = pool
+	}
 	if tx == nil {
-		if pool, ok := unwrap(stmt.ConnPool).(*boundPool); ok {
-			d.bind, d.why = pool.bind, ReasonTransaction
-		}
 		return nil
 	}
 	switch begun := tx.sessions(); len(begun) {

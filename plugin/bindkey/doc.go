@@ -100,9 +100,10 @@
 // the bind of the Use: models without a key, their tables, tables that are not
 // known, and SQL that names no table.
 //
-// SQL that names no table (SET LOCAL, SELECT lastval()) asks a session. In a
-// transaction without Use it goes to the one branch that has begun, to the default
-// bind if none has, and is an [*AmbiguousSessionError] if several have. BEGIN,
+// SQL that names no table (SET LOCAL, SELECT lastval()) asks a session. In a hook it
+// goes to the database of the hook's statement. In a transaction without Use it
+// goes to the one branch that has begun, to the default bind if none has, and is an
+// [*AmbiguousSessionError] if several have. BEGIN,
 // COMMIT, SAVEPOINT and the like are a [*TransactionControlError], in a transaction
 // and outside, but for a script that ends what it begins.
 //
@@ -236,7 +237,10 @@
 //     statement TABLE t inside another, is not checked: the database says that it
 //     has no such table; or, if it has one of that name, reads that.
 //   - A subquery of given SQL that has a Use, Clauses(Use(key)).Raw(…), counts by
-//     its text as well.
+//     its text as well. Inside Raw, Exec and gorm.Expr, and in Select, Having and
+//     Order, it counts by that alone: GORM takes its text, and shows nobody the Use.
+//   - DROP INDEX i, DROP TRIGGER t and the like name no table, and so go to the
+//     default bind: use Migrator().DropIndex, or say which with Use.
 //   - With SkipDefaultTransaction, associations may be written or deleted before the
 //     statement that they belong to is refused.
 //   - After SetupJoinTable behind db.Use, a join model without a key that was also

@@ -29,8 +29,8 @@ const (
 	ReasonTag        Reason = "tag"        // a bind tag on one of the model's own fields
 	ReasonEmbedded   Reason = "embedded"   // the key of a struct that the model embeds
 	ReasonJoinTable  Reason = "join table" // the model that declares the many2many relation
-	// SQL that names no table: the one branch that has begun in its transaction, or
-	// the bind of the statement that it runs inside.
+	// SQL that names no table: the bind of the statement that it runs inside, or the
+	// one branch that has begun in its transaction.
 	ReasonTransaction Reason = "transaction"
 	ReasonDefault     Reason = "default" // nothing says: the default bind
 )

@@ -321,7 +321,7 @@ func (b *boundPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.Conn
 	if b.replica {
 		return tx, nil // an application's Begin on the result of a query
 	}
-	return tx.branchAround(b).forStatement(b.prepares), nil
+	return tx.branchAt(b).forStatement(b.prepares), nil
 }
 
 func (b *boundPool) GetDBConn() (*sql.DB, error) { return b.real.DB() }

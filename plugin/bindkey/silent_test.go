@@ -446,3 +446,63 @@ func TestSubqueryWithoutKey(t *testing.T) {
 		}
 	}
 }
+
+// A hook's session question is its statement's, whatever has begun before; and one
+// in a derived table is a session question, too.
+func TestSessionOfTheStatement(t *testing.T) {
+	for _, config := range []gorm.Config{{}, {PrepareStmt: true}, {SkipDefaultTransaction: true}} {
+		config := config
+		w := newWorld(t, worldConfig{gorm: config})
+		for name, run := range map[string]func(tx *gorm.DB, log *hookedLog) error{
+			"alone": func(tx *gorm.DB, log *hookedLog) error { return tx.Create(log).Error },
+			"in a transaction": func(tx *gorm.DB, log *hookedLog) error {
+				return tx.Transaction(func(tx *gorm.DB) error { return tx.Create(log).Error })
+			},
+			"behind another branch": func(tx *gorm.DB, log *hookedLog) error {
+				return tx.Transaction(func(tx *gorm.DB) error {
+					return errors.Join(tx.Create(&User{Name: "x"}).Error, tx.Create(&Note{Text: "x"}).Error, tx.Create(log).Error)
+				})
+			},
+			"in batches": func(tx *gorm.DB, log *hookedLog) error {
+				logs := []*hookedLog{{Event: "a"}, log}
+				return errors.Join(tx.CreateInBatches(logs, 1).Error, logs[0].before, logs[0].after)
+			},
+			"an association": func(tx *gorm.DB, log *hookedLog) error {
+				user := hookedUser{Name: "x", Logs: []hookedLog{*log}}
+				err := tx.Create(&user).Error
+				*log = user.Logs[0]
+				return err
+			},
+		} {
+			log := hookedLog{Event: name}
+			if err := run(w.db, &log); err != nil || log.before != nil || log.after != nil || !config.SkipDefaultTransaction && log.last != log.ID {
+				t.Errorf("%s: %+v: %v", name, log, err)
+			}
+		}
+		w.must(w.db.Transaction(func(tx *gorm.DB) error {
+			entry := LogEntry{Event: "x"}
+			w.must(tx.Create(&entry).Error)
+			for name, table := range map[string]*gorm.DB{
+				"text":    tx.Table("(SELECT last_insert_rowid() AS x) AS q"),
+				"raw":     tx.Table("(?) AS q", tx.Raw("SELECT last_insert_rowid() AS x")),
+				"an Expr": tx.Table("(?) AS q", gorm.Expr("SELECT last_insert_rowid() AS x")),
+			} {
+				var id uint
+				if err := table.Select("x").Scan(&id).Error; err != nil || id != entry.ID {
+					t.Errorf("a derived table, %s: %d, want %d: %v", name, id, entry.ID, err)
+				}
+			}
+			return nil
+		}))
+	}
+}
+
+// hookedUser has hookedLogs, in another bind.
+type hookedUser struct {
+	_    struct{} `bind:"main"`
+	ID   uint
+	Name string
+	Logs []hookedLog `gorm:"foreignKey:UserID"`
+}
+
+func (hookedUser) TableName() string { return "users" }

@@ -21,7 +21,6 @@ type transaction struct {
 	plugin   *Plugin
 	ambient  *bind // where what has no key goes: the bind of its Use, or of the Use around it; or nil
 	reads    bool  // it was begun with dbresolver.Read: its branches are at replicas
-	around   bool  // GORM began it around a statement, whose branch is the first
 
 	mu         sync.Mutex
 	branches   []*branch            // handed out, begun or not
@@ -151,22 +150,16 @@ func (t *transaction) dryBranch(b *bind) *branch {
 	return new(branch).init(t, b.pools(t.operation())[0])
 }
 
-// branchAround is the first branch of a transaction that GORM begins around a
+// branchAt is the first branch of a transaction that GORM begins around a
 // statement, at a pool already picked.
-func (t *transaction) branchAround(pool *boundPool) *branch {
+func (t *transaction) branchAt(pool *boundPool) *branch {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.around = true
 	return t.addBranch(pool)
 }
 
-// sessions are the binds of the branches that have begun, in that order. The
-// branch of the statement that GORM began the transaction around counts, too: it
-// begins with whatever comes first.
+// sessions are the binds of the branches that have begun, in that order.
 func (t *transaction) sessions() (binds []*bind) {
-	if t.around && !t.first.xact.HasBegun() {
-		binds = append(binds, t.first.pool.bind)
-	}
 	for _, b := range t.xact.Begun() {
 		binds = append(binds, branchOf(b).pool.bind)
 	}

@@ -286,8 +286,7 @@ func (p *Plugin) undecided(stmt *gorm.Statement, d *destination) error {
 			named = append(named, table)
 		}
 	}
-	derived := !d.raw && stmt.TableExpr != nil && len(d.unknown) == 0 // Table("(SELECT lastval()) AS x")
-	if d.raw && len(named) == 0 || derived {
+	if len(named) == 0 && (d.raw || !ownTable(stmt) && everywhere(d.unknown)) { // or Table("(SELECT lastval()) AS x")
 		d.unknown = nil
 		if err := p.ofSession(stmt, d); err != nil || d.raw || d.why == ReasonTransaction {
 			return err
@@ -319,34 +318,47 @@ func (p *Plugin) decidedByUse(stmt *gorm.Statement) bool {
 	return p.effectiveUse(stmt) != nil
 }
 
-// ofSession is for SQL that names no table, SET LOCAL or SELECT lastval(): in a
-// transaction, a question to a session must not be answered by another one. Inside
-// a statement, in its hooks, it goes to that statement's, as in plain GORM. Else,
-// where one branch has begun, it is that one's.
+// everywhere reports whether each database has these tables, so that they say
+// nothing.
+func everywhere(tables []string) bool {
+	for _, table := range tables {
+		if !product.Everywhere(table) {
+			return false
+		}
+	}
+	return true
+}
+
+// ofSession is for SQL that names no table, SET LOCAL or SELECT lastval(): a
+// question to a session must not be answered by another one. Those that it may ask
+// are the one of the statement that it runs inside, in a hook, and those that have
+// begun in its transaction.
 func (p *Plugin) ofSession(stmt *gorm.Statement, d *destination) error {
-	var tx *transaction
+	var asked []*bind
 	switch pool := unwrap(stmt.ConnPool).(type) {
 	case *boundPool:
-		d.bind, d.why = pool.bind, ReasonTransaction
+		asked = []*bind{pool.bind}
 	case *branch:
-		d.bind, d.why = pool.pool.bind, ReasonTransaction
+		asked = []*bind{pool.pool.bind}
 	case *preparedBranch:
-		d.bind, d.why = pool.pool.bind, ReasonTransaction
-	case *transaction:
-		tx = pool
+		asked = []*bind{pool.pool.bind}
 	}
-	if tx == nil {
-		return nil
+	if tx := transactionIn(stmt.ConnPool); tx != nil {
+		for _, b := range tx.sessions() {
+			if len(asked) == 0 || b != asked[0] {
+				asked = append(asked, b)
+			}
+		}
 	}
-	switch begun := tx.sessions(); len(begun) {
+	switch len(asked) {
 	case 0:
 		return nil
 	case 1:
-		d.bind, d.why = begun[0], ReasonTransaction
+		d.bind, d.why = asked[0], ReasonTransaction
 		return nil
 	default:
 		err := &AmbiguousSessionError{}
-		for _, b := range begun {
+		for _, b := range asked {
 			err.Keys = append(err.Keys, b.key)
 		}
 		return err

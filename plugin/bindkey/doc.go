@@ -100,12 +100,12 @@
 // the bind of the Use: models without a key, their tables, tables that are not
 // known, and SQL that names no table.
 //
-// SQL that names no table (SET LOCAL, SELECT lastval()) asks a session. In a hook it
-// goes to the database of the hook's statement. In a transaction without Use it
-// goes to the one branch that has begun, to the default bind if none has, and is an
-// [*AmbiguousSessionError] if several have. BEGIN,
-// COMMIT, SAVEPOINT and the like are a [*TransactionControlError], in a transaction
-// and outside, but for a script that ends what it begins.
+// SQL that names no table (SET LOCAL, SELECT lastval()) asks a session. In a
+// transaction without Use it goes to the one branch that has begun, to the default
+// bind if none has, and is an [*AmbiguousSessionError] if several have. In a hook,
+// and on a finished statement's result, that statement's bind counts as one that has
+// begun. BEGIN, COMMIT, SAVEPOINT and the like are a [*TransactionControlError], in a
+// transaction and outside, but for a script that ends what it begins.
 //
 // # Reads and writes
 //

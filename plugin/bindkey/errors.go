@@ -154,11 +154,11 @@ func (e *AmbiguousTableError) Is(target error) bool { return target == ErrAmbigu
 // or SELECT lastval(), was given to a transaction with branches in several binds:
 // it asks a session, and each branch has one of its own. Nothing was sent.
 type AmbiguousSessionError struct {
-	Keys []string // the binds whose branch has begun, in that order
+	Keys []string // in a hook its statement's bind, then those whose branch has begun, in that order
 }
 
 func (e *AmbiguousSessionError) Error() string {
-	return fmt.Sprintf("bindkey: the SQL names no table, and the transaction has begun in several binds (%s); say which with Clauses(bindkey.Use(key)), or with db.Model",
+	return fmt.Sprintf("bindkey: no table says which database is asked, and the transaction is in several binds (%s); say which with Clauses(bindkey.Use(key)), or with db.Model",
 		strings.Join(e.Keys, ", "))
 }
 

@@ -447,36 +447,52 @@ func TestSubqueryWithoutKey(t *testing.T) {
 	}
 }
 
-// A hook's session question is its statement's, whatever has begun before; and one
-// in a derived table is a session question, too.
+// A hook's session question is its statement's, and refused where another branch
+// has begun as well. One in a derived table is a session question, too.
 func TestSessionOfTheStatement(t *testing.T) {
 	for _, config := range []gorm.Config{{}, {PrepareStmt: true}, {SkipDefaultTransaction: true}} {
 		config := config
 		w := newWorld(t, worldConfig{gorm: config})
-		for name, run := range map[string]func(tx *gorm.DB, log *hookedLog) error{
-			"alone": func(tx *gorm.DB, log *hookedLog) error { return tx.Create(log).Error },
-			"in a transaction": func(tx *gorm.DB, log *hookedLog) error {
+		for name, c := range map[string]struct {
+			run     func(tx *gorm.DB, log *hookedLog) error
+			several bool // with branches in several binds
+		}{
+			"alone": {func(tx *gorm.DB, log *hookedLog) error { return tx.Create(log).Error }, false},
+			"in a transaction": {func(tx *gorm.DB, log *hookedLog) error {
 				return tx.Transaction(func(tx *gorm.DB) error { return tx.Create(log).Error })
-			},
-			"behind another branch": func(tx *gorm.DB, log *hookedLog) error {
+			}, false},
+			"behind another branch": {func(tx *gorm.DB, log *hookedLog) error {
+				return tx.Transaction(func(tx *gorm.DB) error {
+					return errors.Join(tx.Create(&User{Name: "x"}).Error, tx.Create(log).Error)
+				})
+			}, true},
+			"behind two": {func(tx *gorm.DB, log *hookedLog) error {
 				return tx.Transaction(func(tx *gorm.DB) error {
 					return errors.Join(tx.Create(&User{Name: "x"}).Error, tx.Create(&Note{Text: "x"}).Error, tx.Create(log).Error)
 				})
-			},
-			"in batches": func(tx *gorm.DB, log *hookedLog) error {
+			}, true},
+			"in batches": {func(tx *gorm.DB, log *hookedLog) error {
 				logs := []*hookedLog{{Event: "a"}, log}
 				return errors.Join(tx.CreateInBatches(logs, 1).Error, logs[0].before, logs[0].after)
-			},
-			"an association": func(tx *gorm.DB, log *hookedLog) error {
+			}, false},
+			"an association": {func(tx *gorm.DB, log *hookedLog) error {
 				user := hookedUser{Name: "x", Logs: []hookedLog{*log}}
 				err := tx.Create(&user).Error
 				*log = user.Logs[0]
 				return err
-			},
+			}, !config.SkipDefaultTransaction},
 		} {
 			log := hookedLog{Event: name}
-			if err := run(w.db, &log); err != nil || log.before != nil || log.after != nil || !config.SkipDefaultTransaction && log.last != log.ID {
-				t.Errorf("%s: %+v: %v", name, log, err)
+			err := c.run(w.db, &log)
+			switch {
+			case err != nil:
+				t.Errorf("%s: %v", name, err)
+			case c.several:
+				if !errors.Is(log.before, bindkey.ErrAmbiguousSession) || !errors.Is(log.after, bindkey.ErrAmbiguousSession) {
+					t.Errorf("%s: %v, %v", name, log.before, log.after)
+				}
+			case log.before != nil || log.after != nil || !config.SkipDefaultTransaction && log.last != log.ID:
+				t.Errorf("%s: %+v", name, log)
 			}
 		}
 		w.must(w.db.Transaction(func(tx *gorm.DB) error {
@@ -486,6 +502,7 @@ func TestSessionOfTheStatement(t *testing.T) {
 				"text":    tx.Table("(SELECT last_insert_rowid() AS x) AS q"),
 				"raw":     tx.Table("(?) AS q", tx.Raw("SELECT last_insert_rowid() AS x")),
 				"an Expr": tx.Table("(?) AS q", gorm.Expr("SELECT last_insert_rowid() AS x")),
+				"catalog": tx.Table("(SELECT last_insert_rowid() AS x FROM sqlite_master LIMIT 1) AS q"),
 			} {
 				var id uint
 				if err := table.Select("x").Scan(&id).Error; err != nil || id != entry.ID {
@@ -494,6 +511,40 @@ func TestSessionOfTheStatement(t *testing.T) {
 			}
 			return nil
 		}))
+	}
+}
+
+// What a finished statement leaves behind, its result or a batch, is no place to
+// ask while another branch has begun.
+func TestSessionOfAResult(t *testing.T) {
+	for _, config := range []gorm.Config{{}, {PrepareStmt: true}, {SkipDefaultTransaction: true}} {
+		config := config
+		w := newWorld(t, worldConfig{gorm: config})
+		ask := func(tx *gorm.DB) error {
+			var id uint
+			return errors.Join(tx.Create(&LogEntry{Event: "x"}).Error, tx.Raw("SELECT last_insert_rowid()").Scan(&id).Error)
+		}
+		fresh := &gorm.Session{NewDB: true}
+		for name, run := range map[string]func(db *gorm.DB) error{
+			"batch in a transaction": func(db *gorm.DB) error {
+				return db.Transaction(func(tx *gorm.DB) error {
+					return tx.FindInBatches(&[]User{}, 50, func(tx *gorm.DB, _ int) error { return ask(tx) }).Error
+				})
+			},
+			"transaction in a batch": func(db *gorm.DB) error {
+				return db.FindInBatches(&[]Note{}, 50, func(tx *gorm.DB, _ int) error { return tx.Transaction(ask) }).Error
+			},
+			"result in a transaction": func(db *gorm.DB) error {
+				return db.Transaction(func(tx *gorm.DB) error { return ask(tx.First(&User{}).Session(fresh)) })
+			},
+			"transaction of a result": func(db *gorm.DB) error {
+				return db.Find(&[]Note{}).Session(fresh).Transaction(ask)
+			},
+		} {
+			if err := run(w.db); !errors.Is(err, bindkey.ErrAmbiguousSession) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
 	}
 }
 

@@ -103,9 +103,10 @@
 // SQL that names no table (SET LOCAL, SELECT lastval()) asks a session. In a
 // transaction without Use it goes to the one branch that has begun, to the default
 // bind if none has, and is an [*AmbiguousSessionError] if several have. In a hook,
-// and on a finished statement's result, that statement's bind counts as one that has
-// begun. BEGIN, COMMIT, SAVEPOINT and the like are a [*TransactionControlError], in a
-// transaction and outside, but for a script that ends what it begins.
+// and on the result of a query, that statement's bind counts as one that has begun;
+// and with a Session that keeps the statement, as WithContext does, its model says
+// where to. BEGIN, COMMIT, SAVEPOINT and the like are a [*TransactionControlError],
+// in a transaction and outside, but for a script that ends what it begins.
 //
 // # Reads and writes
 //

@@ -545,6 +545,16 @@ func TestSessionOfAResult(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
+		w.must(w.db.Transaction(func(tx *gorm.DB) error {
+			result := tx.First(&User{})
+			w.must(result.Error)
+			w.must(tx.Create(&LogEntry{Event: "x"}).Error)
+			route, err := w.plugin.Explain(result.WithContext(context.Background()).Raw("SELECT last_insert_rowid()"))
+			if err != nil || route.Key != "main" {
+				t.Errorf("a session that keeps a user's statement: %+v, %v", route, err)
+			}
+			return nil
+		}))
 	}
 }
 

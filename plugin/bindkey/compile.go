@@ -57,19 +57,13 @@ func foreignPool(pool gorm.ConnPool) error {
 
 // boundTo is the bind that routing found for a statement, or nil.
 func boundTo(stmt *gorm.Statement) *bind {
-	switch pool := stmt.ConnPool.(type) {
-	case *boundPool:
-		return pool.bind
-	case *branch:
-		return pool.pool.bind
-	case *preparedBranch:
-		return pool.pool.bind
-	default:
-		if r := recordOf(stmt); r != nil {
-			return r.bind
-		}
-		return nil
+	if b := bindIn(stmt.ConnPool); b != nil {
+		return b
 	}
+	if r := recordOf(stmt); r != nil {
+		return r.bind
+	}
+	return nil
 }
 
 // send runs the callback of the bind's own dialect, with the bind's dialector.

@@ -335,13 +335,8 @@ func everywhere(tables []string) bool {
 // begun in its transaction.
 func (p *Plugin) ofSession(stmt *gorm.Statement, d *destination) error {
 	var asked []*bind
-	switch pool := unwrap(stmt.ConnPool).(type) {
-	case *boundPool:
-		asked = []*bind{pool.bind}
-	case *branch:
-		asked = []*bind{pool.pool.bind}
-	case *preparedBranch:
-		asked = []*bind{pool.pool.bind}
+	if b := bindIn(unwrap(stmt.ConnPool)); b != nil {
+		asked = []*bind{b}
 	}
 	if tx := transactionIn(stmt.ConnPool); tx != nil {
 		for _, b := range tx.sessions() {

@@ -195,6 +195,17 @@ func (s *statementConn) GetDBConn() (*sql.DB, error) {
 	return dbpool.DBOf(s.pool)
 }
 
+// bindIn is the bind whose pool or branch a pool is, or nil.
+func bindIn(pool gorm.ConnPool) *bind {
+	if bound, ok := pool.(*boundPool); ok {
+		return bound.bind
+	}
+	if br := branchIn(pool); br != nil {
+		return br.pool.bind
+	}
+	return nil
+}
+
 // branchIn is the branch that a pool is, or nil.
 func branchIn(pool gorm.ConnPool) *branch {
 	switch pool := pool.(type) {

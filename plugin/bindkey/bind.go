@@ -6,12 +6,12 @@ import (
 	"sync"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 	"gorm.io/plugin/dbresolver"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/dbpool"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/dialect"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/resolver"
 )
 
 // The operations of a statement, in dbresolver's words.
@@ -47,29 +47,13 @@ type bind struct {
 	dialectors sync.Map // dialect.SessionSet → *dialector
 	// resolver is the dbresolver that picks a pool among several: the bind's
 	// own, or the application's.
-	resolver *dbresolver.DBResolver
-	ask      resolverCallbacks
-	// using is the clause that names the bind in the application's dbresolver.
-	using map[string]clause.Clause
+	resolver *resolver.Resolver
 }
 
 func newBind(p *Plugin, key string) *bind {
 	b := &bind{plugin: p, key: key}
 	b.alone = []*bind{b}
 	return b
-}
-
-// resolverCallbacks are dbresolver's callbacks: its only way to ask for a pool.
-type resolverCallbacks struct {
-	source  func(*gorm.DB)
-	replica func(*gorm.DB)
-}
-
-func callbacksOf(resolver *dbresolver.DBResolver) resolverCallbacks {
-	return resolverCallbacks{
-		source:  resolver.Callback().Create().Get(resolverCallback),
-		replica: resolver.Callback().Query().Get(resolverCallback),
-	}
 }
 
 // pools are the pools that an operation may go to.
@@ -101,21 +85,7 @@ func (b *bind) pick(ctx context.Context, op dbresolver.Operation) (*boundPool, c
 		return pools[0], ctx, nil
 	}
 
-	// A scratch statement, since dbresolver's callbacks guess from the
-	// statement's SQL and Settings what the plugin already knows.
-	scratch := scratches.Get().(*gorm.DB)
-	defer scratches.Put(scratch)
-	scratch.Config = b.resolver.DB.Config
-	stmt := scratch.Statement
-	stmt.ConnPool, stmt.Context, stmt.Clauses = nil, ctx, b.using
-	if op == reading {
-		b.ask.replica(scratch)
-	} else {
-		b.ask.source(scratch)
-	}
-	picked, ctx := stmt.ConnPool, stmt.Context
-	stmt.ConnPool, stmt.Context, stmt.Clauses, scratch.Config = nil, nil, nil, nil
-
+	picked, ctx := b.resolver.Pick(ctx, op)
 	picked = unwrap(picked)
 	for _, pool := range pools {
 		if pool.real.Conn == picked {
@@ -124,12 +94,6 @@ func (b *bind) pick(ctx context.Context, op dbresolver.Operation) (*boundPool, c
 	}
 	return nil, ctx, fmt.Errorf("%w: the policy of bind %q returned a pool that the bind does not have", ErrForeignPool, b.key)
 }
-
-var scratches = sync.Pool{New: func() any {
-	db := &gorm.DB{Statement: &gorm.Statement{}}
-	db.Statement.DB = db
-	return db
-}}
 
 // prepares is a source to prepare a statement on: the one whose statements the
 // handle's sessions keep, if it is the bind's.

@@ -30,7 +30,7 @@ func (p *Plugin) resolveKey(key string) (string, bool) {
 		return key, true
 	}
 	if p.adopted.knows(key) {
-		return p.adopted.keyOf(key), true
+		return p.adopted.KeyOf(key), true
 	}
 	return "", false
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/resolver"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
@@ -103,7 +104,7 @@ func (p *Plugin) decide(stmt *gorm.Statement, d *destination) error {
 		if err == nil && d.keyed {
 			ran.from = d.bind
 		}
-		stmt.Clauses[usingClause] = clause.Clause{Expression: ran}
+		stmt.Clauses[resolver.UsingClause] = clause.Clause{Expression: ran}
 		if d.bind, err = p.lookup(u.key, ""); err != nil {
 			return err
 		}

@@ -1,6 +1,10 @@
 package bindkey
 
-import "gorm.io/gorm"
+import (
+	"gorm.io/gorm"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/resolver"
+)
 
 // directly is the bind of the statement of most programs: of a model's own table,
 // with no other evidence. It is nil for all others, and says nothing of them: it
@@ -38,7 +42,7 @@ func (p *Plugin) directly(db *gorm.DB, kind statementKind) *bind {
 		return nil
 	}
 	if len(stmt.Clauses) > 0 {
-		if has(stmt, "FROM") || has(stmt, usingClause) || has(stmt, allowClause) || kind.Writes() && (has(stmt, "INSERT") || has(stmt, "UPDATE")) || mayHaveSubquery(whereOf(stmt)) {
+		if has(stmt, "FROM") || has(stmt, resolver.UsingClause) || has(stmt, allowClause) || kind.Writes() && (has(stmt, "INSERT") || has(stmt, "UPDATE")) || mayHaveSubquery(whereOf(stmt)) {
 			return nil
 		}
 	}

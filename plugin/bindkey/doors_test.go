@@ -18,14 +18,16 @@ const (
 // innerImports are the inner packages that each inner package may import:
 // one-way doors, and none back to bindkey.
 var innerImports = map[string][]string{
-	"catalog": {"sqlscan"},
-	"dbpool":  {"product", "sqlscan"},
-	"dialect": {"neutral", "product"},
-	"migrate": {"catalog", "product", "sqlscan"},
-	"neutral": nil,
-	"product": {"sqlscan"},
-	"sqlscan": {"neutral"},
-	"xact":    nil,
+	"catalog":   {"sqlscan"},
+	"dbpool":    {"product", "sqlscan"},
+	"dialect":   {"neutral", "processor", "product"},
+	"migrate":   {"catalog", "product", "sqlscan"},
+	"neutral":   nil,
+	"processor": nil,
+	"product":   {"sqlscan"},
+	"resolver":  nil,
+	"sqlscan":   {"neutral"},
+	"xact":      nil,
 }
 
 // gormImports are the packages of GORM that an inner package may import, for those

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/catalog"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/resolver"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
@@ -260,7 +261,7 @@ func (e *evidence) rawSubqueries(exprs []clause.Expression) {
 		case clause.Expr:
 			for _, value := range expr.Vars {
 				query, ok := value.(*gorm.DB)
-				if !ok || query.Statement.SQL.Len() == 0 || !has(query.Statement, usingClause) && query.Statement.Model == nil {
+				if !ok || query.Statement.SQL.Len() == 0 || !has(query.Statement, resolver.UsingClause) && query.Statement.Model == nil {
 					continue
 				}
 				if route, err := e.plugin.Explain(query); err == nil && route.Why != ReasonDefault {

@@ -11,6 +11,7 @@ import (
 	"gorm.io/plugin/dbresolver"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/migrate"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/resolver"
 )
 
 // A Route says where a statement would go.
@@ -143,7 +144,7 @@ func has(stmt *gorm.Statement, clause string) bool {
 }
 
 func (p *Plugin) routeTo(db *gorm.DB, kind statementKind, found *destination) Route {
-	route := Route{Key: found.bind.key, Why: found.why, Operation: p.operation(db.Statement, kind, found, readOrWrite(db.Statement))}
+	route := Route{Key: found.bind.key, Why: found.why, Operation: p.operation(db.Statement, kind, found, resolver.Asked(db.Statement))}
 	if !found.bind.isOpen() {
 		return route
 	}

@@ -33,7 +33,7 @@ func (p *Plugin) Resolver(key string) (*dbresolver.DBResolver, error) {
 	if err := b.ready(); err != nil {
 		return nil, err
 	}
-	return b.resolver, nil
+	return b.resolver.DB, nil
 }
 
 // Ping pings every pool of every bind, and joins the failures; each names its

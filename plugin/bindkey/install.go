@@ -6,8 +6,10 @@ import (
 	"reflect"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/callbacks"
 	"gorm.io/plugin/dbresolver"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/processor"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/resolver"
 )
 
 // Initialize installs the plugin on a handle: [gorm.DB.Use] calls it, or
@@ -74,7 +76,7 @@ func (p *Plugin) checkNames(*gorm.DB) error {
 // gorm.Config.Plugins, of which it is one. The plugin is initialised on that
 // handle in its turn.
 func openedByResolver(db *gorm.DB) bool {
-	resolver, ok := db.Plugins[resolverCallback].(*dbresolver.DBResolver)
+	resolver, ok := db.Plugins[resolver.CallbackName].(*dbresolver.DBResolver)
 	return ok && resolver.DB != nil && resolver.DB.Callback() != db.Callback() &&
 		reflect.ValueOf(resolver.DB.Plugins).Pointer() == reflect.ValueOf(db.Plugins).Pointer()
 }
@@ -116,7 +118,7 @@ func (p *Plugin) uninstall() {
 // hook puts the plugin into the handle's three seams: the callbacks, the
 // connection pool and the dialector.
 func (p *Plugin) hook(db *gorm.DB) error {
-	if err := errors.Join(p.registerCallbacks(db), p.guardCallbacks(db)); err != nil {
+	if err := errors.Join(p.registerCallbacks(db), processor.Wrap(db, p.beginning, p.sending)); err != nil {
 		return err
 	}
 	p.storeStatements()
@@ -134,47 +136,24 @@ func (p *Plugin) hook(db *gorm.DB) error {
 // dbresolver that takes its name back later runs before routing, and is
 // overruled.
 func (p *Plugin) registerCallbacks(db *gorm.DB) error {
-	processors := db.Callback()
 	var failures []error
 	register := func(err error) { failures = append(failures, err) }
 
-	create, query, update := processors.Create(), processors.Query(), processors.Update()
-	remove, row, raw := processors.Delete(), processors.Row(), processors.Raw()
-	register(create.Before("*").Register("bindkey:route", p.routeCallback(createStatement)))
-	register(query.Before("*").Register("bindkey:route", p.routeCallback(queryStatement)))
-	register(update.Before("*").Register("bindkey:route", p.routeCallback(updateStatement)))
-	register(remove.Before("*").Register("bindkey:route", p.routeCallback(deleteStatement)))
-	register(row.Before("*").Register("bindkey:route", p.routeCallback(rowStatement)))
-	register(raw.Before("*").Register("bindkey:route", p.routeCallback(rawStatement)))
-
-	register(query.Before("*").Register("bindkey:split", p.splitQuery)) // runs before bindkey:route
-
+	for kind := statementKind(0); kind < processor.Kinds; kind++ {
+		register(processor.First(db, kind).Register("bindkey:route", p.routeCallback(kind)))
+	}
+	register(processor.First(db, queryStatement).Register("bindkey:split", p.splitQuery)) // runs before bindkey:route
 	if p.adopted == nil {
-		register(query.Before("*").Register(resolverCallback, p.chain))
+		register(processor.First(db, queryStatement).Register(resolver.CallbackName, p.chain))
 	} else {
-		register(create.Before("*").Replace(resolverCallback, p.chain))
-		register(query.Before("*").Replace(resolverCallback, p.chain))
-		register(update.Before("*").Replace(resolverCallback, p.chain))
-		register(remove.Before("*").Replace(resolverCallback, p.chain))
-		register(row.Before("*").Replace(resolverCallback, p.chain))
-		register(raw.Before("*").Replace(resolverCallback, p.chain))
+		for kind := statementKind(0); kind < processor.Kinds; kind++ {
+			register(processor.First(db, kind).Replace(resolver.CallbackName, p.chain))
+		}
 	}
-
 	if p.base.SkipDefaultTransaction && p.someTransactions() {
-		register(p.registerTransactions(db))
+		register(processor.AddTransactions(db))
 	}
-	derives := func(name string, before, after interface {
-		Register(string, func(*gorm.DB)) error
-	}) {
-		register(before.Register("bindkey:begin_derived"+name, p.beginDerived))
-		register(after.Register("bindkey:end_derived"+name, p.endDerived))
-	}
-	derives("_before", create.Before("gorm:save_before_associations"), create.After("gorm:save_before_associations").Before("gorm:create"))
-	derives("_after", create.After("gorm:create").Before("gorm:save_after_associations"), create.After("gorm:save_after_associations").Before("gorm:after_create"))
-	derives("_before", update.Before("gorm:save_before_associations"), update.After("gorm:save_before_associations").Before("gorm:update"))
-	derives("_after", update.After("gorm:update").Before("gorm:save_after_associations"), update.After("gorm:save_after_associations").Before("gorm:after_update"))
-	derives("", remove.Before("gorm:delete_before_associations"), remove.After("gorm:delete_before_associations").Before("gorm:delete"))
-	derives("", query.Before("gorm:preload"), query.After("gorm:preload").Before("gorm:after_query"))
+	register(processor.AroundDerived(db, "bindkey", p.beginDerived, p.endDerived))
 	return errors.Join(failures...)
 }
 
@@ -185,20 +164,4 @@ func (p *Plugin) someTransactions() (some bool) {
 		some = some || !b.isOpen() || !b.settings.SkipDefaultTransaction
 	})
 	return some
-}
-
-// registerTransactions registers the callbacks of GORM's default transaction,
-// which GORM leaves out of a handle with SkipDefaultTransaction, for the binds
-// that have it all the same.
-func (p *Plugin) registerTransactions(db *gorm.DB) error {
-	begin, end := callbacks.BeginTransaction, callbacks.CommitOrRollbackTransaction
-	create, update, remove := db.Callback().Create(), db.Callback().Update(), db.Callback().Delete()
-	return errors.Join(
-		create.Before("gorm:before_create").Register(beginCallback, begin),
-		create.After("gorm:after_create").Register(endCallback, end),
-		update.Before("gorm:setup_reflect_value").Register(beginCallback, begin),
-		update.After("gorm:after_update").Register(endCallback, end),
-		remove.Before("gorm:before_delete").Register(beginCallback, begin),
-		remove.After("gorm:after_delete").Register(endCallback, end),
-	)
 }

@@ -4,16 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
-	"gorm.io/gorm/schema"
 	"gorm.io/plugin/dbresolver"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/dbpool"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/dialect"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/resolver"
 )
 
 // open opens the pools of every bind. The handle's own connection is the
@@ -103,16 +102,16 @@ func (b *bind) open(handle *gorm.DB) error {
 		}
 	}
 	for _, pool := range b.sources {
-		registered.Sources = append(registered.Sources, poolDialector{b.plain.Dialector, pool.real.Conn})
+		registered.Sources = append(registered.Sources, dialect.OnPool(b.plain.Dialector, pool.real.Conn))
 	}
 	for _, pool := range b.replicas {
-		registered.Replicas = append(registered.Replicas, poolDialector{b.plain.Dialector, pool.real.Conn})
+		registered.Replicas = append(registered.Replicas, dialect.OnPool(b.plain.Dialector, pool.real.Conn))
 	}
-	resolver := dbresolver.Register(registered)
-	if err := plainHandle(b.plain, b.sources[0].real.Conn).Use(resolver); err != nil {
+	made, err := resolver.New(plainHandle(b.plain, b.sources[0].real.Conn), registered)
+	if err != nil {
 		return &OpenError{Key: b.key, Role: "dbresolver", Err: err, text: err.Error()}
 	}
-	b.resolver, b.ask = resolver, callbacksOf(resolver)
+	b.resolver = made
 	b.direct = b.onlyPool()
 	return nil
 }
@@ -123,7 +122,7 @@ func (b *bind) openPool(handle *gorm.DB, d gorm.Dialector, role string, replica 
 	if d == nil {
 		return nil, &OpenError{Key: b.key, Role: role, text: "its dialector is nil"}
 	}
-	config := plainConfig(handle)
+	config := dialect.PlainConfig(handle, innerDialector(handle.Dialector))
 	config.Logger = logger.Discard // it would print the DSN that some drivers put in their errors
 	opened, err := gorm.Open(d, &config)
 	if err != nil {
@@ -162,129 +161,29 @@ func (b *bind) polyglot(role string, index int, opened *gorm.DB) error {
 // limitIdentifiers makes the naming strategy keep to the shortest limit of all
 // binds' dialects: a schema is parsed once, whatever bind its statements go to.
 func (p *Plugin) limitIdentifiers(db *gorm.DB) error {
-	limit, dialect := 0, ""
+	limit, name := 0, ""
 	for _, b := range p.registered {
 		for _, source := range b.config.Sources {
-			if own := identifierLimit(source); own > 0 && (limit == 0 || own < limit) {
-				limit, dialect = own, source.Name()
+			if own := dialect.IdentifierLimit(source); own > 0 && (limit == 0 || own < limit) {
+				limit, name = own, source.Name()
 			}
 		}
 	}
-	long := strings.Repeat("long", 64)
-	if limit == 0 || len(db.NamingStrategy.IndexName(long, long)) <= limit {
+	if limit == 0 || !dialect.Exceeds(db.NamingStrategy, limit) {
 		return nil
 	}
-	warn := func(then string) {
-		db.Logger.Warn(context.Background(), "bindkey: %s limits identifiers to %d bytes, and the naming strategy allows more; %s", dialect, limit, then)
+	then := fmt.Sprintf("make %T keep to that, or longer names are cut there", db.NamingStrategy)
+	if limited, ok := dialect.Limited(db.NamingStrategy, limit); ok {
+		p.naming, db.NamingStrategy = db.NamingStrategy, limited
+		then = "that limit holds for all binds"
 	}
-	switch strategy := db.NamingStrategy.(type) {
-	case schema.NamingStrategy:
-		strategy.IdentifierMaxLength = limit
-		p.naming, db.NamingStrategy = db.NamingStrategy, strategy
-		warn("that limit holds for all binds")
-	case *schema.NamingStrategy:
-		limited := *strategy
-		limited.IdentifierMaxLength = limit
-		p.naming, db.NamingStrategy = db.NamingStrategy, &limited
-		warn("that limit holds for all binds")
-	default:
-		warn(fmt.Sprintf("make %T keep to that, or longer names are cut there", strategy))
-	}
+	db.Logger.Warn(context.Background(), "bindkey: %s limits identifiers to %d bytes, and the naming strategy allows more; %s", name, limit, then)
 	return nil
 }
 
-// identifierLimit is the length that a dialector gives GORM's naming strategy,
-// or 0 where it gives none.
-func identifierLimit(d gorm.Dialector) int {
-	applier, ok := d.(interface{ Apply(*gorm.Config) error })
-	if !ok {
-		return 0
-	}
-	config := gorm.Config{NamingStrategy: schema.NamingStrategy{}}
-	if err := applier.Apply(&config); err != nil {
-		return 0
-	}
-	strategy, _ := config.NamingStrategy.(schema.NamingStrategy)
-	return strategy.IdentifierMaxLength
-}
-
-// plainConfig is a handle's configuration, without what belongs to it alone.
-// The schema cache stays shared: models given to SetupJoinTable are there.
-func plainConfig(handle *gorm.DB) gorm.Config {
-	config := *handle.Config
-	config.ConnPool, config.Dialector = nil, nil
-	config.Plugins = map[string]gorm.Plugin{}
-	config.ClauseBuilders = dialect.GivenBuilders(handle, innerDialector(handle.Dialector))
-	config.NowFunc = dialect.GivenNow(handle, innerDialector(handle.Dialector))
-	config.PrepareStmt = false
-	config.DryRun = false
-	return config
-}
-
-// plainHandle makes a handle of the same dialect on another pool, with GORM's
-// and the dialect's callbacks, and no others. Initialising the dialector again
-// would open another connection.
+// plainHandle is a handle of the same dialect on another pool, without plugins.
 func plainHandle(like *gorm.DB, conn gorm.ConnPool) *gorm.DB {
-	config := plainConfig(like)
-	config.DisableAutomaticPing = true
-	config.NowFunc = like.NowFunc
-	for name, builder := range like.ClauseBuilders {
-		config.ClauseBuilders[name] = builder
-	}
-	plain, err := gorm.Open(poolDialector{innerDialector(like.Dialector), conn}, &config)
-	if err != nil {
-		panic("bindkey: a dialector that only sets the pool failed: " + err.Error())
-	}
-	plain.Config.Dialector = innerDialector(like.Dialector)
-	copyCallbacks(like, plain)
-	return plain
-}
-
-// copyCallbacks copies GORM's and the dialect's callbacks by name.
-func copyCallbacks(from, to *gorm.DB) {
-	source, target := from.Callback(), to.Callback()
-	create, query, update := target.Create(), target.Query(), target.Update()
-	remove, row, raw := target.Delete(), target.Row(), target.Raw()
-	for _, processor := range []struct {
-		get      func(string) func(*gorm.DB)
-		register func(string, func(*gorm.DB)) error
-		names    []string
-	}{
-		{source.Create().Get, create.Register, createCallbacks},
-		{source.Query().Get, query.Register, queryCallbacks},
-		{source.Update().Get, update.Register, updateCallbacks},
-		{source.Delete().Get, remove.Register, deleteCallbacks},
-		{source.Row().Get, row.Register, rowCallbacks},
-		{source.Raw().Get, raw.Register, rawCallbacks},
-	} {
-		for _, name := range processor.names {
-			if callback := processor.get(name); callback != nil {
-				_ = processor.register(name, callback) // in order, so that no conflict can arise
-			}
-		}
-	}
-	create.Clauses, query.Clauses, update.Clauses = source.Create().Clauses, source.Query().Clauses, source.Update().Clauses
-	remove.Clauses, row.Clauses, raw.Clauses = source.Delete().Clauses, source.Row().Clauses, source.Raw().Clauses
-}
-
-// A poolDialector is a dialector whose pool is open already.
-type poolDialector struct {
-	gorm.Dialector
-	conn gorm.ConnPool
-}
-
-func (d poolDialector) Initialize(db *gorm.DB) error {
-	db.ConnPool = d.conn
-	return nil
-}
-
-// Translate keeps GORM from warning of the poolDialector, which would hide that
-// of the dialector behind it.
-func (d poolDialector) Translate(err error) error {
-	if translator, ok := d.Dialector.(gorm.ErrorTranslator); ok {
-		return translator.Translate(err)
-	}
-	return err
+	return dialect.Plain(like, innerDialector(like.Dialector), conn)
 }
 
 // warnUntranslated logs for the bind's sources what GORM does when it opens one

@@ -3,6 +3,8 @@ package bindkey
 import (
 	"gorm.io/gorm"
 	"gorm.io/plugin/dbresolver"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/resolver"
 )
 
 // operation tells reads, which go to replicas, from writes, as dbresolver
@@ -33,15 +35,5 @@ func (p *Plugin) askedFor(db *gorm.DB) dbresolver.Operation {
 			return ""
 		}
 	}
-	return readOrWrite(stmt)
-}
-
-func readOrWrite(stmt *gorm.Statement) dbresolver.Operation {
-	if _, ok := stmt.Settings.Load(writeSetting); ok {
-		return writing
-	}
-	if _, ok := stmt.Settings.Load(readSetting); ok {
-		return reading
-	}
-	return ""
+	return resolver.Asked(stmt)
 }

@@ -9,20 +9,21 @@ import (
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
-	"github.com/gormbind/gormbind/plugin/bindkey/internal/dialect"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/processor"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/resolver"
 )
 
 // A statementKind is the processor that a statement runs in.
-type statementKind = dialect.Kind
+type statementKind = processor.Kind
 
 const (
-	createStatement = dialect.Create
-	queryStatement  = dialect.Query
-	updateStatement = dialect.Update
-	deleteStatement = dialect.Delete
-	rowStatement    = dialect.Row
-	rawStatement    = dialect.Raw
+	createStatement = processor.Create
+	queryStatement  = processor.Query
+	updateStatement = processor.Update
+	deleteStatement = processor.Delete
+	rowStatement    = processor.Row
+	rawStatement    = processor.Raw
 )
 
 // routeCallback is the callback of one processor. GORM has parsed the model
@@ -192,7 +193,7 @@ func (p *Plugin) refusesLater(db *gorm.DB, err error, found *destination) bool {
 // overtaken reports whether a dbresolver was installed after the plugin. It has
 // taken its callback's name back, and may put a pool of its own into statements.
 func (p *Plugin) overtaken(db *gorm.DB) bool {
-	return p.adopted == nil && db.Plugins[resolverCallback] != nil
+	return p.adopted == nil && db.Plugins[resolver.CallbackName] != nil
 }
 
 // join moves a statement to its bind's branch of the transaction.

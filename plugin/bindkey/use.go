@@ -3,10 +3,11 @@ package bindkey
 import (
 	"context"
 	"database/sql"
-	"reflect"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/resolver"
 )
 
 // Use sends this statement to the bind of a key, whatever its model says, and
@@ -54,16 +55,6 @@ func (p *Plugin) allows(stmt *gorm.Statement, b *bind) bool {
 	return true
 }
 
-// dbresolver's own names: of its callback, which its clauses call while the
-// chain is built, and of the clause and the settings that they leave behind.
-// TestNamesOfDBResolver holds them against it.
-const (
-	resolverCallback = "gorm:db_resolver"
-	usingClause      = "gorm:db_resolver:using"
-	writeSetting     = "gorm:db_resolver:write"
-	readSetting      = "gorm:db_resolver:read"
-)
-
 type using string
 
 // Build is of clause.Expression; a Use writes no SQL.
@@ -71,7 +62,7 @@ func (using) Build(clause.Builder) {}
 
 // ModifyStatement is called while the chain is built.
 func (u using) ModifyStatement(stmt *gorm.Statement) {
-	stmt.Clauses[usingClause] = clause.Clause{Expression: &use{key: string(u)}}
+	stmt.Clauses[resolver.UsingClause] = clause.Clause{Expression: &use{key: string(u)}}
 	p := routedBy(stmt.ConnPool)
 	if p == nil {
 		p = routedBy(stmt.DB.Config.ConnPool)
@@ -123,15 +114,15 @@ func (u *use) origin() *use {
 
 // useOf is the statement's Use, bindkey's or dbresolver's, or nil.
 func useOf(stmt *gorm.Statement) *use {
-	c, ok := stmt.Clauses[usingClause]
+	c, ok := stmt.Clauses[resolver.UsingClause]
 	if !ok {
 		return nil
 	}
 	if u, ok := c.Expression.(*use); ok {
 		return u
 	}
-	u := &use{key: reflect.ValueOf(c.Expression).FieldByName("Use").String()}
-	stmt.Clauses[usingClause] = clause.Clause{Expression: u}
+	u := &use{key: resolver.UseKey(c.Expression)}
+	stmt.Clauses[resolver.UsingClause] = clause.Clause{Expression: u}
 	return u
 }
 
@@ -196,7 +187,7 @@ func (p *Plugin) chain(db *gorm.DB) {
 func (p *Plugin) chained(db *gorm.DB) {
 	stmt := db.Statement
 	u := useOf(stmt)
-	_, reads := stmt.Settings.Load(readSetting)
+	reads := resolver.AskedRead(stmt)
 	config := *db.Config // Session with PrepareStmt takes the pool from there
 	switch pool := unwrap(stmt.ConnPool).(type) {
 	case *chainPool:

@@ -11,35 +11,17 @@ import (
 	"gorm.io/gorm/clause"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/processor"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
 )
-
-// A Kind is the processor that a statement runs in.
-type Kind uint8
-
-// The processors of GORM.
-const (
-	Create Kind = iota
-	Query
-	Update
-	Delete
-	Row // Row, Rows, Scan
-	Raw // Exec
-	Kinds
-)
-
-// Writes reports whether a processor has statements that write, and no others.
-func (k Kind) Writes() bool {
-	return k == Create || k == Update || k == Delete
-}
 
 // A Dialect is all that GORM compiles a statement with. Each bind has one;
 // binds whose dialects are the same share it.
 type Dialect struct {
 	gorm.Dialector
 	Builders  map[string]clause.ClauseBuilder
-	Clauses   [Kinds][]string
-	Callbacks [Kinds]func(*gorm.DB) // those that send the statement
+	Clauses   [processor.Kinds][]string
+	Callbacks [processor.Kinds]func(*gorm.DB) // those that send the statement
 	Now       func() time.Time
 	Product   *product.Profile
 	quoted    *quotedNames // nil: each name is quoted anew
@@ -47,22 +29,15 @@ type Dialect struct {
 
 // Of is the dialect of a handle, with its dialector as nobody has wrapped it.
 func Of(db *gorm.DB, inner gorm.Dialector) *Dialect {
-	callbacks := db.Callback()
-	create, query, update := callbacks.Create(), callbacks.Query(), callbacks.Update()
-	remove, row, raw := callbacks.Delete(), callbacks.Row(), callbacks.Raw()
 	d := &Dialect{
 		Dialector: inner,
 		Builders:  db.ClauseBuilders,
-		Clauses: [Kinds][]string{
-			Create: create.Clauses, Query: query.Clauses, Update: update.Clauses,
-			Delete: remove.Clauses, Row: row.Clauses, Raw: raw.Clauses,
-		},
-		Callbacks: [Kinds]func(*gorm.DB){
-			Create: create.Get("gorm:create"), Query: query.Get("gorm:query"), Update: update.Get("gorm:update"),
-			Delete: remove.Get("gorm:delete"), Row: row.Get("gorm:row"), Raw: raw.Get("gorm:raw"),
-		},
-		Now:     db.NowFunc,
-		Product: product.Of(inner.Name()),
+		Clauses:   processor.Clauses(db),
+		Now:       db.NowFunc,
+		Product:   product.Of(inner.Name()),
+	}
+	for kind, of := range processor.Of(db) {
+		d.Callbacks[kind] = of.Get(processor.Sends[kind])
 	}
 	if quotesAlike(d.Dialector) {
 		d.quoted = new(quotedNames)

@@ -21,9 +21,9 @@ var defaultNow = sync.OnceValue(func() uintptr {
 // codeOf tells functions apart, which Go does not compare.
 func codeOf(now func() time.Time) uintptr { return reflect.ValueOf(now).Pointer() }
 
-// GivenNow is the application's NowFunc, or nil where GORM or the dialector
+// givenNow is the application's NowFunc, or nil where GORM or the dialector
 // chose it: MySQL's rounds to what a DATETIME column holds.
-func GivenNow(handle *gorm.DB, inner gorm.Dialector) func() time.Time {
+func givenNow(handle *gorm.DB, inner gorm.Dialector) func() time.Time {
 	code := codeOf(handle.NowFunc)
 	if code == defaultNow() {
 		return nil
@@ -37,9 +37,9 @@ func GivenNow(handle *gorm.DB, inner gorm.Dialector) func() time.Time {
 	return handle.NowFunc
 }
 
-// GivenBuilders are the clause builders that the application gave its handle,
+// givenBuilders are the clause builders that the application gave its handle,
 // beside those of the dialector.
-func GivenBuilders(handle *gorm.DB, inner gorm.Dialector) map[string]clause.ClauseBuilder {
+func givenBuilders(handle *gorm.DB, inner gorm.Dialector) map[string]clause.ClauseBuilder {
 	given := map[string]clause.ClauseBuilder{}
 	var own map[string]clause.ClauseBuilder
 	if d, ok := inner.(interface {

@@ -11,6 +11,7 @@ import (
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/dialect"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/stmtscan"
 )
 
 // sending is a callback that renders and sends a statement. Where there is no
@@ -93,7 +94,7 @@ func (p *Plugin) sent(db *gorm.DB, b *bind, kind statementKind) {
 	text := stmt.SQL.String()
 	if !db.DryRun {
 		if neutral.Is(text) {
-			rewrite(stmt, neutral.Render(b.dialect, text, stmt.Vars))
+			stmtscan.SetText(stmt, neutral.Render(b.dialect, text, stmt.Vars))
 		}
 		return
 	}
@@ -114,16 +115,11 @@ func (p *Plugin) sent(db *gorm.DB, b *bind, kind statementKind) {
 		return
 	}
 	if seen&sqlscan.NeedMarks != 0 {
-		rewrite(stmt, neutral.Render(b.dialect, text, stmt.Vars))
+		stmtscan.SetText(stmt, neutral.Render(b.dialect, text, stmt.Vars))
 	}
 	if p.mixed && len(stmt.Vars) > 0 && (b.dialect != p.dialect || dialectBehind(stmt.Vars) != nil) {
 		stmt.Vars = withDialect(stmt.Vars, b.dialect)
 	}
-}
-
-func rewrite(stmt *gorm.Statement, text string) {
-	stmt.SQL.Reset()
-	stmt.SQL.WriteString(text)
 }
 
 // maybeSubquery reports whether a query in DryRun may be a subquery: in a mixed
@@ -165,7 +161,7 @@ func (p *Plugin) markSubquery(db *gorm.DB, b *bind, crossing *CrossBindError) bo
 		before = neutral.Belongs("") // what has no key: the statement around it says where
 	}
 	if before != "" {
-		rewrite(stmt, before+stmt.SQL.String()+after)
+		stmtscan.SetText(stmt, before+stmt.SQL.String()+after)
 	}
 	return true
 }
@@ -188,7 +184,7 @@ func (p *Plugin) deleting(db *gorm.DB, b *bind, run func(*gorm.DB)) {
 	}
 	for _, name := range p.dialect.Clauses[updateStatement] {
 		replaced[name] = func(clause.Clause, clause.Builder) {
-			rewrite(stmt, strings.TrimSuffix(stmt.SQL.String(), " ")) // which is there already, before the clause
+			stmtscan.SetText(stmt, strings.TrimSuffix(stmt.SQL.String(), " ")) // which is there already, before the clause
 		}
 	}
 	own := func(names []string) clause.ClauseBuilder {

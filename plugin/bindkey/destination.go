@@ -1,8 +1,6 @@
 package bindkey
 
 import (
-	"strings"
-
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
@@ -10,6 +8,7 @@ import (
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/resolver"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/stmtscan"
 )
 
 // A destination is where a statement goes, and why.
@@ -199,80 +198,82 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 	if own && p.strict && !model.keyed() && d.ambient == nil && !p.decidedByUse(stmt) {
 		return &UnboundError{Model: schemaName(stmt.Schema), Table: stmt.Table, Known: p.known()}
 	}
-	if own && len(stmt.Joins) == 0 && !has(stmt, "FROM") && (!d.writes || !has(stmt, "INSERT") && !has(stmt, "UPDATE")) && !mayHaveSubquery(whereOf(stmt)) {
-		if d.bind, d.why, d.keyed = model.bind, model.why, model.keyed(); !d.keyed {
-			d.unkeyed(p)
-		}
+	if own && !stmtscan.NamesTables(stmt, d.writes) {
+		d.ofModel(p, model)
 		return nil
 	}
 
-	e := evidence{plugin: p, written: p.dialect.Product.SQL, fallback: d.ambient}
-	switch {
-	case d.writes || d.raw && !d.facts.Reads:
-		e.kind = anyWrite
-	case d.raw:
-		e.kind = givenRead
+	e := evidence{plugin: p, written: p.dialect.Product.SQL, fallback: d.ambient, kind: d.crossingKind()}
+	if model != nil && !own && !model.keyed() {
+		model = nil // it is no evidence
 	}
-	lives := model // nil: the model is no evidence
-	if !own && model != nil && !model.keyed() {
-		lives = nil
-	} else if model != nil {
-		d.bind, d.why, d.keyed = model.bind, model.why, model.keyed()
-		if !d.keyed {
-			d.unkeyed(p)
-		}
+	var at *evidenced
+	if model != nil {
+		d.ofModel(p, model)
 		e.written = d.bind.product.SQL
+		at = &evidenced{bind: d.bind, why: d.why, source: model.claim.Source, keyed: d.keyed}
 	}
-	at := *d
-	switch {
-	case d.raw:
-		e.names(d.facts.Tables, ReasonRawSQL)
-		e.keys(d.subqueries, ReasonRawSQL)
-	case own:
-	case stmt.TableExpr != nil && namesOnly(stmt.TableExpr, stmt.Table):
-		e.name(sqlscan.Fold(stmt.Table), ReasonTable)
-	case stmt.TableExpr != nil:
-		e.expression(stmt, "SELECT * FROM ", *stmt.TableExpr, ReasonTable)
-	case stmt.Table != "":
-		e.table(stmt.Table, false)
-	}
-	if !d.raw {
-		e.clauses(stmt, d.writes)
-		e.rawSubqueries(whereOf(stmt))
-		if err := e.joins(stmt); err != nil {
-			return err
-		}
-	}
-	switch {
-	case lives != nil:
-		// A model without a key counts, too, where its own table is in the
-		// statement; a DTO's is not.
-		e.found = append(e.found, evidenced{bind: at.bind, why: at.why, source: model.claim.Source, keyed: at.keyed})
-	case !e.decided():
-		if err := e.destination(stmt); err != nil {
-			return err
-		}
+	if err := e.collect(stmt, d, own, at); err != nil {
+		return err
 	}
 	d.unknown = e.unknown
 	b, err := e.verdict(d)
-	if err != nil && lives != nil && p.allows(stmt, at.bind) {
+	if err != nil && at != nil && p.allows(stmt, at.bind) {
 		b, err = at.bind, nil
 		d.why, d.keyed = at.why, at.keyed
 	}
-	if err != nil {
-		if crossing, ok := err.(*CrossBindError); ok && lives == nil && has(stmt, allowClause) {
+	switch {
+	case err != nil:
+		if crossing, ok := err.(*CrossBindError); ok && at == nil && stmtscan.Has(stmt, allowClause) {
 			crossing.Way = "AllowCrossBind has to know which bind is to run it: add bindkey.Use or db.Model"
 		}
 		return err
-	}
-	if b != nil {
+	case b == nil:
+		return p.undecided(stmt, d)
+	case at != nil:
+		d.bind = at.bind // or one that shares its database
+	default:
 		d.bind = b
-		if lives != nil {
-			d.bind = at.bind // or one that shares its database
-		}
-		return nil
 	}
-	return p.undecided(stmt, d)
+	return nil
+}
+
+// ofModel is where a model lives: without a key, where all goes that has none.
+func (d *destination) ofModel(p *Plugin, model *home) {
+	if d.bind, d.why, d.keyed = model.bind, model.why, model.keyed(); !d.keyed {
+		d.unkeyed(p)
+	}
+}
+
+func (d *destination) crossingKind() crossingKind {
+	switch {
+	case d.writes || d.raw && !d.facts.Reads:
+		return anyWrite
+	case d.raw:
+		return givenRead
+	default:
+		return modelRead
+	}
+}
+
+// collect collects what a statement names, and where its model lives, if at says
+// so. own: its table is the model's.
+func (e *evidence) collect(stmt *gorm.Statement, d *destination, own bool, at *evidenced) error {
+	if d.raw {
+		e.names(d.facts.Tables, ReasonRawSQL)
+		e.keys(d.subqueries, ReasonRawSQL)
+	} else if err := e.mentions(stmt, own, d.writes); err != nil {
+		return err
+	}
+	switch {
+	case at != nil:
+		// A model without a key counts, too, where its own table is in the
+		// statement; a DTO's is not.
+		e.found = append(e.found, *at)
+	case !e.decided():
+		return e.destination(stmt)
+	}
+	return nil
 }
 
 // undecided is for a statement of which nothing tells where it belongs.
@@ -361,26 +362,7 @@ func (p *Plugin) ofSession(stmt *gorm.Statement, d *destination) error {
 	}
 }
 
-// ownTable reports whether the statement's table is its model's own, and not
-// one that was given to Table or From.
+// ownTable reports whether the statement's table is its model's own.
 func ownTable(stmt *gorm.Statement) bool {
-	if stmt.Schema == nil {
-		return false
-	}
-	if from, ok := stmt.Clauses["FROM"].Expression.(clause.From); ok && len(from.Tables) > 0 {
-		return false
-	}
-	if stmt.TableExpr == nil {
-		return stmt.Table == stmt.Schema.Table
-	}
-	// GORM makes an expression of a model's "schema.table" (statement.go).
-	if len(stmt.TableExpr.Vars) > 0 || strings.Count(stmt.Schema.Table, ".") != 1 {
-		return false
-	}
-	if stmt.TableExpr.SQL == stmt.Quote(stmt.Schema.Table) {
-		return true
-	}
-	var spoken strings.Builder // what is chained on a result has the bind's own quotes
-	innerDialector(stmt.DB.Dialector).QuoteTo(&spoken, stmt.Schema.Table)
-	return stmt.TableExpr.SQL == spoken.String()
+	return stmtscan.OwnTable(stmt, innerDialector(stmt.DB.Dialector))
 }

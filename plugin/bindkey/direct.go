@@ -4,6 +4,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/resolver"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/stmtscan"
 )
 
 // directly is the bind of the statement of most programs: of a model's own table,
@@ -38,13 +39,11 @@ func (p *Plugin) directly(db *gorm.DB, kind statementKind) *bind {
 	if owner != p {
 		return nil
 	}
-	if stmt.Schema == nil || stmt.TableExpr != nil || stmt.Table != stmt.Schema.Table || stmt.SQL.Len() > 0 || len(stmt.Joins) > 0 {
+	if stmt.Schema == nil || stmt.TableExpr != nil || stmt.Table != stmt.Schema.Table || stmt.SQL.Len() > 0 || stmtscan.NamesTables(stmt, kind.Writes()) {
 		return nil
 	}
-	if len(stmt.Clauses) > 0 {
-		if has(stmt, "FROM") || has(stmt, resolver.UsingClause) || has(stmt, allowClause) || kind.Writes() && (has(stmt, "INSERT") || has(stmt, "UPDATE")) || mayHaveSubquery(whereOf(stmt)) {
-			return nil
-		}
+	if len(stmt.Clauses) > 0 && (stmtscan.Has(stmt, resolver.UsingClause) || stmtscan.Has(stmt, allowClause)) {
+		return nil
 	}
 	home := p.homes.load(stmt.Schema)
 	if home == nil {

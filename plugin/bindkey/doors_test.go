@@ -27,6 +27,7 @@ var innerImports = map[string][]string{
 	"product":   {"sqlscan"},
 	"resolver":  nil,
 	"sqlscan":   {"neutral"},
+	"stmtscan":  {"neutral", "sqlscan"},
 	"xact":      nil,
 }
 

@@ -1,17 +1,13 @@
 package bindkey
 
 import (
-	"errors"
-	"fmt"
-	"reflect"
-
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
-	"gorm.io/gorm/schema"
 	"gorm.io/plugin/dbresolver"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/migrate"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/resolver"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/stmtscan"
 )
 
 // A Route says where a statement would go.
@@ -48,10 +44,10 @@ func (p *Plugin) Explain(tx *gorm.DB) (Route, error) {
 		own.stmt = stmt
 		stmt.ConnPool = p.withRecord(unwrapRecord(stmt.ConnPool), own)
 	}
-	if built(stmt) {
+	if stmtscan.Built(stmt) {
 		stmt.SQL.Reset() // by a finisher, and not given
 	}
-	if err := parseModel(stmt); err != nil {
+	if err := stmtscan.Parse(stmt); err != nil {
 		return Route{}, err
 	}
 	found := destination{writes: kind.Writes()}
@@ -65,13 +61,13 @@ func (p *Plugin) Explain(tx *gorm.DB) (Route, error) {
 // else the clauses that a finisher left.
 func (p *Plugin) kindOf(stmt *gorm.Statement) statementKind {
 	switch {
-	case p.runs(stmt, createStatement), has(stmt, "INSERT"):
+	case p.runs(stmt, createStatement), stmtscan.Has(stmt, "INSERT"):
 		return createStatement
-	case p.runs(stmt, updateStatement), has(stmt, "SET"), has(stmt, "UPDATE"):
+	case p.runs(stmt, updateStatement), stmtscan.Has(stmt, "SET"), stmtscan.Has(stmt, "UPDATE"):
 		return updateStatement
-	case p.runs(stmt, deleteStatement), has(stmt, "DELETE"):
+	case p.runs(stmt, deleteStatement), stmtscan.Has(stmt, "DELETE"):
 		return deleteStatement
-	case stmt.SQL.Len() > 0 && !has(stmt, "SELECT"):
+	case stmt.SQL.Len() > 0 && !stmtscan.Has(stmt, "SELECT"):
 		return rawStatement
 	default:
 		return queryStatement
@@ -93,16 +89,6 @@ func (p *Plugin) runs(stmt *gorm.Statement, kind statementKind) bool {
 	return false
 }
 
-// built reports whether GORM has built a statement's SQL from its clauses.
-func built(stmt *gorm.Statement) bool {
-	for _, name := range []string{"INSERT", "SET", "UPDATE", "DELETE", "SELECT"} {
-		if has(stmt, name) {
-			return true
-		}
-	}
-	return false
-}
-
 // withScopes runs the Scopes of a chain. GORM shows them to nobody but its
 // processors and the dialector's Migrator (migrator.go).
 func withScopes(session *gorm.DB) *gorm.DB {
@@ -110,37 +96,6 @@ func withScopes(session *gorm.DB) *gorm.DB {
 		return routed.DB()
 	}
 	return session
-}
-
-// parseModel finds a statement's schema, as processor.Execute does (callbacks.go).
-func parseModel(stmt *gorm.Statement) error {
-	if optimizer, ok := stmt.Dest.(gorm.StatementModifier); ok {
-		optimizer.ModifyStatement(stmt)
-	}
-	if stmt.Model == nil {
-		stmt.Model = stmt.Dest
-	} else if stmt.Dest == nil {
-		stmt.Dest = stmt.Model
-	}
-	if stmt.Model == nil {
-		return nil
-	}
-	unnamed := stmt.Table == "" && stmt.TableExpr == nil
-	err := stmt.Parse(stmt.Model)
-	switch {
-	case err == nil:
-	case errors.Is(err, schema.ErrUnsupportedDataType) && unnamed && stmt.SQL.Len() == 0:
-		return fmt.Errorf("%w: Table not set, please set it like: db.Model(&user) or db.Table(\"users\")", err)
-	case !errors.Is(err, schema.ErrUnsupportedDataType):
-		return err
-	}
-	stmt.ReflectValue = reflect.Indirect(reflect.ValueOf(stmt.Dest))
-	return nil
-}
-
-func has(stmt *gorm.Statement, clause string) bool {
-	_, ok := stmt.Clauses[clause]
-	return ok
 }
 
 func (p *Plugin) routeTo(db *gorm.DB, kind statementKind, found *destination) Route {

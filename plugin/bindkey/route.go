@@ -12,6 +12,7 @@ import (
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/processor"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/resolver"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/stmtscan"
 )
 
 // A statementKind is the processor that a statement runs in.
@@ -75,7 +76,7 @@ func (p *Plugin) give(db *gorm.DB, b *bind, kind statementKind, found *destinati
 // keep puts a record into a statement's pool, if there is something to know of
 // it. implied is the ambient bind that the pool itself tells.
 func (p *Plugin) keep(stmt *gorm.Statement, found *destination, implied *bind, asks bool) {
-	allowed := has(stmt, allowClause) && p.allows(stmt, found.bind)
+	allowed := stmtscan.Has(stmt, allowClause) && p.allows(stmt, found.bind)
 	if found.use == nil && found.ambient == implied && !allowed && !asks && found.refused == nil && !found.own {
 		return
 	}
@@ -148,7 +149,7 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 	}
 	if found.raw {
 		if text := stmt.SQL.String(); neutral.Is(text) {
-			rewrite(stmt, neutral.Render(b.dialect, text, stmt.Vars))
+			stmtscan.SetText(stmt, neutral.Render(b.dialect, text, stmt.Vars))
 		}
 	}
 	if tx := transactionOf(db); tx != nil {

@@ -9,10 +9,10 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
-	"gorm.io/gorm/logger"
 	"gorm.io/gorm/schema"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/stmtscan"
 )
 
 // Association("Tags").Find and Count join the join table to the model's
@@ -39,7 +39,7 @@ const variablesOfTheRest = 100
 // nobody generates it, since GORM's logger skips such files when it looks for the
 // line that sent a statement (utils.CallerFrame).
 func (p *Plugin) splitQuery(db *gorm.DB) {
-	if db.Error != nil || !has(db.Statement, "FROM") {
+	if db.Error != nil || !stmtscan.Has(db.Statement, "FROM") {
 		return
 	}
 	if err := p.splitJoin(db); err != nil {
@@ -112,7 +112,7 @@ func (p *Plugin) crossingBefore(db *gorm.DB) error {
 	if err := p.destination(stmt, &d); err != nil {
 		return err
 	}
-	if crossing := d.bind.crossing(p.rendered(stmt), d.ambient, false); crossing != nil {
+	if crossing := d.bind.crossing(stmtscan.Rendered(stmt), d.ambient, false); crossing != nil {
 		return crossing
 	}
 	return nil
@@ -356,36 +356,12 @@ func (p *Plugin) mentions(stmt *gorm.Statement, rel *schema.Relationship) bool {
 		}
 	}
 	mentioned := false
-	sqlscan.Names(p.rendered(stmt), func(name string, inSubquery bool) bool {
+	sqlscan.Names(stmtscan.Rendered(stmt), func(name string, inSubquery bool) bool {
 		// A column in a subquery is that of its own tables.
 		mentioned = name == table || !inSubquery && columns[name]
 		return !mentioned
 	})
 	return mentioned
-}
-
-// rendered is what GORM would make of a statement's conditions, columns and
-// order.
-func (p *Plugin) rendered(stmt *gorm.Statement) (text string) {
-	session := stmt.DB.Session(&gorm.Session{NewDB: true, DryRun: true, Logger: logger.Discard, Initialized: true})
-	scratch := session.Statement
-	scratch.Schema, scratch.Table, scratch.TableExpr, scratch.Model = stmt.Schema, stmt.Table, stmt.TableExpr, stmt.Model
-	scratch.Dest, scratch.ReflectValue = stmt.Dest, stmt.ReflectValue
-	for name, c := range stmt.Clauses {
-		if where, ok := c.Expression.(clause.Where); ok {
-			// GORM changes the order of conditions while it builds them (clause/where.go).
-			where.Exprs = append([]clause.Expression(nil), where.Exprs...)
-			c.Expression = where
-		}
-		scratch.Clauses[name] = c
-	}
-	defer func() {
-		if recover() != nil { // GORM says so where it renders it
-			text = ""
-		}
-	}()
-	scratch.Build("SELECT", "SET", "WHERE", "GROUP BY", "ORDER BY")
-	return scratch.SQL.String() + " " + strings.Join(stmt.Selects, ", ")
 }
 
 // inexact refuses a split that could answer something else than the join.

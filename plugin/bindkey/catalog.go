@@ -2,7 +2,9 @@ package bindkey
 
 import (
 	"errors"
+	"reflect"
 	"regexp"
+	"sync"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
@@ -73,6 +75,31 @@ func (p *Plugin) parse(model any) (*schema.Schema, error) {
 	stmt := gorm.Statement{DB: p.db}
 	err := stmt.Parse(model)
 	return stmt.Schema, shortened(err)
+}
+
+// schemaCache is GORM's own of the handle, or nil where this version of GORM hides
+// it elsewhere.
+func (p *Plugin) schemaCache() *sync.Map {
+	field := reflect.ValueOf(p.db.Config).Elem().FieldByName("cacheStore")
+	if !field.IsValid() || field.Type() != reflect.TypeOf((*sync.Map)(nil)) {
+		return nil
+	}
+	return (*sync.Map)(field.UnsafePointer())
+}
+
+// eachSchema visits the schemas that GORM has parsed for the handle: its cache
+// is the only place where the owner of a relation is found from the other side.
+func (p *Plugin) eachSchema(visit func(*schema.Schema)) {
+	cache := p.schemaCache()
+	if cache == nil {
+		return
+	}
+	cache.Range(func(_, cached any) bool {
+		if s, ok := cached.(*schema.Schema); ok {
+			visit(s)
+		}
+		return true
+	})
 }
 
 // A parseError is an error of GORM's parser, without the import paths and

@@ -2,10 +2,8 @@ package bindkey
 
 import (
 	"fmt"
-	"strings"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/dialect"
@@ -79,7 +77,7 @@ func (p *Plugin) send(db *gorm.DB, b *bind, kind statementKind, callback func(*g
 		db.Config.Dialector = outside.inside
 	}
 	if kind == deleteStatement && b != nil && b.dialect != p.dialect {
-		p.deleting(db, b, run)
+		b.dialect.Delete(db, p.dialect, run)
 	} else {
 		run(db)
 	}
@@ -117,8 +115,8 @@ func (p *Plugin) sent(db *gorm.DB, b *bind, kind statementKind) {
 	if seen&sqlscan.NeedMarks != 0 {
 		stmtscan.SetText(stmt, neutral.Render(b.dialect, text, stmt.Vars))
 	}
-	if p.mixed && len(stmt.Vars) > 0 && (b.dialect != p.dialect || dialectBehind(stmt.Vars) != nil) {
-		stmt.Vars = withDialect(stmt.Vars, b.dialect)
+	if p.mixed && len(stmt.Vars) > 0 && (b.dialect != p.dialect || dialect.BehindVars(stmt.Vars) != nil) {
+		stmt.Vars = b.dialect.PutBehind(stmt.Vars)
 	}
 }
 
@@ -164,58 +162,4 @@ func (p *Plugin) markSubquery(db *gorm.DB, b *bind, crossing *CrossBindError) bo
 		stmtscan.SetText(stmt, before+stmt.SQL.String()+after)
 	}
 	return true
-}
-
-// deleting runs a delete of a bind of another dialect than the handle's. A soft delete builds an UPDATE with the clauses of
-// the handle's update processor (soft_delete.go); those of the bind's dialect
-// must be found in their place and order, or a LIMIT is dropped. So UPDATE and
-// WHERE, which both have, build the bind's clauses up to WHERE and from there
-// on, and the handle's others build nothing.
-func (p *Plugin) deleting(db *gorm.DB, b *bind, run func(*gorm.DB)) {
-	stmt := db.Statement
-	if stmt.Unscoped || stmt.Schema == nil || len(stmt.Schema.DeleteClauses) == 0 {
-		run(db)
-		return
-	}
-	builders := db.Config.ClauseBuilders
-	replaced := make(map[string]clause.ClauseBuilder, len(builders)+4)
-	for name, builder := range builders {
-		replaced[name] = builder
-	}
-	for _, name := range p.dialect.Clauses[updateStatement] {
-		replaced[name] = func(clause.Clause, clause.Builder) {
-			stmtscan.SetText(stmt, strings.TrimSuffix(stmt.SQL.String(), " ")) // which is there already, before the clause
-		}
-	}
-	own := func(names []string) clause.ClauseBuilder {
-		return func(clause.Clause, clause.Builder) {
-			db.Config.ClauseBuilders = builders
-			stmt.Build(names...)
-			db.Config.ClauseBuilders = replaced
-		}
-	}
-	names := b.dialect.Clauses[updateStatement]
-	where := 0
-	for where < len(names) && names[where] != "WHERE" {
-		where++
-	}
-	replaced["UPDATE"], replaced["WHERE"] = own(names[:where]), own(names[where:])
-	db.Config.ClauseBuilders = replaced
-	run(db)
-	db.Config.ClauseBuilders = builders
-}
-
-// ToSQL explains SQL with the handle's dialector, whatever the statement's was
-// (gorm.go). The variables of a statement that was rendered for another dialect
-// carry that behind their end.
-func withDialect(vars []any, d *dialect.Dialect) []any {
-	return append(vars[:len(vars):cap(vars)], d)[:len(vars)]
-}
-
-func dialectBehind(vars []any) *dialect.Dialect {
-	if len(vars) == 0 || cap(vars) == len(vars) {
-		return nil
-	}
-	d, _ := vars[:len(vars)+1][len(vars)].(*dialect.Dialect)
-	return d
 }

@@ -64,7 +64,7 @@ func (d *destination) unkeyed(p *Plugin) {
 func (p *Plugin) destination(stmt *gorm.Statement, d *destination) error {
 	err := p.decide(stmt, d)
 	if err == nil && d.route && !stmt.DB.DryRun && len(d.unknown) > 0 && d.bind == p.defaultBind() {
-		p.tables.guess(d.unknown)
+		p.tables.Guess(d.unknown)
 	}
 	if d.facts.Control != "" {
 		if err := controlError(stmt.ConnPool, d.facts); err != nil {

@@ -83,7 +83,7 @@ func (d *dialector) Explain(sql string, vars ...any) string {
 		return logger.ExplainSQL(sql, nil, "'", vars...)
 	}
 	inner := d.Dialector
-	if spoken := dialectBehind(vars); spoken != nil {
+	if spoken := dialect.BehindVars(vars); spoken != nil {
 		inner = spoken
 	}
 	return inner.Explain(neutral.Render(inner, sql, vars), vars...)

@@ -20,7 +20,8 @@ const (
 var innerImports = map[string][]string{
 	"catalog":   {"sqlscan"},
 	"dbpool":    {"product", "sqlscan"},
-	"dialect":   {"neutral", "processor", "product"},
+	"dialect":   {"neutral", "processor", "product", "stmtscan"},
+	"joinsplit": {"sqlscan", "stmtscan"},
 	"migrate":   {"catalog", "product", "sqlscan"},
 	"neutral":   nil,
 	"processor": nil,

@@ -131,7 +131,7 @@ func (p *Plugin) askHome(s *schema.Schema) *home {
 	// Before, the table's name is not yet that of the handle's NamingStrategy; and
 	// the migrator may only be asked about a table of another name.
 	if p.db != nil && p.catalog.ModelSchema(s) == nil {
-		p.tables.add(s.Table, b)
+		p.tables.Add(s.Table, b)
 	}
 	return p.homes.remember(h)
 }

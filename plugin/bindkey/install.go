@@ -103,7 +103,7 @@ func (p *Plugin) uninstall() {
 	p.dialect, p.dialects, p.base, p.outside, p.mixed, p.speaking = nil, nil, nil, nil, false, false
 	p.lexicons, p.closed = nil, false
 	p.homes.forget()
-	p.tables.forget()
+	p.tables.Forget()
 	p.learned.Range(func(s, _ any) bool { p.learned.Delete(s); return true })
 	p.binds.Range(func(key, b any) bool {
 		closed := b.(*bind)

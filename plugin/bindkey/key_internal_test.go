@@ -96,7 +96,7 @@ func TestKeyCachesDoNotGrow(t *testing.T) {
 	}
 	count := func() map[string]int {
 		counts := map[string]int{"pools": len(p.pools), "setters": len(p.setters), "mistakes": len(p.mistakes)}
-		for name, cache := range map[string]*sync.Map{"types": knownTypes(p), "homes": &p.homes.all, "parsed": &p.parsed, "tables": &p.tables.binds, "binds": &p.binds} {
+		for name, cache := range map[string]*sync.Map{"types": knownTypes(p), "homes": &p.homes.all, "parsed": &p.parsed, "tables": tableNames(p), "binds": &p.binds} {
 			cache.Range(func(any, any) bool { counts[name]++; return true })
 		}
 		return counts
@@ -129,4 +129,9 @@ func TestReasonsOfTheCatalog(t *testing.T) {
 			t.Errorf("%q is not %q", why, want)
 		}
 	}
+}
+
+// tableNames are the tables that the plugin remembers.
+func tableNames(p *Plugin) *sync.Map {
+	return (*sync.Map)(reflect.ValueOf(&p.tables).Elem().FieldByName("binds").Addr().UnsafePointer())
 }

@@ -43,7 +43,7 @@ func (b *bind) crossing(text string, ambient *bind, sends bool) *CrossBindError 
 	}
 	if !crosses {
 		if b == p.defaultBind() && len(e.unknown) > 0 && sends {
-			p.tables.guess(e.unknown)
+			p.tables.Guess(e.unknown)
 		}
 		return nil
 	}

@@ -115,7 +115,7 @@ func (h migrateHost) weigh(db *gorm.DB, s *schema.Schema, table string) (b *bind
 		return b, true, err
 	}
 	if !model.keyed() && ambient == nil && !db.DryRun {
-		h.plugin.tables.guess(e.unknown)
+		h.plugin.tables.Guess(e.unknown)
 	}
 	return model.bind, ambient != nil, nil
 }
@@ -169,7 +169,7 @@ func (h migrateHost) BindsWithTable(name string, exactly bool) []migrate.Bind {
 	name = sqlscan.Fold(name)
 	var found []*bind
 	if exactly {
-		found, _ = h.plugin.tables.find(name, h.plugin.defaultBind())
+		found, _ = h.plugin.tables.Find(name, h.plugin.defaultBind().alone)
 	} else {
 		found = h.plugin.bindsWithTable(name, nil)
 	}
@@ -184,16 +184,16 @@ func (h migrateHost) BindsWithTable(name string, exactly bool) []migrate.Bind {
 // key goes; with one, Use makes a copy of a table that is known.
 func (h migrateHost) Learn(db *gorm.DB, of any, table string, b migrate.Bind) {
 	if of == nil {
-		h.plugin.tables.add(table, b.(*bind))
+		h.plugin.tables.Add(table, b.(*bind))
 		return
 	}
 	keyed := h.hasKey(of)
 	known, byKey := h.plugin.whereIs(sqlscan.Fold(table), nil)
 	switch {
 	case !keyed && !byKey:
-		h.plugin.tables.addUnkeyed(table)
+		h.plugin.tables.AddUnkeyed(table)
 	case keyed && (len(known) == 0 || !h.HasUse(db)):
-		h.plugin.tables.add(table, b.(*bind))
+		h.plugin.tables.Add(table, b.(*bind))
 	}
 }
 

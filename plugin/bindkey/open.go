@@ -41,7 +41,7 @@ func (p *Plugin) open(db *gorm.DB) error {
 	for table, keys := range p.names {
 		for _, key := range keys {
 			b, _ := p.bindNamed(key)
-			p.tables.add(table, b)
+			p.tables.Add(table, b)
 		}
 	}
 	if fallback := p.defaultBind(); !fallback.asked {

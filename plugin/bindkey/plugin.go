@@ -61,7 +61,7 @@ type Plugin struct {
 	binds  sync.Map // key → *bind
 	homes  homeMemory
 	parsed sync.Map // schemas parsed before the plugin is installed
-	tables knownTables
+	tables catalog.Tables[*bind]
 	texts  sqlscan.Cache // what was found in SQL
 	joined sync.Map      // place → *schema.Relationship
 	// learned are the schemas of GORM's cache that were looked at for their tables.
@@ -82,6 +82,7 @@ func New(options ...Option) *Plugin {
 	p.inOrder = p.commitOrder
 	p.migrations = migrate.New(migrateHost{p})
 	p.catalog = p.newCatalog()
+	p.tables.Found = p.tellGuess
 	return p
 }
 
@@ -212,9 +213,9 @@ func (p *Plugin) Check(models ...any) error {
 				mistake(err)
 			} else if p.db != nil { // else the table's name is not yet that of the handle's NamingStrategy
 				if p.askHome(s).keyed() {
-					p.tables.add(s.Table, b)
+					p.tables.Add(s.Table, b)
 				} else {
-					p.tables.addUnkeyed(s.Table)
+					p.tables.AddUnkeyed(s.Table)
 				}
 			}
 		}

@@ -149,11 +149,11 @@ func (o onDemand) QueryContext(ctx context.Context, query string, args ...any) (
 func (o onDemand) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	query, err := o.finder.outgoing(ctx, query, args)
 	if err != nil {
-		return errorRow(err)
+		return dbpool.ErrorRow(err)
 	}
 	conn, err := o.finder.conn(ctx)
 	if err != nil {
-		return errorRow(err)
+		return dbpool.ErrorRow(err)
 	}
 	row := conn.QueryRowContext(ctx, query, args...)
 	if err := row.Err(); err != nil {
@@ -305,7 +305,7 @@ func (b *boundPool) QueryContext(ctx context.Context, query string, args ...any)
 func (b *boundPool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	query, err := b.bind.outgoing(query, args, nil, false)
 	if err != nil {
-		return errorRow(err)
+		return dbpool.ErrorRow(err)
 	}
 	return b.ConnPool.QueryRowContext(ctx, query, args...)
 }

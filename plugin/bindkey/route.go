@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/dbpool"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/processor"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/resolver"
@@ -98,7 +99,7 @@ func fail(db *gorm.DB, kind statementKind, err error) {
 	}
 	if kind == rowStatement {
 		if rows, _ := db.Get("rows"); rows == false {
-			db.Statement.Dest = errorRow(db.Error)
+			db.Statement.Dest = dbpool.ErrorRow(db.Error)
 		}
 	}
 }

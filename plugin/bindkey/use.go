@@ -7,6 +7,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/dbpool"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/resolver"
 )
 
@@ -78,7 +79,7 @@ func (u using) ModifyStatement(stmt *gorm.Statement) {
 // chain would not do: Begin begins all the same, Row panics, and a subquery with
 // one is rendered as nothing, "NOT IN ()".
 func unserved(stmt *gorm.Statement, err error) {
-	stmt.ConnPool = failingPool{err}
+	stmt.ConnPool = dbpool.Failing{Err: err}
 	config := *stmt.DB.Config
 	config.ConnPool = stmt.ConnPool
 	stmt.DB.Config = &config

@@ -183,9 +183,14 @@ func (s *Split) Ask(session *gorm.DB) error {
 			s.keys = append(s.keys, rel.FieldSchema.LookUpField(name))
 		}
 	}
+	conditions := append([]clause.Expression(nil), s.owners...)
+	for _, column := range columns {
+		// A NULL equals no key, and would be read as a zero.
+		conditions = append(conditions, clause.Neq{Column: clause.Column{Table: rel.JoinTable.Table, Name: column}})
+	}
 	rows := rel.JoinTable.MakeSlice()
 	question := session.Model(reflect.New(rel.JoinTable.ModelType).Interface()).Table(rel.JoinTable.Table).
-		Select(columns).Clauses(clause.Where{Exprs: s.owners})
+		Select(columns).Clauses(clause.Where{Exprs: conditions})
 	question.Statement.SkipHooks, question.Statement.Unscoped = true, s.stmt.Unscoped
 	if err := question.Find(rows.Interface()).Error; err != nil {
 		return err

@@ -46,25 +46,25 @@ func (a *adopted) models() []any {
 
 // bind makes a named resolver a bind, when it is first asked for. One resolver
 // may have several names, those of its Register call, which are one bind.
-func (a *adopted) bind(p *Plugin, name string) (*bind, error) {
+func (a *adopted) bind(r *registry, name string) (*bind, error) {
 	if !a.knows(name) {
 		return nil, nil
 	}
 	a.opening.Lock()
 	defer a.opening.Unlock()
-	if b, ok := p.binds.Load(name); ok {
+	if b, ok := r.binds.Load(name); ok {
 		return b.(*bind), nil
 	}
 	key := a.KeyOf(name)
-	made, ok := p.binds.Load(key)
+	made, ok := r.binds.Load(key)
 	if !ok {
-		b := newBind(p, key)
+		b := newBind(r.plugin, key)
 		if err := a.open(b); err != nil {
 			return nil, err
 		}
-		made, _ = p.binds.LoadOrStore(key, b)
+		made, _ = r.binds.LoadOrStore(key, b)
 	}
-	p.binds.Store(name, made)
+	r.binds.Store(name, made)
 	return made.(*bind), nil
 }
 

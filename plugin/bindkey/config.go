@@ -17,7 +17,7 @@ type config struct {
 	defaultKey  string
 	tag         string
 	openLate    bool
-	models      []any
+	listed      []any    // of the option Models
 	order       []string // of COMMITs
 	registered  []*bind
 	data        map[reflect.Type]string // models given to Register

@@ -92,35 +92,35 @@ func (h *home) keyed() bool { return h.why != ReasonDefault }
 
 // strictly is the home of a schema where the default bind counts, too: with
 // Strict it does not.
-func (p *Plugin) strictly(s *schema.Schema) (*bind, error) {
-	h := p.askHome(s)
-	if h.err == nil && p.strict && !h.keyed() {
-		return nil, &UnboundError{Model: schemaName(s), Table: s.Table, Known: p.known()}
+func (m *models) strictly(s *schema.Schema) (*bind, error) {
+	h := m.askHome(s)
+	if h.err == nil && m.strict && !h.keyed() {
+		return nil, &UnboundError{Model: schemaName(s), Table: s.Table, Known: m.known()}
 	}
 	return h.bind, h.err
 }
 
 // homeOf finds the home of a statement's schema, once per schema.
-func (p *Plugin) homeOf(s *schema.Schema) *home {
-	h := p.askHome(s)
+func (m *models) homeOf(s *schema.Schema) *home {
+	h := m.askHome(s)
 	if h.err != nil || h.keyed() {
 		return h
 	}
-	return p.homes.remember(h)
+	return m.homes.remember(h)
 }
 
 // askHome is homeOf for who only asks. That a schema has no key is then not
 // remembered: SetupJoinTable may yet make it the join table of a model that
 // has one.
-func (p *Plugin) askHome(s *schema.Schema) *home {
-	if h := p.homes.load(s); h != nil {
+func (m *models) askHome(s *schema.Schema) *home {
+	if h := m.homes.load(s); h != nil {
 		return h
 	}
-	claim, faults := p.catalog.OfSchema(s)
+	claim, faults := m.catalog.OfSchema(s)
 	if faults != nil {
-		return &home{err: p.faultsError(faults)} // a mistake is not remembered: a bind may be registered later
+		return &home{err: m.faultsError(faults)} // a mistake is not remembered: a bind may be registered later
 	}
-	b, err := p.lookup(claim.Key, schemaName(s))
+	b, err := m.lookup(claim.Key, schemaName(s))
 	if err != nil {
 		return &home{err: err}
 	}
@@ -130,8 +130,8 @@ func (p *Plugin) askHome(s *schema.Schema) *home {
 	}
 	// Before, the table's name is not yet that of the handle's NamingStrategy; and
 	// the migrator may only be asked about a table of another name.
-	if p.db != nil && p.catalog.ModelSchema(s) == nil {
-		p.tables.Add(s.Table, b)
+	if m.db != nil && m.catalog.ModelSchema(s) == nil {
+		m.tables.Add(s.Table, b)
 	}
-	return p.homes.remember(h)
+	return m.homes.remember(h)
 }

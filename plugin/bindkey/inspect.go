@@ -78,25 +78,6 @@ func (p *Plugin) Stats() map[string]map[string]sql.DBStats {
 	return stats
 }
 
-// eachPool visits the pools of all binds, sorted by key, sources first.
-func (p *Plugin) eachPool(visit func(*boundPool)) {
-	if p.db == nil {
-		return
-	}
-	for _, key := range p.known() {
-		b, err := p.lookup(key, "")
-		if err != nil || !b.isOpen() {
-			continue
-		}
-		for _, pool := range b.sources {
-			visit(pool)
-		}
-		for _, pool := range b.replicas {
-			visit(pool)
-		}
-	}
-}
-
 // Close closes the pools that the plugin opened. It leaves alone the handle's
 // own connection, and pools that the application supplied (a dialector's Conn,
 // or a dbresolver of its own). The failures are joined.

@@ -62,7 +62,7 @@ func (p *Plugin) checkNames(*gorm.DB) error {
 		}
 	}
 	_ = p.Check(p.adopted.models()...) // they are known from now on; their mistakes show where they are used
-	if err := p.Check(append(p.given[:len(p.given):len(p.given)], p.models...)...); err != nil {
+	if err := p.Check(append(p.given[:len(p.given):len(p.given)], p.listed...)...); err != nil {
 		mistakes = append(mistakes, err)
 	}
 	if len(mistakes) == 1 {

@@ -53,22 +53,6 @@ func (p *Plugin) open(db *gorm.DB) error {
 	return nil
 }
 
-// realPoolOf is the one dbpool.Pool of a connection pool; the dialector that opened
-// it may be nil.
-func (p *Plugin) realPoolOf(conn gorm.ConnPool, opened bool, d gorm.Dialector) *dbpool.Pool {
-	p.pooling.Lock()
-	defer p.pooling.Unlock()
-	for _, known := range p.pools {
-		if known.Conn == conn {
-			return known
-		}
-	}
-	maxSize, ttl := p.db.PrepareStmtMaxSize, p.db.PrepareStmtTTL
-	pool := dbpool.New(conn, opened, d, maxSize, ttl)
-	p.pools = append(p.pools, pool)
-	return pool
-}
-
 // open opens a bind's sources and replicas itself, since dbresolver opens them
 // with the handle's plugins and clause builders, and hands the open pools to a
 // dbresolver of the bind's own.
@@ -139,20 +123,6 @@ func (b *bind) openPool(handle *gorm.DB, d gorm.Dialector, role string, replica 
 	return opened, nil
 }
 
-// dialectFor is the one dialect of all binds that speak as a handle does.
-func (p *Plugin) dialectFor(opened *gorm.DB) *dialect.Dialect {
-	spoken := dialect.Of(opened, innerDialector(opened.Dialector))
-	p.pooling.Lock()
-	defer p.pooling.Unlock()
-	for _, known := range p.dialects {
-		if known.Same(spoken) {
-			return known
-		}
-	}
-	p.dialects = append(p.dialects, spoken)
-	return spoken
-}
-
 func (b *bind) polyglot(role string, index int, opened *gorm.DB) error {
 	return &OpenError{Key: b.key, Role: roleName(role, index), text: "its dialect, " + opened.Dialector.Name() + ", or its server's abilities are not those of the first source, " +
 		b.dialect.Name() + "; all sources and replicas of a bind are compiled for alike, so register it under a key of its own"}
@@ -200,17 +170,6 @@ func (b *bind) warnUntranslated() {
 	}
 }
 
-func (p *Plugin) realPools() []*dbpool.Pool {
-	p.pooling.Lock()
-	defer p.pooling.Unlock()
-	return p.pools[:len(p.pools):len(p.pools)]
-}
-
-func (p *Plugin) closeOpened() error {
-	p.closed = true
-	return closeAll(p.realPools())
-}
-
 // closeAll closes those pools that the plugin opened.
 func closeAll(pools []*dbpool.Pool) error {
 	var failures []error
@@ -218,23 +177,4 @@ func closeAll(pools []*dbpool.Pool) error {
 		failures = append(failures, pool.Close())
 	}
 	return errors.Join(failures...)
-}
-
-// abandon closes and forgets the pools of a bind that could be opened only in
-// part.
-func (p *Plugin) abandon(pools []*dbpool.Pool) {
-	_ = closeAll(pools)
-	p.pooling.Lock()
-	defer p.pooling.Unlock()
-	var kept []*dbpool.Pool
-next:
-	for _, known := range p.pools {
-		for _, pool := range pools {
-			if known == pool && pool.Opened {
-				continue next
-			}
-		}
-		kept = append(kept, known)
-	}
-	p.pools = kept
 }

@@ -38,7 +38,7 @@ func Strict() Option {
 // before that is logged as an error.
 func Models(models ...any) Option {
 	return func(c *config) error {
-		c.models = append(c.models, models...)
+		c.listed = append(c.listed, models...)
 		return nil
 	}
 }

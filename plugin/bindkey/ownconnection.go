@@ -3,7 +3,6 @@ package bindkey
 import (
 	"database/sql"
 	"fmt"
-	"reflect"
 
 	"gorm.io/gorm"
 
@@ -55,36 +54,6 @@ func (p *Plugin) unowned(stmt *gorm.Statement, b *bind, at *dbpool.Pool) error {
 	}
 }
 
-// ownerOf is the real pool that a transaction or connection of database/sql
-// came from, or nil. Both hold their *sql.DB in a field that GORM's DB reads
-// too (gorm.go).
-func (p *Plugin) ownerOf(conn gorm.ConnPool) *dbpool.Pool {
-	field := reflect.ValueOf(conn).Elem().FieldByName("db")
-	if !field.IsValid() || field.Kind() != reflect.Pointer {
-		return nil
-	}
-	for _, pool := range p.realPools() {
-		if db, err := pool.DB(); err == nil && reflect.ValueOf(db).Pointer() == field.Pointer() {
-			return pool
-		}
-	}
-	return nil
-}
-
-// bindAt is the bind of an application's transaction or connection: the default
-// bind where no bind has its database.
-func (p *Plugin) bindAt(conn gorm.ConnPool) *bind {
-	switch conn.(type) {
-	case *sql.Tx, *sql.Conn:
-		if at := p.ownerOf(conn); at != nil {
-			if b, err := p.lookup(p.bindsOf(at), ""); err == nil {
-				return b
-			}
-		}
-	}
-	return p.defaultBind()
-}
-
 func (b *bind) has(at *dbpool.Pool) bool {
 	if !b.isOpen() {
 		return false
@@ -100,14 +69,4 @@ func (b *bind) has(at *dbpool.Pool) bool {
 		}
 	}
 	return false
-}
-
-// bindsOf names the first bind that has a real pool.
-func (p *Plugin) bindsOf(at *dbpool.Pool) string {
-	for _, key := range p.known() {
-		if b, err := p.lookup(key, ""); err == nil && b.has(at) {
-			return key
-		}
-	}
-	return ""
 }

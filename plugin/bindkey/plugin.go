@@ -11,7 +11,6 @@ import (
 	"gorm.io/plugin/dbresolver"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/catalog"
-	"github.com/gormbind/gormbind/plugin/bindkey/internal/dbpool"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/dialect"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/migrate"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
@@ -32,43 +31,19 @@ const (
 // Make it with [New], register binds, and install it with [gorm.DB.Use]. It
 // serves one handle; its methods are safe for concurrent use once installed.
 type Plugin struct {
-	// What each statement asks stands together, so that it waits for memory once.
-	adopted  *adopted // the application's own dbresolver, or nil
-	mixed    bool     // some bind has another dialect
-	speaking bool     // some bind has another dialect, or settings of its own
+	models
 
-	config // fixed once installed
+	mixed    bool // some bind has another dialect
+	speaking bool // some bind has another dialect, or settings of its own
 
-	db     *gorm.DB // the handle; nil until installed
-	own    *dbpool.Pool
-	stored *dbpool.Pool // whose prepared statements the handle's sessions keep
-	// template is the handle as it was before the plugin changed it, for binds that
-	// open later.
-	template *gorm.DB
-	pools    []*dbpool.Pool
-	pooling  sync.Mutex // guards pools: a resolver of the application may become a bind at any time
-
-	dialect  *dialect.Dialect                    // the handle's own
-	dialects []*dialect.Dialect                  // of all binds
 	inOrder  func([]*xact.Branch) []*xact.Branch // commitOrder, made a value once
 	naming   schema.Namer                        // the handle's own, where the plugin has put another in its place
 	base     *dialect.Settings                   // the handle's own
 	outside  *dialector                          // in the handle and its sessions, before a statement is routed
 	lexicons []sqlscan.Dialect                   // of all binds
-
-	catalog *catalog.Catalog
-
-	binds  sync.Map // key → *bind
-	homes  homeMemory
-	parsed sync.Map // schemas parsed before the plugin is installed
-	tables catalog.Tables[*bind]
-	texts  sqlscan.Cache // what was found in SQL
-	joined sync.Map      // place → *schema.Relationship
-	// learned are the schemas of GORM's cache that were looked at for their tables.
-	learned sync.Map
+	texts    sqlscan.Cache                       // what was found in SQL
 
 	installing sync.Mutex
-	closed     bool
 	migrations *migrate.Migrations
 }
 
@@ -78,7 +53,8 @@ var _ gorm.Plugin = (*Plugin)(nil)
 // struct tag is "bind", and models without a key live in the default bind.
 // Mistakes in options show when the plugin is installed.
 func New(options ...Option) *Plugin {
-	p := &Plugin{config: newConfig(options)}
+	p := &Plugin{}
+	p.plugin, p.config = p, newConfig(options)
 	p.inOrder = p.commitOrder
 	p.migrations = migrate.New(migrateHost{p})
 	p.catalog = p.newCatalog()
@@ -128,49 +104,6 @@ func (p *Plugin) lateCall(format string, args ...any) bool {
 	}
 	p.db.Logger.Error(context.Background(), "%v", installError(format, args...))
 	return true
-}
-
-// bindNamed finds a bind, or makes it, and tells which.
-func (p *Plugin) bindNamed(key string) (b *bind, found bool) {
-	made := newBind(p, key)
-	actual, found := p.binds.LoadOrStore(key, made)
-	return actual.(*bind), found
-}
-
-// defaultBind is where models without a key live.
-func (p *Plugin) defaultBind() *bind {
-	if b, ok := p.binds.Load(p.defaultKey); ok {
-		return b.(*bind)
-	}
-	b, _ := p.bindNamed(p.defaultKey)
-	return b
-}
-
-// lookup finds the bind of a key; model is for the error.
-func (p *Plugin) lookup(key, model string) (*bind, error) {
-	if b, ok := p.binds.Load(key); ok {
-		return b.(*bind), nil
-	}
-	if key == p.defaultKey {
-		return p.defaultBind(), nil
-	}
-	if b, err := p.adopted.bind(p, key); b != nil || err != nil {
-		return b, err
-	}
-	return nil, &UnknownBindError{Key: key, Model: model, Known: p.known()}
-}
-
-// known are the keys of all binds, sorted.
-func (p *Plugin) known() []string {
-	keys := map[string]bool{p.defaultKey: true}
-	p.binds.Range(func(key, _ any) bool {
-		keys[key.(string)] = true
-		return true
-	})
-	for _, name := range p.adopted.names() {
-		keys[name] = true
-	}
-	return sortedKeys(keys)
 }
 
 // KeyOf is the bind key of a model, given as a struct, a pointer, a slice or

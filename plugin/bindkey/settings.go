@@ -4,8 +4,6 @@ import (
 	"time"
 
 	"gorm.io/gorm"
-
-	"github.com/gormbind/gormbind/plugin/bindkey/internal/dbpool"
 )
 
 // SetMaxOpenConns limits the open connections of each pool, as
@@ -63,29 +61,4 @@ func (p *Plugin) set(setting func(gorm.ConnPool)) *Plugin {
 		p.apply(p.setters[len(p.setters)-1:], p.boundPools())
 	}
 	return p
-}
-
-func (p *Plugin) apply(settings []func(gorm.ConnPool), pools []*dbpool.Pool) {
-	for _, pool := range pools {
-		conn := pool.Conn
-		if db, err := pool.DB(); err == nil {
-			conn = db // behind a pool of another kind, which may have no such methods
-		}
-		for _, setting := range settings {
-			setting(conn)
-		}
-	}
-}
-
-// boundPools are the pools of all binds that are open, each once. To list them
-// opens binds of the application's dbresolver.
-func (p *Plugin) boundPools() (pools []*dbpool.Pool) {
-	seen := map[*dbpool.Pool]bool{}
-	p.eachPool(func(pool *boundPool) {
-		if !seen[pool.real] {
-			seen[pool.real] = true
-			pools = append(pools, pool.real)
-		}
-	})
-	return pools
 }

@@ -46,13 +46,6 @@ func (p *Plugin) tongues(db *gorm.DB) error {
 	return errors.Join(failures...)
 }
 
-func (p *Plugin) eachBind(visit func(*bind)) {
-	p.binds.Range(func(_, b any) bool {
-		visit(b.(*bind))
-		return true
-	})
-}
-
 // tongue makes a bind's dialectors. In a plugin of one dialect, a bind without
 // settings of its own has the handle's.
 func (b *bind) tongue() error {

@@ -86,38 +86,6 @@ func (p *Plugin) crossingBefore(db *gorm.DB) error {
 	return nil
 }
 
-// relationOf is the many2many relation to the statement's model over a join
-// table of this name, or nil.
-func (p *Plugin) relationOf(stmt *gorm.Statement, table string) (*schema.Relationship, error) {
-	type place struct {
-		target *schema.Schema
-		table  string
-	}
-	if found, ok := p.joined.Load(place{stmt.Schema, table}); ok {
-		return found.(*schema.Relationship), nil
-	}
-	var found *schema.Relationship
-	var conflict error
-	p.eachSchema(func(s *schema.Schema) {
-		for _, rel := range s.Relationships.Many2Many {
-			if rel.JoinTable == nil || rel.JoinTable.Table != table || rel.FieldSchema != stmt.Schema {
-				continue
-			}
-			if found != nil && conflict == nil {
-				one, other := p.askHome(found.JoinTable), p.askHome(rel.JoinTable)
-				if one.err == nil && other.err == nil && !one.bind.shares(other.bind) {
-					conflict = &AmbiguousTableError{Table: table, Keys: sortedKeys(map[string]bool{one.bind.key: true, other.bind.key: true})}
-				}
-			}
-			found = rel
-		}
-	})
-	if found != nil && conflict == nil {
-		p.joined.Store(place{stmt.Schema, table}, found)
-	}
-	return found, conflict
-}
-
 // inexactSplit refuses a split that could answer something else than the join.
 func inexactSplit(home, at *home, rel *schema.Relationship, why string) error {
 	return &CrossBindError{

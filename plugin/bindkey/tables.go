@@ -10,32 +10,32 @@ import (
 
 // tellGuess logs that a name which a statement had, and which went to the default
 // bind, turns out to live elsewhere.
-func (p *Plugin) tellGuess(name string, b *bind) {
-	if p.db == nil || b == p.defaultBind() {
+func (m *models) tellGuess(name string, b *bind) {
+	if m.db == nil || b == m.defaultBind() {
 		return
 	}
-	p.db.Logger.Error(context.Background(), "bindkey: table %q was named before it was known to live in bind %q, and that statement went to %q; give its model to bindkey.Models or to Plugin.Register, so that it is known from db.Use on", name, b.key, p.defaultBind().key)
+	m.db.Logger.Error(context.Background(), "bindkey: table %q was named before it was known to live in bind %q, and that statement went to %q; give its model to bindkey.Models or to Plugin.Register, so that it is known from db.Use on", name, b.key, m.defaultBind().key)
 }
 
 // bindsWithTable finds the binds where a folded name is a known table: as it
 // stands, or by its last part, since SQL may qualify a table with its schema. A
 // table that is known only through a model without a key is the ambient bind's,
 // or the default's.
-func (p *Plugin) bindsWithTable(name string, ambient *bind) []*bind {
-	binds, _ := p.whereIs(name, ambient)
+func (m *models) bindsWithTable(name string, ambient *bind) []*bind {
+	binds, _ := m.whereIs(name, ambient)
 	return binds
 }
 
 // whereIs is bindsWithTable, and whether one of the binds has the table by a key.
-func (p *Plugin) whereIs(name string, ambient *bind) (binds []*bind, keyed bool) {
+func (m *models) whereIs(name string, ambient *bind) (binds []*bind, keyed bool) {
 	fallback := ambient
 	if fallback == nil {
-		fallback = p.defaultBind()
+		fallback = m.defaultBind()
 	}
-	if binds, keyed := p.tables.FindQualified(name, fallback.alone); len(binds) > 0 {
+	if binds, keyed := m.tables.FindQualified(name, fallback.alone); len(binds) > 0 {
 		return binds, keyed
 	}
-	if b, _ := p.adopted.bind(p, name); b != nil {
+	if b, _ := m.adopted.bind(&m.registry, name); b != nil {
 		return []*bind{b}, true
 	}
 	return nil, false
@@ -43,10 +43,10 @@ func (p *Plugin) whereIs(name string, ambient *bind) (binds []*bind, keyed bool)
 
 // learnParsed makes known what GORM has parsed for the handle since: models that
 // a relation names. It reports whether there was something.
-func (p *Plugin) learnParsed() (learned bool) {
-	p.eachSchema(func(s *schema.Schema) {
-		if _, seen := p.learned.LoadOrStore(s, nil); !seen && !p.tables.Has(sqlscan.Fold(s.Table)) {
-			if h := p.askHome(s); h.err == nil && h.keyed() {
+func (m *models) learnParsed() (learned bool) {
+	m.eachSchema(func(s *schema.Schema) {
+		if _, seen := m.learned.LoadOrStore(s, nil); !seen && !m.tables.Has(sqlscan.Fold(s.Table)) {
+			if h := m.askHome(s); h.err == nil && h.keyed() {
 				learned = true
 			}
 		}

@@ -1,7 +1,6 @@
 package stmtscan
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -120,4 +119,4 @@ func TestMentions(t *testing.T) {
 
 type panics struct{}
 
-func (panics) Build(clause.Builder) { panic(fmt.Sprint("not here")) }
+func (panics) Build(clause.Builder) { panic("not here") }

@@ -12,33 +12,45 @@ import (
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/catalog"
 )
 
+// A models is where models and tables live. It knows no statement.
+type models struct {
+	registry
+	catalog *catalog.Catalog
+	homes   homeMemory
+	tables  catalog.Tables[*bind]
+	parsed  sync.Map // schemas parsed before the plugin is installed
+	joined  sync.Map // place → *schema.Relationship
+	// learned are the schemas of GORM's cache that were looked at for their tables.
+	learned sync.Map
+}
+
 // newCatalog makes the catalog of what options and Register say. Its maps are the
 // plugin's, since KeyOf and Check may be asked before all is registered.
-func (p *Plugin) newCatalog() *catalog.Catalog {
+func (m *models) newCatalog() *catalog.Catalog {
 	return catalog.New(catalog.Source{
-		Tag: p.tag, Default: p.defaultKey, Types: p.data, Names: p.names,
-		Parse:   p.parse,
-		HasName: func(table string) bool { return p.adopted.knows(table) },
-		Resolve: p.resolveKey,
+		Tag: m.tag, Default: m.defaultKey, Types: m.data, Names: m.names,
+		Parse:   m.parse,
+		HasName: func(table string) bool { return m.adopted.knows(table) },
+		Resolve: m.resolveKey,
 	})
 }
 
 // resolveKey is the key of the bind that lookup finds, without opening it.
-func (p *Plugin) resolveKey(key string) (string, bool) {
-	if b, ok := p.binds.Load(key); ok {
+func (m *models) resolveKey(key string) (string, bool) {
+	if b, ok := m.binds.Load(key); ok {
 		return b.(*bind).key, true
 	}
-	if key == p.defaultKey {
+	if key == m.defaultKey {
 		return key, true
 	}
-	if p.adopted.knows(key) {
-		return p.adopted.KeyOf(key), true
+	if m.adopted.knows(key) {
+		return m.adopted.KeyOf(key), true
 	}
 	return "", false
 }
 
 // faultsError is the public error of what the catalog finds wrong with a key.
-func (p *Plugin) faultsError(faults []catalog.Fault) error {
+func (m *models) faultsError(faults []catalog.Fault) error {
 	var found []error
 	for _, fault := range faults {
 		switch fault := fault.(type) {
@@ -53,7 +65,7 @@ func (p *Plugin) faultsError(faults []catalog.Fault) error {
 		case catalog.Ambiguous:
 			found = append(found, &AmbiguousTableError{Table: fault.Table, Keys: fault.Keys})
 		case catalog.Unknown:
-			found = append(found, &UnknownBindError{Key: fault.Key, Model: fault.Model, Known: p.known()})
+			found = append(found, &UnknownBindError{Key: fault.Key, Model: fault.Model, Known: m.known()})
 		}
 	}
 	if len(found) == 1 {
@@ -64,23 +76,23 @@ func (p *Plugin) faultsError(faults []catalog.Fault) error {
 
 // parse is GORM's own parser, with the handle's schema cache, where models
 // given to SetupJoinTable are.
-func (p *Plugin) parse(model any) (*schema.Schema, error) {
+func (m *models) parse(model any) (*schema.Schema, error) {
 	if catalog.ModelType(model) == nil {
 		return nil, schema.ErrUnsupportedDataType // GORM's parser would print the value, or panic
 	}
-	if p.db == nil {
-		parsed, err := schema.Parse(model, &p.parsed, schema.NamingStrategy{})
+	if m.db == nil {
+		parsed, err := schema.Parse(model, &m.parsed, schema.NamingStrategy{})
 		return parsed, shortened(err)
 	}
-	stmt := gorm.Statement{DB: p.db}
+	stmt := gorm.Statement{DB: m.db}
 	err := stmt.Parse(model)
 	return stmt.Schema, shortened(err)
 }
 
 // schemaCache is GORM's own of the handle, or nil where this version of GORM hides
 // it elsewhere.
-func (p *Plugin) schemaCache() *sync.Map {
-	field := reflect.ValueOf(p.db.Config).Elem().FieldByName("cacheStore")
+func (m *models) schemaCache() *sync.Map {
+	field := reflect.ValueOf(m.db.Config).Elem().FieldByName("cacheStore")
 	if !field.IsValid() || field.Type() != reflect.TypeOf((*sync.Map)(nil)) {
 		return nil
 	}
@@ -89,8 +101,8 @@ func (p *Plugin) schemaCache() *sync.Map {
 
 // eachSchema visits the schemas that GORM has parsed for the handle: its cache
 // is the only place where the owner of a relation is found from the other side.
-func (p *Plugin) eachSchema(visit func(*schema.Schema)) {
-	cache := p.schemaCache()
+func (m *models) eachSchema(visit func(*schema.Schema)) {
+	cache := m.schemaCache()
 	if cache == nil {
 		return
 	}
@@ -100,6 +112,38 @@ func (p *Plugin) eachSchema(visit func(*schema.Schema)) {
 		}
 		return true
 	})
+}
+
+// relationOf is the many2many relation to the statement's model over a join
+// table of this name, or nil.
+func (m *models) relationOf(stmt *gorm.Statement, table string) (*schema.Relationship, error) {
+	type place struct {
+		target *schema.Schema
+		table  string
+	}
+	if found, ok := m.joined.Load(place{stmt.Schema, table}); ok {
+		return found.(*schema.Relationship), nil
+	}
+	var found *schema.Relationship
+	var conflict error
+	m.eachSchema(func(s *schema.Schema) {
+		for _, rel := range s.Relationships.Many2Many {
+			if rel.JoinTable == nil || rel.JoinTable.Table != table || rel.FieldSchema != stmt.Schema {
+				continue
+			}
+			if found != nil && conflict == nil {
+				one, other := m.askHome(found.JoinTable), m.askHome(rel.JoinTable)
+				if one.err == nil && other.err == nil && !one.bind.shares(other.bind) {
+					conflict = &AmbiguousTableError{Table: table, Keys: sortedKeys(map[string]bool{one.bind.key: true, other.bind.key: true})}
+				}
+			}
+			found = rel
+		}
+	})
+	if found != nil && conflict == nil {
+		m.joined.Store(place{stmt.Schema, table}, found)
+	}
+	return found, conflict
 }
 
 // A parseError is an error of GORM's parser, without the import paths and

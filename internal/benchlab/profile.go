@@ -63,6 +63,9 @@ func (s settings) profileAll(l *lab, random *rand.Rand, results []result, stderr
 		if missed == "" {
 			continue
 		}
+		if s.interrupted.Err() != nil {
+			return nil, errors.New("interrupted")
+		}
 		fmt.Fprintf(stderr, "%s: %s: profile\n", r.Group, r.Name)
 		var err error
 		if strings.Contains(missed, "time") {

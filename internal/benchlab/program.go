@@ -1,12 +1,14 @@
 package benchlab
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"math/rand"
 	"os"
+	"os/signal"
 	"regexp"
 	"runtime/pprof"
 	"time"
@@ -31,6 +33,8 @@ type settings struct {
 	page       string
 	profiled   bool
 	cpuprofile string
+
+	interrupted context.Context
 }
 
 // Run is the program's main. Its exit status is 0, 1 for work that failed, or 2
@@ -43,6 +47,11 @@ func (p Program) Run(args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		return 2
 	}
+	// An interrupt waits for the work that is measured: what places have made is
+	// taken away.
+	interrupted, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	s.interrupted = interrupted
 	if err := s.report(stdout, stderr); err != nil {
 		fmt.Fprintln(stderr, "benchmarks:", err)
 		return 1
@@ -178,6 +187,9 @@ func (s settings) measureAll(l *lab, random *rand.Rand, stderr io.Writer) (resul
 			continue
 		case err != nil:
 			return nil, err
+		}
+		if s.interrupted.Err() != nil {
+			return nil, errors.New("interrupted")
 		}
 		fmt.Fprintf(stderr, "%s: %s\n", w.Group, w.Name)
 		samples, err := measure(w, l, s.pace, random)

@@ -6,6 +6,8 @@
 //	go test -race -short -timeout 60s ./...    # 20 seconds
 //	go test -race -timeout 300s ./...          # and every fault at every call
 //
+// Command benchmarks measures there what routing costs.
+//
 // The servers' addresses come from GORMBIND_POSTGRES_DSN and
 // GORMBIND_MYSQL_DSN. Tests skip where no server answers, unless
 // REQUIRE_SERVERS is set, which makes that a failure.

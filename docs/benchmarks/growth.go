@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/plugin/dbresolver"
 
+	lab "github.com/gormbind/gormbind/internal/benchlab"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -16,88 +17,89 @@ import (
 
 // manyBinds are the plugin with one bind, twice, and with many: that growth is
 // to be compared to itself.
-func manyBinds(count int) func() ([]runner, error) {
-	return func() ([]runner, error) {
-		var runners []runner
+func manyBinds(count int) func() ([]lab.Runner, error) {
+	return func() ([]lab.Runner, error) {
+		var runners []lab.Runner
 		for _, one := range []struct {
 			name  string
 			binds int
-		}{{plain, 1}, {again, 1}, {routed, count}} {
-			plugin := bindkey.New(bindkey.Models(&LogEntry{}))
+		}{{lab.Plain, 1}, {lab.Again, 1}, {lab.Routed, count}} {
+			plugin := bindkey.New(bindkey.Models(&lab.LogEntry{}))
 			for i := 0; i < one.binds; i++ {
 				key := fmt.Sprint("bind-", i)
 				if i == one.binds/2 {
-					key = other
+					key = lab.Other
 				}
 				plugin.Register(key, dbresolver.Config{Sources: []gorm.Dialector{dialector(nothingPool())}})
 			}
-			db, err := setup{dryRun: true}.handle(dialector(nothingPool()), plugin)
+			db, err := dryHandle(plugin)
 			if err != nil {
 				return nil, err
 			}
-			c := &contender{name: one.name}
-			c.route(db)
-			runners = append(runners, runner{one.name, []task{first[LogEntry](other)(c)}})
+			runners = append(runners, lab.Runner{Name: one.name, Tasks: []lab.Task{lab.First[lab.LogEntry](lab.Other)(lab.On(one.name, db))}})
 		}
 		return runners, nil
 	}
 }
 
-// over opens contenders without files, and makes a task for each.
-func over(names []string, open func(c *contender) error, make making) ([]runner, error) {
-	var runners []runner
+// over opens a handle for each contender, and makes a task on it.
+func over(names []string, open func(name string) (*gorm.DB, error), make lab.Making) ([]lab.Runner, error) {
+	var runners []lab.Runner
 	for _, name := range names {
-		c := &contender{name: name}
-		if err := open(c); err != nil {
+		db, err := open(name)
+		if err != nil {
 			return nil, err
 		}
-		runners = append(runners, runner{name, []task{make(c)}})
+		runners = append(runners, lab.Runner{Name: name, Tasks: []lab.Task{make(lab.On(name, db))}})
 	}
 	return runners, nil
 }
 
+// noResolver are the contenders where dbresolver has no part in it.
+var noResolver = []string{lab.Plain, lab.Again, lab.Routed}
+
 // manySchemas has one model after the other in a First.
-func manySchemas(count int) func() ([]runner, error) {
-	return func() ([]runner, error) {
+func manySchemas(count int) func() ([]lab.Runner, error) {
+	return func() ([]lab.Runner, error) {
 		models := manyModels(count)
-		open := func(c *contender) error {
+		open := func(name string) (*gorm.DB, error) {
 			var plugins []gorm.Plugin
-			if c.name == routed {
-				plugins = append(plugins, bindkey.New(bindkey.Models(models...)).Register(other, nowhere()))
+			if name == lab.Routed {
+				plugins = append(plugins, bindkey.New(bindkey.Models(models...)).Register(lab.Other, emptiness()))
 			}
-			return c.dry(plugins...)
+			return dryHandle(plugins...)
 		}
-		return over([]string{plain, again, routed}, open, func(c *contender) task {
-			on := c.reads(other)
+		return over(noResolver, open, func(c *lab.Contender) lab.Task {
+			on := c.Reads(lab.Other)
 			for _, model := range models { // parsed
 				on().First(model)
 			}
-			return task{op: func(i int) error { return on().First(models[i*7919%count]).Error }}
+			return lab.Task{Op: func(i int) error { return on().First(models[i*7919%count]).Error }}
 		})
 	}
 }
 
 // manyTables has one table after the other in a Find without a model.
-func manyTables(count int) func() ([]runner, error) {
-	return func() ([]runner, error) {
+func manyTables(count int) func() ([]lab.Runner, error) {
+	return func() ([]lab.Runner, error) {
 		names, data := make([]string, count), make([]any, count)
 		for i := range names {
 			names[i] = fmt.Sprint("events_", i)
 			data[i] = names[i]
 		}
-		open := func(c *contender) error {
+		open := func(name string) (*gorm.DB, error) {
 			var plugins []gorm.Plugin
-			switch c.name {
-			case resolver:
-				plugins = append(plugins, dbresolver.Register(nowhere(), data...))
-			case routed:
-				plugins = append(plugins, bindkey.New().Register(other, nowhere(), data...))
+			switch name {
+			case lab.Resolver:
+				plugins = append(plugins, dbresolver.Register(emptiness(), data...))
+			case lab.Routed:
+				plugins = append(plugins, bindkey.New().Register(lab.Other, emptiness(), data...))
 			}
-			return c.dry(plugins...)
+			return dryHandle(plugins...)
 		}
-		return over([]string{plain, again, resolver, routed}, open, func(c *contender) task {
-			on := c.reads(other)
-			return task{op: func(i int) error {
+		return over([]string{lab.Plain, lab.Again, lab.Resolver, lab.Routed}, open, func(c *lab.Contender) lab.Task {
+			on := c.Reads(lab.Other)
+			return lab.Task{Op: func(i int) error {
 				var rows []map[string]any
 				return on().Table(names[i*7919%count]).Find(&rows).Error
 			}}
@@ -105,39 +107,39 @@ func manyTables(count int) func() ([]runner, error) {
 	}
 }
 
-func nowhere() dbresolver.Config {
+// emptiness is a bind without a database.
+func emptiness() dbresolver.Config {
 	return dbresolver.Config{Sources: []gorm.Dialector{dialector(nothingPool())}}
 }
 
-// dry opens one handle without a database.
-func (c *contender) dry(plugins ...gorm.Plugin) error {
-	db, err := setup{dryRun: true}.handle(dialector(nothingPool()), plugins...)
-	if err == nil {
-		c.route(db)
-	}
-	return err
+// dryHandle opens one handle without a database.
+func dryHandle(plugins ...gorm.Plugin) (*gorm.DB, error) {
+	return lab.Handle(dialector(nothingPool()), lab.Setup{}, true, plugins...)
 }
 
+// noHandle is for tasks that open handles of their own.
+func noHandle(string) (*gorm.DB, error) { return nil, nil }
+
 // createChain creates a value whose associations go so deep.
-func createChain(depth int) making {
-	return func(c *contender) task {
-		on := c.writes(home)
-		return task{op: func(int) error { return on().Create(chain(depth)).Error }}
+func createChain(depth int) lab.Making {
+	return func(c *lab.Contender) lab.Task {
+		on := c.Writes(lab.Home)
+		return lab.Task{Op: func(int) error { return on().Create(chain(depth)).Error }}
 	}
 }
 
 // preloadChain preloads so deep.
-func preloadChain(depth int) making {
+func preloadChain(depth int) lab.Making {
 	relation := strings.Repeat("Child.", depth)[:len("Child.")*depth-1]
-	return func(c *contender) task {
-		on := c.reads(home)
-		return task{op: func(int) error {
-			var top Even
+	return func(c *lab.Contender) lab.Task {
+		on := c.Reads(lab.Home)
+		return lab.Task{Op: func(int) error {
+			var top lab.Even
 			if err := on().Preload(relation).First(&top, 1).Error; err != nil {
 				return err
 			}
 			if top.Child == nil {
-				return fmt.Errorf("%s preloaded nothing", c.name)
+				return fmt.Errorf("%s preloaded nothing", c.Name)
 			}
 			return nil
 		}}
@@ -146,7 +148,7 @@ func preloadChain(depth int) making {
 
 // rawText has a statement of so many bytes, the same each time or one that was
 // never seen before.
-func rawText(size int, repeated bool) making {
+func rawText(size int, repeated bool) lab.Making {
 	var text strings.Builder
 	text.WriteString("UPDATE logs SET event = 'seen' WHERE level = 1 AND (user_id = 7")
 	for text.Len() < size-len(" AND event <> 'event 1234'")-len(") OR id = 12345678") {
@@ -154,13 +156,13 @@ func rawText(size int, repeated bool) making {
 	}
 	text.WriteString(") OR id = ")
 	beginning, number := text.String(), 10_000_000
-	return func(c *contender) task {
-		on := c.writes(other)
+	return func(c *lab.Contender) lab.Task {
+		on := c.Writes(lab.Other)
 		if repeated {
 			sql := beginning + strconv.Itoa(number)
-			return task{op: func(int) error { return on().Exec(sql).Error }}
+			return lab.Task{Op: func(int) error { return on().Exec(sql).Error }}
 		}
-		return task{op: func(int) error {
+		return lab.Task{Op: func(int) error {
 			number++
 			return on().Exec(beginning + strconv.Itoa(number)).Error
 		}}
@@ -169,25 +171,25 @@ func rawText(size int, repeated bool) making {
 
 // firstUse is the first statement of a model on a handle that has run others,
 // GORM's parse of the model included. Every one needs a handle of its own.
-func firstUse[M any]() ([]runner, error) {
-	return over([]string{plain, again, routed}, func(*contender) error { return nil }, func(c *contender) task {
+func firstUse[M any]() ([]lab.Runner, error) {
+	return over(noResolver, noHandle, func(c *lab.Contender) lab.Task {
 		var handles []*gorm.DB
-		t := task{op: func(i int) error {
+		t := lab.Task{Op: func(i int) error {
 			var row M
 			return handles[i].First(&row).Error
 		}}
-		t.before = func(n int) error {
+		t.Before = func(n int) error {
 			handles = handles[:0]
 			for i := 0; i < n; i++ {
 				var plugins []gorm.Plugin
-				if c.name == routed {
-					plugins = append(plugins, bindkey.New().Register(other, nowhere()))
+				if c.Name == lab.Routed {
+					plugins = append(plugins, bindkey.New().Register(lab.Other, emptiness()))
 				}
-				if err := c.dry(plugins...); err != nil {
+				db, err := dryHandle(plugins...)
+				if err != nil {
 					return err
 				}
-				db := c.reads(other)()
-				if err := db.First(&Even{}).Error; err != nil {
+				if err := db.First(&lab.Even{}).Error; err != nil {
 					return err
 				}
 				handles = append(handles, db)
@@ -200,21 +202,21 @@ func firstUse[M any]() ([]runner, error) {
 
 // install is New, Register and db.Use with so many models, beside an
 // installation without models and what else is not the plugin's.
-func install(count int, with, without func(db *gorm.DB, models []any) error) func() ([]runner, error) {
-	return func() ([]runner, error) {
+func install(count int, with, without func(db *gorm.DB, models []any) error) func() ([]lab.Runner, error) {
+	return func() ([]lab.Runner, error) {
 		models := manyModels(count)
-		return over([]string{plain, again, routed}, func(*contender) error { return nil }, func(c *contender) task {
+		return over(noResolver, noHandle, func(c *lab.Contender) lab.Task {
 			var handles []*gorm.DB
-			t := task{op: func(i int) error {
-				if c.name == routed {
+			t := lab.Task{Op: func(i int) error {
+				if c.Name == lab.Routed {
 					return with(handles[i], models)
 				}
 				return without(handles[i], models)
 			}}
-			t.before = func(n int) error {
+			t.Before = func(n int) error {
 				handles = handles[:0]
 				for i := 0; i < n; i++ {
-					db, err := setup{}.handle(dialector(nothingPool()))
+					db, err := lab.Handle(dialector(nothingPool()), lab.Setup{}, false)
 					if err != nil {
 						return err
 					}
@@ -228,11 +230,11 @@ func install(count int, with, without func(db *gorm.DB, models []any) error) fun
 }
 
 func useRegistered(db *gorm.DB, models []any) error {
-	return db.Use(bindkey.New().Register(other, nowhere(), models...))
+	return db.Use(bindkey.New().Register(lab.Other, emptiness(), models...))
 }
 
 func useModels(db *gorm.DB, models []any) error {
-	return db.Use(bindkey.New(bindkey.Models(models...)).Register(other, nowhere()))
+	return db.Use(bindkey.New(bindkey.Models(models...)).Register(lab.Other, emptiness()))
 }
 
 func useNone(db *gorm.DB, _ []any) error { return useRegistered(db, nil) }

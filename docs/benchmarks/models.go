@@ -3,44 +3,8 @@ package main
 import (
 	"fmt"
 	"reflect"
-)
 
-// The models: User in the default bind, LogEntry in another.
-type (
-	User struct {
-		_    struct{} `bind:"main"`
-		ID   uint
-		Name string
-		Logs []LogEntry
-	}
-	LogEntry struct {
-		ID     uint
-		UserID uint
-		Event  string
-		Level  int
-	}
-)
-
-// Bind is the bind key.
-func (LogEntry) Bind() string { return other }
-
-// TableName is the table's name.
-func (LogEntry) TableName() string { return "logs" }
-
-// Even and Odd are the links of a chain that changes the bind at every link.
-type (
-	Even struct {
-		_     struct{} `bind:"main"`
-		ID    uint
-		OddID uint
-		Child *Odd `gorm:"foreignKey:EvenID"`
-	}
-	Odd struct {
-		_      struct{} `bind:"analytics"`
-		ID     uint
-		EvenID uint
-		Child  *Even `gorm:"foreignKey:OddID"`
-	}
+	lab "github.com/gormbind/gormbind/internal/benchlab"
 )
 
 // Event is a model without relations.
@@ -52,10 +16,10 @@ type Event struct {
 }
 
 // chain makes an Even with so many links below it.
-func chain(depth int) *Even {
-	top := &Even{}
+func chain(depth int) *lab.Even {
+	top := &lab.Even{}
 	if depth > 0 {
-		top.Child = &Odd{}
+		top.Child = &lab.Odd{}
 	}
 	if depth > 1 {
 		top.Child.Child = chain(depth - 2)

@@ -48,6 +48,7 @@ func (mysqlEngine) open(dsn string) gorm.Dialector { return mysql.Open(dsn) }
 
 func (mysqlEngine) on(pool gorm.ConnPool) gorm.Dialector { return mysql.New(mysql.Config{Conn: pool}) }
 
+func (mysqlEngine) version() string { return "SELECT version()" }
 func (mysqlEngine) create(name string) []string {
 	return []string{"CREATE DATABASE " + name + " CHARACTER SET utf8mb4"}
 }

@@ -48,6 +48,8 @@ func (postgresEngine) on(pool gorm.ConnPool) gorm.Dialector {
 	return postgres.New(postgres.Config{Conn: pool})
 }
 
+func (postgresEngine) version() string { return "SHOW server_version" }
+
 func (postgresEngine) create(name string) []string {
 	return []string{
 		"CREATE DATABASE " + name,

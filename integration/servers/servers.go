@@ -43,6 +43,7 @@ type engine interface {
 	open(dsn string) gorm.Dialector
 	on(pool gorm.ConnPool) gorm.Dialector
 
+	version() string             // SQL that asks for the server's version
 	create(name string) []string // SQL that creates a database
 	drop(name string) string     // and drops it, whoever is still connected
 	connectionID() string        // SQL that asks for a connection's id
@@ -67,8 +68,21 @@ var (
 	}
 )
 
+// Version is what the server says that it is.
+func (s *Server) Version() (version string, err error) {
+	if err = s.Answers(); err == nil {
+		err = s.admin.QueryRow(s.engine.version()).Scan(&version)
+	}
+	return version, err
+}
+
 // All are the servers that a test should pass on.
 func All() []*Server { return []*Server{PostgreSQL, MariaDB} }
+
+// At is a server of the same kind at an address of its own.
+func (s *Server) At(dsn string) *Server {
+	return &Server{Name: s.Name, fallback: dsn, engine: s.engine}
+}
 
 func (s *Server) dsn() string {
 	if dsn := os.Getenv(s.variable); dsn != "" {
@@ -84,16 +98,26 @@ func (s *Server) DialectorOn(pool gorm.ConnPool) gorm.Dialector { return s.engin
 // REQUIRE_SERVERS is set.
 func (s *Server) Need(t testing.TB) {
 	t.Helper()
-	s.asking.Do(func() { s.absent = s.connect() })
-	if s.absent == nil {
-		return
+	switch err := s.Answers(); {
+	case err == nil:
+	case Required():
+		t.Fatal(err)
+	default:
+		t.Skip(err)
 	}
-	message := fmt.Sprintf("no %s answers at the address in %s (or its default): %v", s.Name, s.variable, s.absent)
-	if os.Getenv("REQUIRE_SERVERS") != "" {
-		t.Fatal(message)
-	}
-	t.Skip(message)
 }
+
+// Answers fails if the server does not. Later calls repeat the first answer.
+func (s *Server) Answers() error {
+	s.asking.Do(func() { s.absent = s.connect() })
+	if s.absent != nil {
+		return fmt.Errorf("no %s answers at the address in %s (or its default): %w", s.Name, s.variable, s.absent)
+	}
+	return nil
+}
+
+// Required says whether a server that does not answer is a failure.
+func Required() bool { return os.Getenv("REQUIRE_SERVERS") != "" }
 
 func (s *Server) connect() error {
 	dsn, err := s.engine.withDatabase(s.dsn(), "")
@@ -136,12 +160,12 @@ var (
 func (s *Server) Database(t testing.TB, label string) *Database {
 	t.Helper()
 	s.Need(t)
-	d, err := s.create(label)
+	d, err := s.Create(label)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := d.drop(); err != nil {
+		if err := d.Drop(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -160,7 +184,7 @@ func (s *Server) Shared(t testing.TB, label string) *Database {
 	if d, ok := shared[key]; ok {
 		return d
 	}
-	d, err := s.create(label)
+	d, err := s.Create(label)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +202,7 @@ var (
 func Main(m *testing.M) {
 	code := m.Run()
 	for _, d := range shared {
-		if err := d.drop(); err != nil {
+		if err := d.Drop(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = 1
 		}
@@ -186,7 +210,11 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-func (s *Server) create(label string) (*Database, error) {
+// Create is Database for a program: it drops the database itself.
+func (s *Server) Create(label string) (*Database, error) {
+	if err := s.Answers(); err != nil {
+		return nil, err
+	}
 	d := &Database{Server: s, Name: fmt.Sprintf("%s_%d_%s", process, created.Add(1), label)}
 	var err error
 	if d.dsn, err = s.engine.withDatabase(s.dsn(), d.Name); err != nil {
@@ -200,7 +228,8 @@ func (s *Server) create(label string) (*Database, error) {
 	return d, nil
 }
 
-func (d *Database) drop() error {
+// Drop drops the database, whoever is still connected.
+func (d *Database) Drop() error {
 	if _, err := d.Server.admin.Exec(d.Server.engine.drop(d.Name)); err != nil {
 		return fmt.Errorf("drop a database on %s: %w", d.Server.Name, err)
 	}
@@ -223,6 +252,15 @@ func (d *Database) Connector(t testing.TB, dial func(Dialer) Dialer) driver.Conn
 		t.Fatal(err)
 	}
 	return connector
+}
+
+// Open opens a pool of connections to the database.
+func (d *Database) Open() (*sql.DB, error) {
+	connector, err := d.Server.engine.connector(d.dsn, nil)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(connector), nil
 }
 
 // A Querier is a *sql.DB, *sql.Tx or *sql.Conn.

@@ -1,4 +1,4 @@
-package main
+package benchlab
 
 import (
 	"fmt"
@@ -20,11 +20,11 @@ func tables(results []result) []table {
 	var all []table
 	for _, r := range results {
 		row, columns := r.row(), ratioColumns
-		if r.extra != nil {
+		if r.Extra != nil {
 			row, columns = r.extraRow(), extraColumns
 		}
-		if len(all) == 0 || all[len(all)-1].title != r.group {
-			all = append(all, table{title: r.group, columns: columns})
+		if len(all) == 0 || all[len(all)-1].title != r.Group {
+			all = append(all, table{title: r.Group, columns: columns})
 		}
 		last := &all[len(all)-1]
 		last.rows = append(last.rows, row)
@@ -36,20 +36,20 @@ var ratioColumns = []string{"work", "plain", "again", "dbresolver", "Use", "bind
 	"allocs", "more", "bytes", "more", "budget", "met", "≤ dbresolver"}
 
 func (r result) row() []string {
-	base, own := r.of(plain), r.of(routed)
+	base, own := r.of(Plain), r.of(Routed)
 	other := func(name string) string {
 		if r.of(name) == nil {
 			return "–"
 		}
-		return fmt.Sprintf("%.3f", r.ratio(name, plain).medians)
+		return fmt.Sprintf("%.3f", r.ratio(name, Plain).medians)
 	}
-	to := r.ratio(routed, plain)
+	to := r.ratio(Routed, Plain)
 	return []string{
-		r.name, duration(middle(base.times)), other(again), other(resolver), other(using),
-		other(routed), fmt.Sprintf("%.3f–%.3f", to.low, to.high), fmt.Sprintf("%.2f–%.2f", to.quarter, to.most),
+		r.Name, duration(middle(base.times)), other(Again), other(Resolver), other(Using),
+		other(Routed), fmt.Sprintf("%.3f–%.3f", to.low, to.high), fmt.Sprintf("%.2f–%.2f", to.quarter, to.most),
 		fmt.Sprintf("%.0f", base.allocs), fmt.Sprintf("%+.0f", own.allocs-base.allocs),
 		fmt.Sprintf("%.0f", base.bytes), fmt.Sprintf("%+.0f", own.bytes-base.bytes),
-		r.budget.String(), r.verdict(), r.notSlower(),
+		r.limit(), r.verdict(), r.notSlower(),
 	}
 }
 
@@ -57,11 +57,11 @@ func (r result) row() []string {
 // run can tell.
 func (r result) notSlower() string {
 	answer := ""
-	for _, name := range []string{resolver, using} {
+	for _, name := range []string{Resolver, Using} {
 		if r.of(name) == nil {
 			continue
 		}
-		if to := r.ratio(routed, name); to.low > 1 && to.medians > 1 {
+		if to := r.ratio(Routed, name); to.low > 1 && to.medians > 1 {
 			return fmt.Sprintf("no: %.3f", to.medians)
 		}
 		answer = "yes"
@@ -72,23 +72,19 @@ func (r result) notSlower() string {
 var extraColumns = []string{"work", "plain", "again", "dbresolver", "Use", "bindkey", "ratio", "more", "for each", "allocs", "more", "bytes", "more", "budget", "met", "≤ dbresolver"}
 
 func (r result) extraRow() []string {
-	base, own := r.of(plain), r.of(routed)
+	base, own := r.of(Plain), r.of(Routed)
 	time := func(name string) string {
 		if r.of(name) == nil {
 			return "–"
 		}
 		return duration(middle(r.of(name).times))
 	}
-	limit := ""
-	if r.extra.budget > 0 {
-		limit = "≤ " + duration(float64(r.extra.budget))
-	}
 	return []string{
-		r.name, time(plain), time(again), time(resolver), time(using), time(routed),
-		fmt.Sprintf("%.3f", r.ratio(routed, plain).medians), duration(r.more()), r.extra.unit,
+		r.Name, time(Plain), time(Again), time(Resolver), time(Using), time(Routed),
+		fmt.Sprintf("%.3f", r.ratio(Routed, Plain).medians), duration(r.more()), r.Extra.Unit,
 		fmt.Sprintf("%.0f", base.allocs), fmt.Sprintf("%+.0f", own.allocs-base.allocs),
 		fmt.Sprintf("%.0f", base.bytes), fmt.Sprintf("%+.0f", own.bytes-base.bytes),
-		limit, r.verdict(), r.notSlower(),
+		r.limit(), r.verdict(), r.notSlower(),
 	}
 }
 
@@ -124,15 +120,20 @@ func (t table) print(out io.Writer) error {
 	return err
 }
 
-// markdown writes it for a page: the numbers to the right.
+// markdown writes it for a page.
 func (t table) markdown(out io.Writer) error {
+	fmt.Fprintf(out, "### %s\n\n", t.title)
+	return t.lines(out)
+}
+
+// lines writes it without its title: the numbers to the right.
+func (t table) lines(out io.Writer) error {
 	line := func(cells []string) { fmt.Fprintf(out, "| %s |\n", strings.Join(cells, " | ")) }
 	rules := make([]string, len(t.columns))
 	for i := range rules {
 		rules[i] = "---:"
 	}
 	rules[0] = "---"
-	fmt.Fprintf(out, "### %s\n\n", t.title)
 	line(t.columns)
 	line(rules)
 	for _, row := range t.rows {
@@ -142,28 +143,16 @@ func (t table) markdown(out io.Writer) error {
 	return err
 }
 
-// summary tells which budgets are not met.
-func summary(results []result) string {
+// met counts the budgets.
+func met(results []result) string {
 	var met, unmet int
-	var text strings.Builder
 	for _, r := range results {
 		switch verdict := r.verdict(); {
 		case strings.HasPrefix(verdict, "yes"):
 			met++
 		case verdict != "":
 			unmet++
-			fmt.Fprintf(&text, "- %s: %s (%s)\n", r.group, r.name, strings.TrimPrefix(verdict, "no: "))
-		}
-		if slower := r.slower(); slower != "" {
-			fmt.Fprintf(&text, "- %s: %s (%s)\n", r.group, r.name, slower)
 		}
 	}
-	return fmt.Sprintf("%d budgets are met, %d are not.\n\n%s", met, unmet, text.String())
-}
-
-func (r result) slower() string {
-	if answer := r.notSlower(); strings.HasPrefix(answer, "no") {
-		return "slower than dbresolver: " + strings.TrimPrefix(answer, "no: ")
-	}
-	return ""
+	return fmt.Sprintf("%d budgets are met, %d are not.\n", met, unmet)
 }

@@ -1,4 +1,4 @@
-package main
+package benchlab
 
 import (
 	"context"
@@ -11,16 +11,17 @@ import (
 	"time"
 )
 
-// A runner is a contender with its task, one for each goroutine.
-type runner struct {
-	name  string
-	tasks []task
+// A Runner is a contender with its task, one for each goroutine.
+type Runner struct {
+	Name  string
+	Tasks []Task
 }
 
 // A sample is what was measured of one contender.
 type sample struct {
 	name   string
 	times  [][]float64 // ns for one op, of each round in each sitting
+	ops    int         // in all of them
 	allocs float64     // for one op
 	bytes  float64
 }
@@ -39,54 +40,60 @@ func (p pace) String() string {
 }
 
 // run times n ops. Several goroutines run n each, and the time is that of all.
-func (r runner) run(n int, around func(run func())) error {
-	for _, t := range r.tasks {
-		if t.before != nil {
-			if err := t.before(n); err != nil {
+func (r Runner) run(n int, around func(run func())) error {
+	for _, t := range r.Tasks {
+		if t.Before != nil {
+			if err := t.Before(n); err != nil {
 				return err
 			}
 		}
 	}
 	var err error
-	if len(r.tasks) == 1 {
-		around(func() { err = r.tasks[0].times(n) })
+	if len(r.Tasks) == 1 {
+		r.labelled(func() { around(func() { err = r.Tasks[0].times(n) }) })
 	} else {
 		err = r.together(n, around)
 	}
-	for _, t := range r.tasks {
-		if t.after != nil && err == nil {
-			err = t.after()
+	for _, t := range r.Tasks {
+		if t.After != nil && err == nil {
+			err = t.After()
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", r.name, err)
+		return fmt.Errorf("%s: %w", r.Name, err)
 	}
 	return nil
 }
 
-func (t task) times(n int) error {
+// labelled gives a CPU profile the runner's name as a label of what is timed, and
+// of goroutines that it starts.
+func (r Runner) labelled(run func()) {
+	pprof.Do(context.Background(), pprof.Labels("by", r.Name), func(context.Context) { run() })
+}
+
+func (t Task) times(n int) error {
 	for i := 0; i < n; i++ {
-		if err := t.op(i); err != nil {
+		if err := t.Op(i); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r runner) together(n int, around func(run func())) error {
+func (r Runner) together(n int, around func(run func())) error {
 	var (
 		ready, done sync.WaitGroup
 		begin       = make(chan struct{})
-		errs        = make([]error, len(r.tasks))
+		errs        = make([]error, len(r.Tasks))
 	)
-	for i := range r.tasks {
+	for i := range r.Tasks {
 		ready.Add(1)
 		done.Add(1)
 		go func(i int) {
 			defer done.Done()
 			ready.Done()
 			<-begin
-			errs[i] = r.tasks[i].times(n)
+			r.labelled(func() { errs[i] = r.Tasks[i].times(n) })
 		}(i)
 	}
 	ready.Wait()
@@ -103,7 +110,7 @@ func (r runner) together(n int, around func(run func())) error {
 }
 
 // slice is the time of n ops in ns, for one of them.
-func (r runner) slice(n int) (float64, error) {
+func (r Runner) slice(n int) (float64, error) {
 	var elapsed time.Duration
 	err := r.run(n, func(run func()) {
 		began := time.Now()
@@ -118,7 +125,7 @@ func (r runner) slice(n int) (float64, error) {
 const collects = 1000
 
 // measure measures a work in several sittings.
-func measure(w *work, l *lab, p pace, random *rand.Rand) (samples []sample, err error) {
+func measure(w *Work, l *lab, p pace, random *rand.Rand) (samples []sample, err error) {
 	defer debug.SetGCPercent(debug.SetGCPercent(collects))
 	for i := 0; i < p.sittings; i++ {
 		runners, err := l.runners(w, random)
@@ -134,9 +141,8 @@ func measure(w *work, l *lab, p pace, random *rand.Rand) (samples []sample, err 
 }
 
 // sit alternates the runners in short slices, in a new order each round, so
-// that what else the machine does hits all alike. In a CPU profile, the slices
-// have the runner's name as a label.
-func sit(samples []sample, runners []runner, p pace, random *rand.Rand) ([]sample, error) {
+// that what else the machine does hits all alike.
+func sit(samples []sample, runners []Runner, p pace, random *rand.Rand) ([]sample, error) {
 	if samples == nil {
 		samples = make([]sample, len(runners))
 	}
@@ -148,10 +154,7 @@ func sit(samples []sample, runners []runner, p pace, random *rand.Rand) ([]sampl
 	began := time.Now()
 	for round := 0; round < p.rounds || time.Since(began) < p.total/time.Duration(p.sittings); round++ {
 		for _, i := range random.Perm(len(runners)) {
-			var took float64
-			pprof.Do(context.Background(), pprof.Labels("by", runners[i].name), func(context.Context) {
-				took, err = runners[i].slice(n)
-			})
+			took, err := runners[i].slice(n)
 			if err != nil {
 				return nil, err
 			}
@@ -159,7 +162,8 @@ func sit(samples []sample, runners []runner, p pace, random *rand.Rand) ([]sampl
 		}
 	}
 	for i, r := range runners {
-		samples[i].name, samples[i].times = r.name, append(samples[i].times, times[i])
+		samples[i].name, samples[i].times = r.Name, append(samples[i].times, times[i])
+		samples[i].ops += n * len(times[i]) * len(r.Tasks)
 		if samples[i].allocs, samples[i].bytes, err = r.memory(n, p); err != nil {
 			return nil, err
 		}
@@ -169,7 +173,7 @@ func sit(samples []sample, runners []runner, p pace, random *rand.Rand) ([]sampl
 
 // fitting is how many ops of the first runner take a slice's time. All runners
 // do that many, and have done some before they are timed.
-func fitting(runners []runner, p pace) (int, error) {
+func fitting(runners []Runner, p pace) (int, error) {
 	n := 1
 	for {
 		took, err := runners[0].slice(n)
@@ -199,8 +203,8 @@ func fitting(runners []runner, p pace) (int, error) {
 
 // memory is what one op allocates, on one goroutine and without the garbage
 // collector, which empties pools.
-func (r runner) memory(n int, p pace) (allocs, bytes float64, err error) {
-	alone := runner{r.name, r.tasks[:1]}
+func (r Runner) memory(n int, p pace) (allocs, bytes float64, err error) {
+	alone := Runner{Name: r.Name, Tasks: r.Tasks[:1]}
 	switch {
 	case p.once:
 		n = 1

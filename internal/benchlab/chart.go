@@ -1,4 +1,4 @@
-package main
+package benchlab
 
 import (
 	"fmt"
@@ -19,13 +19,13 @@ const (
 	chartMargin = 24
 )
 
-type mark struct{ name, color, shape string }
+type symbol struct{ name, color, shape string }
 
-var marks = []mark{
-	{again, "#999999", "circle"},
-	{resolver, "#d95f02", "circle"},
-	{using, "#7570b3", "circle"},
-	{routed, "#1b9e77", "square"},
+var symbols = []symbol{
+	{Again, "#999999", "circle"},
+	{Resolver, "#d95f02", "circle"},
+	{Using, "#7570b3", "circle"},
+	{Routed, "#1b9e77", "square"},
 }
 
 // at is where a ratio stands.
@@ -38,8 +38,8 @@ func at(ratio float64) float64 {
 func chart(out io.Writer, results []result) error {
 	lines, group := 0, ""
 	for _, r := range results {
-		if r.group != group {
-			lines, group = lines+1, r.group
+		if r.Group != group {
+			lines, group = lines+1, r.Group
 		}
 		lines++
 	}
@@ -47,7 +47,7 @@ func chart(out io.Writer, results []result) error {
 	fmt.Fprintf(out, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" font-family="sans-serif" font-size="11">`+"\n", chartWidth, height, chartWidth, height)
 	fmt.Fprintf(out, `<rect width="%d" height="%d" fill="white"/>`+"\n", chartWidth, height)
 	fmt.Fprintf(out, `<text x="8" y="18" font-size="13">Time as the ratio to plain handles: less is faster. What is beyond %.1f or %.1f is drawn there.</text>`+"\n", chartLeast, chartMost)
-	for i, m := range marks {
+	for i, m := range symbols {
 		x := 8 + 120*float64(i)
 		m.draw(out, x+4, 34)
 		fmt.Fprintf(out, `<text x="%.1f" y="38">%s</text>`+"\n", x+14, m.name)
@@ -63,8 +63,8 @@ func chart(out io.Writer, results []result) error {
 	}
 	y, group := float64(headHeight), ""
 	for _, r := range results {
-		if r.group != group {
-			group = r.group
+		if r.Group != group {
+			group = r.Group
 			fmt.Fprintf(out, `<text x="8" y="%.1f" font-weight="bold">%s</text>`+"\n", y+13, html.EscapeString(group))
 			y += lineHeight
 		}
@@ -77,20 +77,24 @@ func chart(out io.Writer, results []result) error {
 
 func (r result) draw(out io.Writer, y float64) {
 	middle := y + lineHeight/2
-	fmt.Fprintf(out, `<text x="20" y="%.1f">%s</text>`+"\n", middle+4, html.EscapeString(r.name))
-	own := r.ratio(routed, plain)
+	fmt.Fprintf(out, `<text x="20" y="%.1f">%s</text>`+"\n", middle+4, html.EscapeString(r.Name))
+	own := r.ratio(Routed, Plain)
 	fmt.Fprintf(out, `<path d="M%.1f %.1fH%.1f" stroke="#1b9e77"/>`+"\n", at(own.low), middle, at(own.high))
-	if r.budget.time > 0 {
-		fmt.Fprintf(out, `<path d="M%.1f %.1fv8" stroke="#e31a1c" stroke-width="2"/>`+"\n", at(r.budget.time), middle-4)
+	limit := r.Budget.time
+	if r.Budget.asRival {
+		limit = r.ratio(r.rival(), Plain).medians + r.spread()
 	}
-	for _, m := range marks {
+	if limit > 0 {
+		fmt.Fprintf(out, `<path d="M%.1f %.1fv8" stroke="#e31a1c" stroke-width="2"/>`+"\n", at(limit), middle-4)
+	}
+	for _, m := range symbols {
 		if r.of(m.name) != nil {
-			m.draw(out, at(r.ratio(m.name, plain).medians), middle)
+			m.draw(out, at(r.ratio(m.name, Plain).medians), middle)
 		}
 	}
 }
 
-func (m mark) draw(out io.Writer, x, y float64) {
+func (m symbol) draw(out io.Writer, x, y float64) {
 	if m.shape == "square" {
 		fmt.Fprintf(out, `<rect x="%.1f" y="%.1f" width="7" height="7" fill="%s"/>`+"\n", x-3.5, y-3.5, m.color)
 		return

@@ -17,6 +17,7 @@ type fault string
 
 const (
 	answersError fault = "error"                         // the database answers with an error
+	staysOpen    fault = "error, transaction stays open" // of COMMIT or ROLLBACK
 	losesBefore  fault = "connection lost"               // before the database has done anything
 	losesAfter   fault = "connection lost after it"      // it has, but its answer is lost
 	cancelled    fault = "context cancelled"             // meanwhile, and the driver gives up
@@ -103,6 +104,8 @@ func (f *injector) make(ctx context.Context, on *testkit.Conn, call testkit.Call
 		if ends { // a database that refuses to end a transaction has ended it without its rows
 			on.RollBack()
 		}
+		return answer
+	case staysOpen:
 		return answer
 	case losesBefore:
 		on.Lose()

@@ -41,7 +41,7 @@ const application fault = "application"
 func (f *failure) in(err error) error {
 	var found bool
 	switch f.kind {
-	case answersError:
+	case answersError, staysOpen:
 		found = errors.Is(err, injected[f.n])
 	case losesBefore, losesAfter:
 		found = errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.ErrUnexpectedEOF)
@@ -349,7 +349,7 @@ func (m *model) commit() promise {
 		if err == nil {
 			continue
 		}
-		unknown := err.kind != answersError
+		unknown := err.kind != answersError && err.kind != staysOpen
 		result := promise{err: err, also: m.rollback(order[i+1:]), outcome: rolledBack}
 		if i > 0 || unknown {
 			result.outcome = inDoubt
@@ -419,7 +419,7 @@ func (m *model) call(bind, kind string) (done bool, err *failure) {
 	}
 	happens := err.kind
 	switch happens {
-	case answersError:
+	case answersError, staysOpen:
 		return false, err
 	case losesBefore:
 		b.dead = true

@@ -168,6 +168,9 @@ func (r *runner) faults(c testkit.Call) []fault {
 	if !c.Part {
 		faults = append(faults, ignoresEnd)
 	}
+	if c.Kind == testkit.Commit || c.Kind == testkit.Rollback {
+		faults = append(faults, staysOpen)
+	}
 	if r.target.Cut != nil {
 		faults = append(faults, reallyCut)
 	}

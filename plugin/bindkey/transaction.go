@@ -111,7 +111,7 @@ func (t *transaction) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt
 // branch of another shares that branch, since SQLite would deadlock on itself,
 // and a server would hide the transaction's own rows.
 func (t *transaction) branchOf(b *bind) (*branch, error) {
-	if err := b.ready(); err != nil {
+	if err := b.ready(t.xact.Context()); err != nil {
 		return nil, err
 	}
 	t.mu.Lock()

@@ -26,6 +26,7 @@ func TestFaults(t *testing.T) {
 				Cut: func(ctx context.Context, _ string, conn driver.Conn) error {
 					return server.CutConn(ctx, conn)
 				},
+				Asks:  server == servers.MariaDB,
 				Short: true,
 			})
 		})

@@ -15,6 +15,7 @@ const (
 	RollbackTo = "ROLLBACK TO"
 	Commit     = "COMMIT"
 	Rollback   = "ROLLBACK"
+	Aside      = "ASIDE" // whether a connection outside of transactions is that
 )
 
 // A Call is one call of a driver.
@@ -33,8 +34,8 @@ type Call struct {
 func (c Call) String() string { return c.Kind + " " + c.Database }
 
 // Whole reports whether a call stands for its statement alone, and reached its
-// database.
-func (c Call) Whole() bool { return !c.Dead && (!c.Part || c.Faulted) }
+// database in a transaction.
+func (c Call) Whole() bool { return !c.Dead && c.Kind != Aside && (!c.Part || c.Faulted) }
 
 // A Real makes a call as the real driver does.
 type Real func(context.Context) error
@@ -57,8 +58,8 @@ func kindOf(query string) string {
 		return RollbackTo
 	case strings.HasPrefix(folded, "SAVEPOINT"):
 		return SavePoint
-	case folded == "SELECT 1":
-		return Check
+	case folded == "SELECT 1", folded == "BEGIN", strings.HasPrefix(folded, "SELECT 1 /*M! AND @@IN_TRANSACTION */"), folded == "SET TRANSACTION READ WRITE":
+		return Check // a BEGIN that is a statement: it must fail
 	default:
 		return Statement
 	}
@@ -161,6 +162,9 @@ func (c *Conn) Lose() {
 // call is one call of the real driver, made by the hook.
 func (c *Conn) call(ctx context.Context, told Call, real Real) error {
 	told.Database, told.Dead = c.database, c.dead
+	if c.tx == nil && (told.SQL == "BEGIN" || told.SQL == "ROLLBACK") {
+		told.Kind = Aside
+	}
 	c.rows = nil
 	err := c.hook(ctx, c, told, func(ctx context.Context) error {
 		if told.Dead {

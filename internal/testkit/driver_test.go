@@ -135,7 +135,7 @@ func TestRecorderFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			db, recorder := openRecorded(t)
-			recorder.Start(c.faults)
+			recorder.Start(func(before []Call, _ Call) Hook { return c.faults[len(before)] })
 			tx := begin(t, db)
 			if _, err := tx.Exec("INSERT INTO numbers VALUES (1)"); !errors.Is(err, c.insert) {
 				t.Errorf("INSERT: %v", err)

@@ -14,12 +14,13 @@ type Recorder struct {
 	mu        sync.Mutex
 	recording bool
 	calls     []Call
-	faults    map[int]Hook
+	faults    func(before []Call, call Call) Hook
 }
 
-// Start forgets what was recorded and records from here. The calls with these
-// numbers, from 0, are made by a hook that lets something happen in them.
-func (r *Recorder) Start(faults map[int]Hook) {
+// Start forgets what was recorded and records from here. The calls for which faults
+// has a hook, knowing the calls before, are made by that, which lets something happen
+// in them. nil: none.
+func (r *Recorder) Start(faults func(before []Call, call Call) Hook) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.recording, r.calls, r.faults = true, nil, faults
@@ -81,7 +82,9 @@ func (r *Recorder) record(call *Call) (index int, fault Hook) {
 		return -1, nil
 	}
 	index = len(r.calls)
-	fault = r.faults[index]
+	if r.faults != nil {
+		fault = r.faults(r.calls, *call)
+	}
 	call.Faulted = fault != nil
 	r.calls = append(r.calls, *call)
 	return index, fault

@@ -4,8 +4,9 @@
 // It runs programs (program.go): transactions over three binds, nested ones,
 // savepoints, associations, batches. A driver around the real one ([testkit.Recorder])
 // records the calls (BEGIN, statements, SAVEPOINT, COMMIT, …) and makes chosen
-// ones fail: with an error, a lost connection, one lost when the work is done
-// but its answer isn't there, or a context that ends meanwhile. The first run
+// ones fail: with an error, one that leaves the transaction open, a lost connection,
+// one lost when the work is done but its answer isn't there, or a context that ends
+// meanwhile. The first run
 // of a program goes through and tells its calls; then it runs again for each
 // call and each fault, and where a failure makes the library roll back, with a
 // second fault there.
@@ -42,11 +43,4 @@
 //
 // With Cut, each program also runs with its connection really cut before each
 // call, and the error is then what the driver makes of it.
-//
-// # Limitations
-//
-// An error that answers COMMIT or ROLLBACK is taken to end the transaction
-// without its rows, as it does in SQLite, PostgreSQL and MariaDB. Where a
-// database kept it open, database/sql would put the connection back into the
-// pool all the same.
 package txsuite

@@ -17,6 +17,7 @@ type fault string
 
 const (
 	answersError fault = "error"                         // the database answers with an error
+	staysOpen    fault = "error, transaction stays open" // of COMMIT or ROLLBACK
 	losesBefore  fault = "connection lost"               // before the database has done anything
 	losesAfter   fault = "connection lost after it"      // it has, but its answer is lost
 	cancelled    fault = "context cancelled"             // meanwhile, and the driver gives up
@@ -32,8 +33,38 @@ func (e *injectedError) Error() string { return fmt.Sprintf("injected error %d",
 
 var injected = []error{&injectedError{1}, &injectedError{2}}
 
-// A plan says which calls go wrong: fault by number of the call.
-type plan map[int]fault
+// A plan says which calls go wrong.
+type plan []aim
+
+// An aim is a call that goes wrong.
+type aim struct {
+	happens fault
+	call    testkit.Call
+	at      place
+	whole   place // if a prepared statement counts as one call, as the model counts
+}
+
+// A place is a call by its name, "ROLLBACK beta", and how many such were before it:
+// branches roll back at the same time, so that a number would be that of any.
+type place struct {
+	name string
+	nth  int
+}
+
+// at makes a call of an earlier run go wrong, too.
+func (p plan) at(known []testkit.Call, i int, happens fault) plan {
+	return append(p[:len(p):len(p)], aim{happens, known[i], placeOf(known[:i], known[i]), placeOf(testkit.Whole(known[:i]), known[i])})
+}
+
+func placeOf(before []testkit.Call, call testkit.Call) place {
+	p := place{name: call.String()}
+	for _, c := range before {
+		if c.String() == p.name {
+			p.nth++
+		}
+	}
+	return p
+}
 
 // An injector lets what a plan says happen in the calls of one run.
 type injector struct {
@@ -41,24 +72,22 @@ type injector struct {
 	cut    func(ctx context.Context, database string, conn driver.Conn) error
 
 	mu      sync.Mutex
-	hit     int   // how many have happened
 	trouble error // of the harness, or a promise that only shows here
 }
 
 // hooks are what the recorder lets make the calls.
-func (f *injector) hooks(p plan) map[int]testkit.Hook {
-	hooks := map[int]testkit.Hook{}
-	for at, happens := range p {
-		happens := happens
-		hooks[at] = func(ctx context.Context, on *testkit.Conn, call testkit.Call, real testkit.Real) error {
-			f.mu.Lock()
-			answer := injected[f.hit]
-			f.hit++
-			f.mu.Unlock()
+func (f *injector) hooks(p plan) func([]testkit.Call, testkit.Call) testkit.Hook {
+	if len(p) == 0 {
+		return nil
+	}
+	hooks := map[place]testkit.Hook{}
+	for n, aim := range p {
+		happens, answer := aim.happens, injected[n]
+		hooks[aim.at] = func(ctx context.Context, on *testkit.Conn, call testkit.Call, real testkit.Real) error {
 			return f.make(ctx, on, call, real, happens, answer)
 		}
 	}
-	return hooks
+	return func(before []testkit.Call, call testkit.Call) testkit.Hook { return hooks[placeOf(before, call)] }
 }
 
 func (f *injector) troubled(format string, args ...any) {
@@ -75,6 +104,8 @@ func (f *injector) make(ctx context.Context, on *testkit.Conn, call testkit.Call
 		if ends { // a database that refuses to end a transaction has ended it without its rows
 			on.RollBack()
 		}
+		return answer
+	case staysOpen:
 		return answer
 	case losesBefore:
 		on.Lose()

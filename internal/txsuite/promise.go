@@ -41,7 +41,7 @@ const application fault = "application"
 func (f *failure) in(err error) error {
 	var found bool
 	switch f.kind {
-	case answersError:
+	case answersError, staysOpen:
 		found = errors.Is(err, injected[f.n])
 	case losesBefore, losesAfter:
 		found = errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.ErrUnexpectedEOF)
@@ -80,9 +80,10 @@ func namesBind(err error, bind string) bool {
 }
 
 // promised works out, from the rules and not from the library, what a program
-// with these faults (by the number of the call) must come to.
-func promised(p program, faults plan) promise {
-	m := &model{faults: faults, branches: map[string]*modelBranch{}, kept: map[string][]string{}}
+// with these faults must come to. The database is asked after a failed statement, or
+// tells by itself.
+func promised(p program, faults plan, asks bool) promise {
+	m := &model{faults: faults, asks: asks, branches: map[string]*modelBranch{}, kept: map[string][]string{}}
 	result := m.run(p)
 	result.trace, result.rows = m.trace, m.kept
 	if m.realCut != nil && result.err != nil {
@@ -94,7 +95,7 @@ func promised(p program, faults plan) promise {
 // A model is a transaction as docs/transactions.md describes it.
 type model struct {
 	faults    plan
-	hits      int
+	asks      bool
 	trace     []string
 	branches  map[string]*modelBranch
 	joined    []string
@@ -106,8 +107,9 @@ type model struct {
 }
 
 type modelBranch struct {
-	rows []string
-	dead bool
+	rows    []string
+	dead    bool
+	suspect bool // a statement has failed there
 }
 
 type modelSave struct {
@@ -170,6 +172,7 @@ func (m *model) write(handle *modelHandle, w write) *failure {
 			b.rows = append(b.rows, strings.Fields(made.row)...)
 		}
 		if err != nil {
+			m.branches[made.bind].suspect = m.asks
 			err.bind = "" // a statement's error is the driver's own
 			return err
 		}
@@ -177,12 +180,34 @@ func (m *model) write(handle *modelHandle, w write) *failure {
 	return nil
 }
 
-func (m *model) begin(bind string) *failure {
+// refused is why nothing more is sent.
+func (m *model) refused() *failure {
 	if m.cancelled {
 		return &failure{kind: cancelled}
 	}
-	if m.branches[bind] != nil {
+	return m.doomed
+}
+
+// makeSure asks a branch in doubt, which dooms the transaction if it does not answer.
+func (m *model) makeSure(bind string) *failure {
+	b := m.branches[bind]
+	if !b.suspect {
 		return nil
+	}
+	if _, err := m.call(bind, testkit.Check); err != nil {
+		m.doom(err)
+		return m.refused()
+	}
+	b.suspect = false
+	return nil
+}
+
+func (m *model) begin(bind string) *failure {
+	if err := m.refused(); err != nil {
+		return err
+	}
+	if m.branches[bind] != nil {
+		return m.makeSure(bind)
 	}
 	for {
 		b := &modelBranch{}
@@ -219,12 +244,16 @@ func (m *model) nested(handle *modelHandle, n nested) *failure {
 }
 
 func (m *model) savePoint(handle *modelHandle, name string) *failure {
-	if m.cancelled {
-		handle.keep(&failure{kind: cancelled})
+	if err := m.refused(); err != nil {
+		handle.keep(err)
 		return handle.err
 	}
 	save := modelSave{name, map[string]int{}}
 	for _, bind := range m.joined {
+		if err := m.makeSure(bind); err != nil {
+			handle.keep(err)
+			return handle.err
+		}
 		if _, err := m.call(bind, testkit.SavePoint); err != nil {
 			m.doom(err)
 			handle.keep(err)
@@ -237,30 +266,50 @@ func (m *model) savePoint(handle *modelHandle, name string) *failure {
 }
 
 func (m *model) rollBackTo(handle *modelHandle, name string) *failure {
+	if m.doomed != nil {
+		handle.keep(m.doomed)
+		return handle.err
+	}
 	at := len(m.saves) - 1
 	for m.saves[at].name != name {
 		at--
 	}
-	var stay []string
+	var (
+		stay, gone []string
+		failed     *failure
+	)
+	fails := func(err *failure) {
+		if failed == nil {
+			failed = err
+		}
+	}
 	for _, bind := range m.joined {
 		b := m.branches[bind]
-		if rows, ok := m.saves[at].rows[bind]; ok {
-			stay = append(stay, bind)
-			done, err := m.call(bind, testkit.RollbackTo)
-			if done {
-				b.rows = b.rows[:rows]
-			}
-			if err != nil {
-				m.doom(err)
-				handle.keep(err)
-			}
+		rows, ok := m.saves[at].rows[bind]
+		if !ok {
+			gone = append(gone, bind)
 			continue
 		}
+		stay = append(stay, bind)
+		done, err := m.call(bind, testkit.RollbackTo)
+		if done {
+			b.rows = b.rows[:rows]
+		}
+		if err != nil {
+			fails(err)
+		} else {
+			b.suspect = false
+		}
+	}
+	for _, bind := range gone {
 		if _, err := m.call(bind, testkit.Rollback); err != nil {
-			m.doom(err)
-			handle.keep(err)
+			fails(err)
 		}
 		delete(m.branches, bind)
+	}
+	if failed != nil {
+		m.doom(failed)
+		handle.keep(failed)
 	}
 	m.joined, m.saves = stay, m.saves[:at+1]
 	return handle.err
@@ -300,7 +349,7 @@ func (m *model) commit() promise {
 		if err == nil {
 			continue
 		}
-		unknown := err.kind != answersError
+		unknown := err.kind != answersError && err.kind != staysOpen
 		result := promise{err: err, also: m.rollback(order[i+1:]), outcome: rolledBack}
 		if i > 0 || unknown {
 			result.outcome = inDoubt
@@ -318,11 +367,12 @@ func (m *model) check(order []string) *failure {
 	if m.doomed != nil {
 		return m.doomed
 	}
-	if len(order) > 1 {
-		for _, bind := range order {
-			if _, err := m.call(bind, testkit.Check); err != nil {
-				return err
-			}
+	for _, bind := range order {
+		if len(order) == 1 && !m.branches[bind].suspect {
+			continue
+		}
+		if _, err := m.call(bind, testkit.Check); err != nil {
+			return err
 		}
 	}
 	if m.cancelled {
@@ -354,14 +404,22 @@ func (m *model) call(bind, kind string) (done bool, err *failure) {
 		}
 		return false, &failure{kind: losesBefore, bind: bind}
 	}
-	happens := m.faults[len(m.trace)]
-	m.trace = append(m.trace, kind+" "+bind)
-	err = &failure{kind: happens, n: m.hits, bind: bind}
-	if happens != "" {
-		m.hits++
+	at := place{name: kind + " " + bind}
+	for _, call := range m.trace {
+		if call == at.name {
+			at.nth++
+		}
 	}
+	m.trace = append(m.trace, at.name)
+	err = &failure{bind: bind}
+	for n, f := range m.faults {
+		if f.whole == at {
+			err.kind, err.n = f.happens, n
+		}
+	}
+	happens := err.kind
 	switch happens {
-	case answersError:
+	case answersError, staysOpen:
 		return false, err
 	case losesBefore:
 		b.dead = true

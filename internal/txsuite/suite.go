@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"sort"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,9 @@ type Target struct {
 	// real driver's, to learn its number from. Without Cut, connections are
 	// only lost in the suite's driver.
 	Cut func(ctx context.Context, database string, conn driver.Conn) error
+	// Asks says that a branch is asked whether it is still in its transaction once a
+	// statement has failed there, since the database would not tell by itself.
+	Asks bool
 	// Short leaves out faults that another run proves: of the calls of a
 	// prepared statement, only the last is made to fail.
 	Short bool
@@ -122,7 +126,7 @@ func (r *runner) handle(t testing.TB) *gorm.DB {
 // table runs a program without faults, to learn its calls, and then once for
 // each call and fault.
 func (r *runner) table(p program) {
-	calls := r.check(r.T, p, nil, nil)
+	calls := r.check(r.T, p, nil)
 	if r.Failed() {
 		return
 	}
@@ -134,19 +138,20 @@ func (r *runner) table(p program) {
 		for _, f := range faults {
 			i, f := i, f
 			r.Run(fmt.Sprintf("%02d %s %s", i, c, f), func(t *testing.T) {
-				after := r.check(t, p, plan{i: f}, calls)
+				first := plan{}.at(calls, i, f)
+				after := r.check(t, p, first)
 				if !p.twice || f != answersError || t.Failed() {
 					return
 				}
 				// What follows a failure is made to fail too.
 				for j := i + 1; j < len(after); j++ {
 					for _, second := range sampled([]fault{answersError, losesBefore, losesAfter}, i+j) {
-						if after[j].Dead {
+						if after[j].Dead || after[j].Kind == testkit.Aside {
 							continue
 						}
 						j, second := j, second
 						t.Run(fmt.Sprintf("%02d %s %s", j, after[j], second), func(t *testing.T) {
-							r.check(t, p, plan{i: f, j: second}, after)
+							r.check(t, p, first.at(after, j, second))
 						})
 					}
 				}
@@ -163,22 +168,25 @@ func (r *runner) faults(c testkit.Call) []fault {
 	if !c.Part {
 		faults = append(faults, ignoresEnd)
 	}
+	if c.Kind == testkit.Commit || c.Kind == testkit.Rollback {
+		faults = append(faults, staysOpen)
+	}
 	if r.target.Cut != nil {
 		faults = append(faults, reallyCut)
 	}
 	return faults
 }
 
-// check runs a program with faults at these calls, numbered as in the calls of
-// an earlier run, and compares with what was promised.
-func (r *runner) check(t *testing.T, p program, faults plan, known []testkit.Call) (calls []testkit.Call) {
+// check runs a program with these faults, and compares with what was promised.
+func (r *runner) check(t *testing.T, p program, faults plan) (calls []testkit.Call) {
 	t.Helper()
 	r.empty(t)
 	var promises []promise
-	promises = append(promises, promised(p, numbered(faults, known)))
-	for at, f := range faults {
-		if f == reallyCut && known[at].Kind == testkit.Begin {
-			promises = append(promises, promised(p, numbered(plan{at: retriedCut}, known)))
+	promises = append(promises, promised(p, faults, r.target.Asks))
+	for _, f := range faults {
+		if f.happens == reallyCut && f.call.Kind == testkit.Begin {
+			f.happens = retriedCut
+			promises = append(promises, promised(p, plan{f}, r.target.Asks))
 		}
 	}
 
@@ -207,22 +215,6 @@ func (r *runner) check(t *testing.T, p program, faults plan, known []testkit.Cal
 	}
 	t.Errorf("%v\nerr = %v", errors.Join(complaints...), err)
 	return calls
-}
-
-// numbered gives the faults the numbers that the calls have when a prepared
-// statement counts as one, as the model counts.
-func numbered(faults plan, known []testkit.Call) plan {
-	whole := plan{}
-	number := 0
-	for i, c := range known {
-		if f, ok := faults[i]; ok {
-			whole[number] = f
-		}
-		if c.Whole() {
-			number++
-		}
-	}
-	return whole
 }
 
 func (r *runner) compare(t *testing.T, p program, want promise, got *run, err error, calls []testkit.Call, faults plan) error {
@@ -257,12 +249,12 @@ func (r *runner) compare(t *testing.T, p program, want promise, got *run, err er
 	if p.way != byDefault && got.outcome() != want.outcome {
 		complain("outcome functions say %q, promised %q", got.outcome(), want.outcome)
 	}
-	if got.busy != nil && !beganInVain(faults, calls) {
+	if got.busy != nil && !beganInVain(faults) {
 		complaints = append(complaints, got.busy)
 	}
 	if inOrder(faults) {
-		if trace := testkit.Trace(testkit.Whole(calls)); trace != strings.Join(want.trace, ", ") {
-			complain("calls    %s\npromised %s", trace, strings.Join(want.trace, ", "))
+		if got, want := ordered(testkit.Trace(testkit.Whole(calls))), ordered(strings.Join(want.trace, ", ")); got != want {
+			complain("calls    %s\npromised %s", got, want)
 		}
 	}
 	return errors.Join(complaints...)
@@ -270,7 +262,7 @@ func (r *runner) compare(t *testing.T, p program, want promise, got *run, err er
 
 func samePartial(got, want *bindkey.PartialCommitError, faults plan) error {
 	for _, f := range faults {
-		if f == reallyCut && got.Failed == want.Failed && len(got.Committed) > 0 {
+		if f.happens == reallyCut && got.Failed == want.Failed && len(got.Committed) > 0 {
 			got.Unknown = want.Unknown // a driver may know that it sent nothing
 		}
 	}
@@ -280,11 +272,26 @@ func samePartial(got, want *bindkey.PartialCommitError, faults plan) error {
 	return nil
 }
 
+// ordered is a trace with the ROLLBACKs that follow each other in a fixed order: they
+// are sent at the same time.
+func ordered(trace string) string {
+	calls := strings.Split(trace, ", ")
+	from := 0
+	for i := range calls {
+		if !strings.HasPrefix(calls[i], testkit.Rollback+" ") || strings.HasPrefix(calls[i], testkit.RollbackTo) {
+			from = i + 1
+			continue
+		}
+		sort.Strings(calls[from : i+1])
+	}
+	return strings.Join(calls, ", ")
+}
+
 // inOrder reports whether the calls after the faults have an order: the end of
 // a context rolls branches back at once.
 func inOrder(faults plan) bool {
 	for _, f := range faults {
-		if f == cancelled || f == ignoresEnd || f == reallyCut {
+		if f.happens == cancelled || f.happens == ignoresEnd || f.happens == reallyCut {
 			return false
 		}
 	}
@@ -293,9 +300,9 @@ func inOrder(faults plan) bool {
 
 // beganInVain reports whether a BEGIN went through although its context had
 // ended: database/sql rolls that one back on a goroutine of its own.
-func beganInVain(faults plan, calls []testkit.Call) bool {
-	for at, f := range faults {
-		if f == ignoresEnd && calls[at].Kind == testkit.Begin {
+func beganInVain(faults plan) bool {
+	for _, f := range faults {
+		if f.happens == ignoresEnd && f.call.Kind == testkit.Begin {
 			return true
 		}
 	}

@@ -77,7 +77,7 @@ func (b *bind) onlyPool() *boundPool {
 // pool there is nothing to ask. With dbresolver's TraceResolverMode, the
 // context it returns carries dbresolver's mark for the log.
 func (b *bind) pick(ctx context.Context, op dbresolver.Operation) (*boundPool, context.Context, error) {
-	if err := b.ready(); err != nil {
+	if err := b.ready(ctx); err != nil {
 		return nil, ctx, err
 	}
 	pools := b.pools(op)
@@ -98,7 +98,7 @@ func (b *bind) pick(ctx context.Context, op dbresolver.Operation) (*boundPool, c
 // prepares is a source to prepare a statement on: the one whose statements the
 // handle's sessions keep, if it is the bind's.
 func (b *bind) prepares(ctx context.Context) (gorm.ConnPool, *dbpool.Pool, error) {
-	if err := b.ready(); err != nil {
+	if err := b.ready(ctx); err != nil {
 		return nil, nil, err
 	}
 	for _, pool := range b.sources {

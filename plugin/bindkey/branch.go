@@ -25,6 +25,10 @@ type branch struct {
 	binds []*bind // that share it, since they are in one database; the pool's own first
 
 	prepared preparedBranch
+
+	firstTx   dbpool.Tx                 // enough for most branches, in its own memory
+	calling   atomic.Int32              // callbacks that send a statement, and see to its rows
+	handedOut atomic.Pointer[handedOut] // nil: none
 }
 
 var _ xact.Resource = (*branch)(nil)
@@ -103,20 +107,23 @@ func (b *branch) refuseControl(query string) error {
 
 func (b *branch) owner() *Plugin { return b.tx.plugin }
 
-func (b *branch) conn(context.Context) (gorm.ConnPool, error) {
-	begun, err := b.begin()
+func (b *branch) conn(ctx context.Context) (gorm.ConnPool, error) {
+	begun, err := b.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return begun.Tx.(gorm.Tx), nil
+	return txOf(begun.Tx), nil
 }
 
-func (p *preparedBranch) conn(context.Context) (gorm.ConnPool, error) {
-	begun, err := p.begin()
+// txOf is what statements of a branch are sent to.
+func txOf(tx xact.Tx) gorm.Tx { return tx.(*dbpool.Tx).Tx }
+
+func (p *preparedBranch) conn(ctx context.Context) (gorm.ConnPool, error) {
+	begun, err := p.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if txs := p.txs.Load(); txs != nil && txs.Tx == begun.Tx.(gorm.Tx) {
+	if txs := p.txs.Load(); txs != nil && txs.Tx == txOf(begun.Tx) {
 		return txs, nil
 	}
 	p.preparing.Lock()
@@ -126,7 +133,7 @@ func (p *preparedBranch) conn(context.Context) (gorm.ConnPool, error) {
 		if p.of != nil {
 			txs = new(gorm.PreparedStmtTX) // it has begun again
 		}
-		*txs = gorm.PreparedStmtTX{Tx: begun.Tx.(gorm.Tx), PreparedStmtDB: p.pool.real.Prepared()}
+		*txs = gorm.PreparedStmtTX{Tx: txOf(begun.Tx), PreparedStmtDB: p.pool.real.Prepared()}
 		p.txs.Store(txs)
 		p.of = begun
 	}
@@ -139,13 +146,15 @@ func (b *branch) prepares(ctx context.Context) (gorm.ConnPool, *dbpool.Pool, err
 }
 
 // begin begins the branch unless it has begun.
-func (b *branch) begin() (*xact.Begun, error) {
+func (b *branch) begin(ctx context.Context) (*xact.Begun, error) {
 	if !b.xact.HasBegun() {
 		if err := b.tx.mayBegin(b); err != nil {
 			return nil, err
 		}
+	} else if b.handedOut.Load() != nil {
+		b.lookAtRows(false)
 	}
-	return b.xact.Begin()
+	return b.xact.Begin(ctx)
 }
 
 // Begin is of xact.Resource.
@@ -155,26 +164,34 @@ func (b *branch) Begin(ctx context.Context, opts *sql.TxOptions) (xact.Tx, error
 		b.tx.branches = append(b.tx.branches, b) // of a statement in DryRun
 	}
 	b.tx.mu.Unlock()
-	tx, err := b.pool.real.Begin(ctx, opts)
-	if err != nil {
-		return nil, err // not a nil gorm.Tx in a Tx
+	tx := &b.firstTx
+	if tx.Tx != nil {
+		tx = new(dbpool.Tx) // again, after a savepoint before it
+	}
+	if err := b.pool.real.BeginPinned(ctx, opts, b.pool.bind.product, tx); err != nil {
+		return nil, err
 	}
 	return tx, nil
 }
 
-// Ping makes the database answer, in the branch.
-func (b *branch) Ping(ctx context.Context, tx xact.Tx) error {
-	rows, err := tx.(gorm.Tx).QueryContext(ctx, "SELECT 1")
-	if err != nil {
-		return err
+// Ask makes the database answer, in the branch. Rows that are open are closed first,
+// as COMMIT does, since many drivers answer one query at a time.
+func (b *branch) Ask(ctx context.Context, tx xact.Tx, sure bool) error {
+	b.lookAtRows(true)
+	b.tx.mu.Lock()
+	committing := b.tx.committing
+	b.tx.mu.Unlock()
+	if committing != nil {
+		return nil // by the program's own DDL, as in plain GORM
 	}
-	for rows.Next() { // to the end: some drivers tell only there
-	}
-	return errors.Join(rows.Err(), rows.Close())
+	return b.pool.bind.product.Ask(ctx, txOf(tx), sure)
 }
 
-// Lost is of xact.Resource.
-func (b *branch) Lost(err error) bool { return b.pool.bind.product.Lost(err) }
+// Undecided is of xact.Resource.
+func (b *branch) Undecided(err error) bool { return b.pool.bind.product.Undecided(err) }
+
+// Waits is of xact.Resource.
+func (b *branch) Waits() bool { return !b.pool.bind.product.Inside }
 
 // Failed is of xact.Resource.
 func (b *branch) Failed(operation string, err error) error { return b.failed(operation, err) }
@@ -195,15 +212,6 @@ func (b *branch) failed(operation string, err error) *BranchError {
 	return &BranchError{Key: b.pool.bind.key, Operation: operation, Err: err}
 }
 
-// databaseFailed dooms the transaction where the database answered a statement by
-// rolling the branch back.
-func (b *branch) databaseFailed(err error) {
-	if !b.pool.bind.product.EndsTransaction(err) {
-		return
-	}
-	b.tx.xact.Doom(fmt.Sprintf("a statement in bind %q", b.pool.bind.key), err)
-}
-
 // Commit and Rollback are the transaction's: GORM calls them on whichever pool
 // the statement carries.
 func (b *branch) Commit() error { return b.tx.Commit() }
@@ -214,11 +222,11 @@ func (b *branch) Rollback() error { return b.tx.Rollback() }
 // StmtContext is of gorm.Tx, for the PreparedStmtTX that Session makes; a
 // routed statement never gets here.
 func (b *branch) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {
-	begun, err := b.begin()
+	begun, err := b.begin(ctx)
 	if err != nil {
 		return stmt
 	}
-	return begun.Tx.(gorm.Tx).StmtContext(ctx, stmt)
+	return txOf(begun.Tx).StmtContext(ctx, stmt)
 }
 
 func (b *branch) GetDBConn() (*sql.DB, error) { return b.pool.GetDBConn() }

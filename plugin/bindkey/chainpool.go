@@ -23,6 +23,8 @@ func (c *chainPool) owner() *Plugin { return c.plugin }
 
 func (c *chainPool) databaseFailed(error) {}
 
+func (c *chainPool) given(*sql.Rows) {}
+
 func (c *chainPool) outgoing(_ context.Context, query string, _ []any) (string, error) {
 	return query, nil
 }

@@ -27,12 +27,20 @@ func (p *Plugin) sending(kind statementKind, callback func(*gorm.DB)) func(*gorm
 			callback(db)
 			return
 		}
+		br := branchIn(unwrapRecord(db.Statement.ConnPool))
+		if br != nil {
+			br.calling.Add(1)
+		}
 		if p.mixed {
 			p.send(db, b, kind, callback)
 		} else {
 			callback(db)
 		}
 		p.sent(db, b, kind)
+		if br != nil {
+			br.calling.Add(-1)
+			br.answered(db, kind)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package bindkey
 import (
 	"fmt"
 	"reflect"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -19,6 +20,7 @@ type config struct {
 	openLate    bool
 	listed      []any    // of the option Models
 	order       []string // of COMMITs
+	endTimeout  time.Duration
 	registered  []*bind
 	data        map[reflect.Type]string // models given to Register
 	given       []any                   // the same, in their order
@@ -32,6 +34,7 @@ func newConfig(options []Option) config {
 	c := config{
 		defaultKey: DefaultKey,
 		tag:        DefaultTagName,
+		endTimeout: DefaultEndTimeout,
 		data:       map[reflect.Type]string{},
 		names:      map[string][]string{},
 	}

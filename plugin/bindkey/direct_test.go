@@ -297,8 +297,8 @@ func TestDirectly(t *testing.T) {
 var raceDetector bool
 
 // A routed statement of a model allocates no more than one of a plain handle,
-// and a transaction on one bind one object more: also GORM's own, around a
-// write. What names its tables itself, in Table or in SQL, allocates a few more.
+// and a transaction on one bind three objects more, its own and two of the
+// connection that it keeps: also GORM's own, around a write. What names its tables itself, in Table or in SQL, allocates a few more.
 func TestAllocations(t *testing.T) {
 	if raceDetector {
 		t.Skip("the race detector empties pools at random; without it, this runs")
@@ -354,10 +354,10 @@ func TestAllocations(t *testing.T) {
 		"DryRun, with a Use before": {gorm.Config{DryRun: true, SkipDefaultTransaction: true}, 0, true},
 		"DryRun in a transaction":   {gorm.Config{DryRun: true}, 0, false},
 		"SQLite":                    {gorm.Config{SkipDefaultTransaction: true}, 0, false},
-		"SQLite in a transaction":   {gorm.Config{}, 1, false},
-		"SQLite in a transaction, with a Use before": {gorm.Config{}, 1, true},
+		"SQLite in a transaction":   {gorm.Config{}, 3, false},
+		"SQLite in a transaction, with a Use before": {gorm.Config{}, 3, true},
 		"SQLite, PrepareStmt":                        {gorm.Config{SkipDefaultTransaction: true, PrepareStmt: true}, 0, false},
-		"SQLite, PrepareStmt, transaction":           {gorm.Config{PrepareStmt: true}, 1, false},
+		"SQLite, PrepareStmt, transaction":           {gorm.Config{PrepareStmt: true}, 3, false},
 	} {
 		c.config.Logger = silent
 		own := c.config
@@ -387,11 +387,11 @@ func TestAllocations(t *testing.T) {
 			continue
 		}
 		routed, alone := count(w.db, transaction), count(plain, transaction)
-		for try := 0; try < 5 && routed > alone+1; try++ {
+		for try := 0; try < 5 && routed > alone+3; try++ {
 			time.Sleep(10 * time.Millisecond)
 			routed, alone = count(w.db, transaction), count(plain, transaction)
 		}
-		if routed > alone+1 {
+		if routed > alone+3 {
 			t.Errorf("%s: a transaction allocates %v times, %v without the plugin", config, routed, alone)
 		}
 	}

@@ -41,5 +41,6 @@ func TestFaults(t *testing.T) {
 		Dialector: func(pool gorm.ConnPool) gorm.Dialector {
 			return sqlite.New(sqlite.Config{Conn: pool})
 		},
+		Asks: true,
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sort"
+	"sync"
 
 	"gorm.io/plugin/dbresolver"
 )
@@ -30,34 +32,55 @@ func (p *Plugin) Resolver(key string) (*dbresolver.DBResolver, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.ready(); err != nil {
+	if err := b.ready(context.Background()); err != nil {
 		return nil, err
 	}
 	return b.resolver.DB, nil
 }
 
-// Ping pings every pool of every bind, and joins the failures; each names its
-// bind and role.
+// Ping pings every pool of every bind, all at once and no longer than the context
+// lasts, and joins the failures; each names its bind and role.
 func (p *Plugin) Ping(ctx context.Context) error {
 	if p.db == nil {
 		return installError("Ping needs an installed plugin; call db.Use first")
 	}
-	var failures []error
+	var (
+		mu       sync.Mutex
+		failures []error
+		all      sync.WaitGroup
+	)
+	ask := func(ping func() error) {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			if err := ping(); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				failures = append(failures, err)
+			}
+		}()
+	}
 	for _, b := range p.registered {
-		if err := b.ready(); err != nil {
-			failures = append(failures, err)
+		if b := b; !b.isOpen() {
+			ask(func() error { return b.ready(ctx) })
 		}
 	}
-	p.eachPool(func(pool *boundPool) {
-		db, err := pool.GetDBConn()
-		if err == nil {
-			err = db.PingContext(ctx)
-		}
-		if err != nil {
-			failures = append(failures, fmt.Errorf("bindkey: bind %q: its %s does not answer: %w", pool.bind.key, pool.role, err))
-		}
-	})
+	all.Wait() // opening a pool pings it, and those of a bind that has opened are asked with the others
+	p.eachPool(func(pool *boundPool) { ask(func() error { return pool.ping(ctx) }) })
+	all.Wait()
+	sort.Slice(failures, func(i, j int) bool { return failures[i].Error() < failures[j].Error() })
 	return errors.Join(failures...)
+}
+
+func (b *boundPool) ping(ctx context.Context) error {
+	db, err := b.GetDBConn()
+	if err == nil {
+		err = db.PingContext(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("bindkey: bind %q: its %s does not answer: %w", b.bind.key, b.role, err)
+	}
+	return nil
 }
 
 // Stats are the statistics of every pool, by bind key and role: "source",

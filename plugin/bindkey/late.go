@@ -1,7 +1,9 @@
 package bindkey
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,9 +17,16 @@ var betweenAttempts = time.Second
 type lateBind struct {
 	opened atomic.Bool
 
-	mu     sync.Mutex
+	mu     sync.Mutex // never held while a database is waited for
 	failed *OpenError
 	at     time.Time // of the last attempt
+	now    *attempt  // the attempt that is being made, or nil
+}
+
+// An attempt to open a bind is made once for all who wait for it.
+type attempt struct {
+	over chan struct{} // closed
+	err  error         // once it is over
 }
 
 // awaits reports whether the plugin goes on without a bind, after err.
@@ -33,19 +42,57 @@ func (b *bind) awaits(err error) bool {
 // isOpen reports whether the bind has its pools: its fields may be read then.
 func (b *bind) isOpen() bool { return b.late == nil || b.late.opened.Load() }
 
-// ready opens the bind if it is not open yet.
-func (b *bind) ready() error {
+// ready opens the bind if it is not open yet. GORM opens a pool without a context, and
+// a server that accepts and does not answer holds it up for as long as its driver
+// waits: so that goes on behind the backs of those who wait, and they leave when their
+// context ends.
+func (b *bind) ready(ctx context.Context) error {
 	if b.isOpen() {
 		return nil
 	}
-	b.late.mu.Lock()
-	defer b.late.mu.Unlock()
-	if b.late.opened.Load() {
+	late := b.late
+	late.mu.Lock()
+	if late.opened.Load() {
+		late.mu.Unlock()
 		return nil
 	}
-	if time.Since(b.late.at) < betweenAttempts {
-		return b.late.failed
+	if late.now == nil {
+		if time.Since(late.at) < betweenAttempts {
+			defer late.mu.Unlock()
+			return late.failed
+		}
+		late.now = &attempt{over: make(chan struct{})}
+		go b.attempt(late.now)
 	}
+	now := late.now
+	late.mu.Unlock()
+	select {
+	case <-now.over:
+		return now.err
+	case <-ctx.Done():
+		return fmt.Errorf("bindkey: bind %q is not open yet, since its database does not answer: %w", b.key, ctx.Err())
+	}
+}
+
+// attempt opens the bind, or notes why it could not be.
+func (b *bind) attempt(now *attempt) {
+	err := b.openNow()
+	late := b.late
+	late.mu.Lock()
+	defer late.mu.Unlock()
+	if err != nil {
+		late.at = time.Now()
+		var failed *OpenError
+		if errors.As(err, &failed) {
+			late.failed, err = failed, failed
+		}
+	}
+	late.now, now.err = nil, err
+	close(now.over)
+}
+
+// openNow opens the bind, whose fields nobody reads before opened is set.
+func (b *bind) openNow() error {
 	p := b.plugin
 	err := b.open(p.db)
 	if err == nil {
@@ -62,9 +109,5 @@ func (b *bind) ready() error {
 		err = installError("bind %q: the plugin is closed", b.key)
 	}
 	p.abandon(b.realPools())
-	b.late.at = time.Now()
-	if !errors.As(err, &b.late.failed) {
-		return err
-	}
-	return b.late.failed
+	return err
 }

@@ -21,10 +21,14 @@ type downDialector struct {
 	*sqlite.Dialector
 	down     *atomic.Bool
 	attempts *atomic.Int32
+	silent   chan struct{} // nil: it answers; else only once this is closed
 }
 
 func (d downDialector) Initialize(db *gorm.DB) error {
 	d.attempts.Add(1)
+	if d.silent != nil && !d.down.Load() {
+		<-d.silent
+	}
 	if d.down.Load() {
 		return errors.New("connection refused, password=hunter2")
 	}
@@ -33,12 +37,16 @@ func (d downDialector) Initialize(db *gorm.DB) error {
 
 // lateWorld is a world whose bind analytics can't be opened at first.
 func lateWorld(t *testing.T, options ...bindkey.Option) (w *world, down *atomic.Bool, attempts *atomic.Int32) {
+	return lateWorldOf(t, nil, options...)
+}
+
+func lateWorldOf(t *testing.T, silent chan struct{}, options ...bindkey.Option) (w *world, down *atomic.Bool, attempts *atomic.Int32) {
 	down, attempts = new(atomic.Bool), new(atomic.Int32)
 	down.Store(true)
 	w = newWorld(t, worldConfig{options: append(options, bindkey.OpenLate()), install: func(w *world) {
 		w.registerBut("analytics")
 		late := func(name string) gorm.Dialector {
-			return downDialector{w.dialector(name).(*sqlite.Dialector), down, attempts}
+			return downDialector{w.dialector(name).(*sqlite.Dialector), down, attempts, silent}
 		}
 		w.plugin.Register("analytics", dbresolver.Config{
 			Sources: []gorm.Dialector{late("analytics")}, Replicas: []gorm.Dialector{late("analytics-replica")}})
@@ -108,6 +116,48 @@ func TestOpenLate(t *testing.T) {
 	}
 	if changed := w.changes(func() { w.must(w.db.Create(&User{Name: "u", Logs: []LogEntry{{Event: "late"}}}).Error) }); changed != "analytics.logs main.users" {
 		t.Errorf("changed %s", changed)
+	}
+}
+
+// A database that accepts and does not answer holds up nobody for longer than his
+// context lasts, and no other bind.
+func TestOpenLateWithoutAnswer(t *testing.T) {
+	silent := make(chan struct{})
+	w, down, attempts := lateWorldOf(t, silent)
+	down.Store(false)
+	time.Sleep(1100 * time.Millisecond)
+	for name, run := range map[string]func(context.Context) error{
+		"a query":     func(ctx context.Context) error { return w.db.WithContext(ctx).First(&LogEntry{}).Error },
+		"a write":     func(ctx context.Context) error { return w.db.WithContext(ctx).Create(&LogEntry{Event: "x"}).Error },
+		"a migration": func(ctx context.Context) error { return w.db.WithContext(ctx).AutoMigrate(&LogEntry{}) },
+		"Ping":        w.plugin.Ping,
+		"a branch": func(ctx context.Context) error {
+			return w.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+				w.must(tx.First(&User{}).Error)
+				_, err := bindkey.SQLTx(tx, "analytics")
+				return err
+			})
+		},
+	} {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+		err := run(ctx)
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), `bind "analytics"`) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if n := attempts.Load(); n != 2 {
+		t.Errorf("%d attempts, not one at the start and one that all wait for", n)
+	}
+	if len(w.plugin.Stats()) == 0 {
+		t.Error("Stats tells nothing of the other binds")
+	}
+	w.must(w.db.First(&User{}).Error)
+	close(silent)
+	var log LogEntry
+	w.must(w.db.First(&log).Error)
+	if log.Origin != "analytics-replica" {
+		t.Errorf("it comes from %q", log.Origin)
 	}
 }
 

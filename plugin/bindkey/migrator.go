@@ -137,7 +137,7 @@ func (h migrateHost) View(db, query *gorm.DB) (migrate.Bind, *gorm.DB, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := b.ready(); err != nil {
+	if err := b.ready(db.Statement.Context); err != nil {
 		return nil, nil, err
 	}
 	session := b.Session(db, nil)
@@ -244,7 +244,7 @@ func (b *bind) SessionConfig(db *gorm.DB) gorm.Config {
 // Conn is the transaction's branch, or a connection of the application's own, if
 // that is the bind's; else a source.
 func (b *bind) Conn(db *gorm.DB) (gorm.ConnPool, error) {
-	if err := b.ready(); err != nil {
+	if err := b.ready(db.Statement.Context); err != nil {
 		return nil, err
 	}
 	if t := transactionOf(db); t != nil && t.plugin == b.plugin {

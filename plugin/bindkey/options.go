@@ -1,5 +1,7 @@
 package bindkey
 
+import "time"
+
 // An Option configures a plugin, in [New]. One that can't be followed shows
 // when the plugin is installed.
 type Option func(*config) error
@@ -65,6 +67,31 @@ func CommitOrder(keys ...string) Option {
 		return nil
 	}
 }
+
+// EndTimeout is how long a transaction waits for a database that does not answer
+// COMMIT or ROLLBACK: until so long after the transaction's context has ended, or, if
+// that has no deadline, after COMMIT or ROLLBACK was sent. Then the connection is given
+// up, and the error says so; whether a COMMIT took place is then unknown
+// ([PartialCommitError]). It also limits the check before COMMIT and the way back to a
+// savepoint in a transaction without a deadline. By default it is
+// [DefaultEndTimeout]. A SQLite database runs inside the process, and is not limited.
+//
+// pgx closes the connection at once. MySQL's driver looks at no context in COMMIT and
+// ROLLBACK, so that its connection is closed when the answer comes or the driver's
+// own readTimeout is over.
+func EndTimeout(limit time.Duration) Option {
+	return func(c *config) error {
+		if limit <= 0 {
+			return installError("option EndTimeout: %v is no time to wait", limit)
+		}
+		c.endTimeout = limit
+		return nil
+	}
+}
+
+// DefaultEndTimeout is how long [EndTimeout] is without the option: 30 seconds. A
+// COMMIT that takes longer is given up, so it is not shorter.
+const DefaultEndTimeout = 30 * time.Second
 
 // OpenLate lets the plugin be installed while a bind can't be opened: its
 // database is down, or can't be reached yet. Such a bind is logged as an error,

@@ -93,6 +93,9 @@ type connFinder interface {
 	outgoing(ctx context.Context, query string, args []any) (string, error)
 	// databaseFailed is told what a database answered, if that was an error.
 	databaseFailed(error)
+	// given is told of an answer that goes to the program past GORM's callbacks: rows,
+	// or a row where that is nil.
+	given(*sql.Rows)
 }
 
 func (o onDemand) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
@@ -142,6 +145,8 @@ func (o onDemand) QueryContext(ctx context.Context, query string, args ...any) (
 	rows, err := conn.QueryContext(ctx, query, args...)
 	if err != nil {
 		o.finder.databaseFailed(err)
+	} else {
+		o.finder.given(rows)
 	}
 	return rows, err
 }
@@ -158,6 +163,8 @@ func (o onDemand) QueryRowContext(ctx context.Context, query string, args ...any
 	row := conn.QueryRowContext(ctx, query, args...)
 	if err := row.Err(); err != nil {
 		o.finder.databaseFailed(err)
+	} else {
+		o.finder.given(nil)
 	}
 	return row
 }
@@ -212,6 +219,8 @@ func newRootPool(p *Plugin) *rootPool {
 func (r *rootPool) owner() *Plugin { return r.plugin }
 
 func (r *rootPool) databaseFailed(error) {}
+
+func (r *rootPool) given(*sql.Rows) {}
 
 func (r *rootPool) outgoing(_ context.Context, query string, _ []any) (string, error) {
 	return query, nil

@@ -180,9 +180,27 @@ func (s *statementConn) outgoing(ctx context.Context, query string, args []any) 
 }
 
 func (s *statementConn) databaseFailed(err error) {
-	if br := branchIn(s.pool); br != nil {
+	if br := s.answering(); br != nil {
 		br.databaseFailed(err)
 	}
+}
+
+func (s *statementConn) given(rows *sql.Rows) {
+	if br := s.answering(); br != nil {
+		br.given(rows)
+	}
+}
+
+// answering is the branch that has been asked, or nil.
+func (s *statementConn) answering() *branch {
+	if br := branchIn(s.pool); br != nil {
+		return br
+	}
+	br, err := s.chained()
+	if t, ok := s.pool.(*transaction); ok && br == nil && err == nil {
+		br, _ = t.itself()
+	}
+	return br
 }
 
 func (s *statementConn) GetDBConn() (*sql.DB, error) {

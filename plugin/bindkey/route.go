@@ -139,7 +139,7 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 	}
 	b := found.bind
 	if b.late != nil {
-		if err := b.ready(); err != nil {
+		if err := b.ready(stmt.Context); err != nil {
 			return err
 		}
 	}

@@ -68,7 +68,7 @@ type savePointFunc func(gorm.SavePointerDialectorInterface, *gorm.DB, string) er
 // onSavePoint lets the branch's own dialector speak, on a plain handle of the
 // bind. Dialectors run Exec and may drop its error, which the handle keeps.
 func (b *branch) onSavePoint(ctx context.Context, db *gorm.DB, tx xact.Tx, operation, name string, run savePointFunc) error {
-	plain := b.pool.bind.plainSession(db, tx.(gorm.Tx))
+	plain := b.pool.bind.plainSession(db, txOf(tx))
 	plain.Statement.Context = ctx
 	dialect, ok := plain.Dialector.(gorm.SavePointerDialectorInterface)
 	if !ok {

@@ -36,13 +36,24 @@ func newTransaction(p *Plugin, ctx context.Context, opts *sql.TxOptions) *transa
 	tx := &transaction{plugin: p}
 	tx.finder = tx
 	tx.branches = tx.firstBranches[:0]
-	tx.xact.Init(ctx, opts, p.inOrder)
+	tx.xact.Init(ctx, opts, p.inOrder, p.endTimeout)
 	return tx
 }
 
 func (t *transaction) owner() *Plugin { return t.plugin }
 
-func (t *transaction) databaseFailed(error) {} // the branch was told
+// databaseFailed is told by the connection of itself.
+func (t *transaction) databaseFailed(err error) {
+	if b, itselfErr := t.itself(); itselfErr == nil {
+		b.databaseFailed(err)
+	}
+}
+
+func (t *transaction) given(rows *sql.Rows) {
+	if b, err := t.itself(); err == nil {
+		b.given(rows)
+	}
+}
 
 // itself is the branch that is asked where the transaction's own pool is, past
 // GORM's callbacks: that of its Use, or the default bind's.
@@ -100,7 +111,7 @@ func (t *transaction) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt
 // branch of another shares that branch, since SQLite would deadlock on itself,
 // and a server would hide the transaction's own rows.
 func (t *transaction) branchOf(b *bind) (*branch, error) {
-	if err := b.ready(); err != nil {
+	if err := b.ready(t.xact.Context()); err != nil {
 		return nil, err
 	}
 	t.mu.Lock()
@@ -225,9 +236,12 @@ func SQLTx(tx *gorm.DB, key string) (*sql.Tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := br.conn(t.xact.Context())
+	conn, err := br.conn(tx.Statement.Context)
 	if err != nil {
 		return nil, err
+	}
+	if br.pool.bind.product.Asks() {
+		br.xact.Unseen() // nobody tells what is sent there
 	}
 	if sqlTx, ok := conn.(*sql.Tx); ok {
 		return sqlTx, nil

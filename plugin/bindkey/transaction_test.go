@@ -229,7 +229,7 @@ func TestTransactionLazy(t *testing.T) {
 				_, err = sqlTx.Exec("DELETE FROM notes")
 				return err
 			})
-		}, "BEGIN archive, STATEMENT archive, COMMIT archive"},
+		}, "BEGIN archive, STATEMENT archive, CHECK archive, COMMIT archive"}, // nobody has seen what was sent there
 	} {
 		for _, prepare := range []bool{false, true} {
 			c, prepare := c, prepare

@@ -5,11 +5,15 @@ package dbpool
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"gorm.io/gorm"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
 )
 
 // A Pool is one connection pool of a database, opened by the plugin or
@@ -103,6 +107,36 @@ func (p *Pool) Begin(ctx context.Context, opts *sql.TxOptions) (gorm.Tx, error) 
 		}
 	}
 	return nil, gorm.ErrInvalidTransaction
+}
+
+// BeginPinned begins a transaction on a connection that it keeps until the end, so
+// that one which has failed can be discarded. A pool that is no *sql.DB begins it in
+// its own way, and keeps the connection to itself. The transaction is put into tx.
+func (p *Pool) BeginPinned(ctx context.Context, opts *sql.TxOptions, on *product.Profile, tx *Tx) error {
+	tx.product = on
+	db, ok := p.Conn.(*sql.DB)
+	if !ok {
+		begun, err := p.Begin(ctx, opts)
+		tx.Tx = begun
+		return err
+	}
+	for attempts := 0; ; attempts++ {
+		var err error
+		if tx.conn, err = db.Conn(ctx); err != nil {
+			return err
+		}
+		begun, err := tx.conn.BeginTx(ctx, opts)
+		if err == nil {
+			tx.Tx = begun
+			return nil
+		}
+		tx.Discard() // nobody knows whether the database has begun
+		if !errors.Is(err, driver.ErrBadConn) || attempts > db.Stats().Idle+1 {
+			return err
+		}
+		// The connection had been idle, and was lost meanwhile; database/sql has dropped it.
+		// It would go on to a new one by itself, but for a connection that is kept.
+	}
 }
 
 // New is a pool whose store of prepared statements is limited as GORM's are.

@@ -6,6 +6,7 @@ package product
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"io"
@@ -37,12 +38,25 @@ type Profile struct {
 	// DropsElsewhere: GORM's migrator drops tables on a connection of its own, which
 	// would wait for the transaction that the call is made in.
 	DropsElsewhere bool
+	// Inside: the database runs inside the process. Nobody waits for its answer, and
+	// one in memory is gone with its last connection.
+	Inside bool
 	// lost reports whether an error of its driver says that the connection went
 	// away; nil: none is known but database/sql's and the network's.
 	lost func(error) bool
 	// endsTransaction reports whether an error says that the server has rolled the
 	// transaction back; nil: it never does so by itself.
 	endsTransaction func(error) bool
+	// ask has a database answer in a transaction. If it is to be sure, it asks, too,
+	// whether that is still the one that was begun: [ErrEnded]. nil: any statement
+	// tells, COMMIT too, or nobody knows how to ask.
+	ask func(ctx context.Context, in Querier, sure bool) error
+	// undecided reports whether an error that answers COMMIT leaves open whether the
+	// transaction is committed, on a connection that is alive; nil: none does.
+	undecided func(error) bool
+	// rolledBack reports whether an error that answers ROLLBACK says that there was
+	// nothing left to roll back; nil: none does.
+	rolledBack func(error) bool
 }
 
 // Of is the profile of a dialector, by its name. One that nobody knows reads
@@ -87,4 +101,52 @@ func (p *Profile) Lost(err error) bool {
 // rolled the whole transaction back, and runs what follows outside of one.
 func (p *Profile) EndsTransaction(err error) bool {
 	return p.endsTransaction != nil && p.endsTransaction(err)
+}
+
+// Undecided reports whether nobody knows, after an error that answered COMMIT,
+// whether the transaction is committed.
+func (p *Profile) Undecided(err error) bool {
+	return p.Lost(err) || p.undecided != nil && p.undecided(err)
+}
+
+// RolledBack reports whether an error that answered ROLLBACK says that the database
+// has rolled back before, by itself.
+func (p *Profile) RolledBack(err error) bool {
+	return err != nil && p.rolledBack != nil && p.rolledBack(err)
+}
+
+// ErrEnded says that a connection is no longer in the transaction that was begun.
+var ErrEnded = errors.New("the database has rolled the transaction back by itself")
+
+// A Querier is a connection, or a transaction on one.
+type Querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// Asks reports whether a database has to be asked whether a transaction is still
+// there after something has failed in it.
+func (p *Profile) Asks() bool { return p.ask != nil }
+
+// Ask has a database answer in a transaction; if it is to be sure, it is [ErrEnded]
+// where that is not the one that was begun any more.
+func (p *Profile) Ask(ctx context.Context, in Querier, sure bool) error {
+	if p.ask != nil {
+		return p.ask(ctx, in, sure)
+	}
+	return numbers(ctx, in, "SELECT 1", new(int))
+}
+
+// numbers reads the only row of a query.
+func numbers(ctx context.Context, in Querier, query string, into ...any) error {
+	rows, err := in.QueryContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	for rows.Next() { // to the end: some drivers tell only there
+		if err := rows.Scan(into...); err != nil {
+			return errors.Join(err, rows.Close())
+		}
+	}
+	return errors.Join(rows.Err(), rows.Close())
 }

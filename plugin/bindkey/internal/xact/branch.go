@@ -25,10 +25,15 @@ type Begun struct {
 
 	// release keeps the end of the transaction's context from rolling back. It
 	// is false where that has begun already.
-	release    func() bool
+	release func() bool
+	// abandon ends the context of BEGIN, which drivers keep for COMMIT and ROLLBACK.
+	abandon    context.CancelFunc
 	ending     sync.Once
 	savepoints int32 // how many the transaction had at BEGIN
 	rolledBack error // what ROLLBACK answered
+
+	suspicion atomic.Pointer[suspicion] // nil: none
+	unseen    atomic.Bool               // statements may have failed without anybody telling
 }
 
 // Init makes b a branch of a transaction, which has not begun.
@@ -37,15 +42,16 @@ func (b *Branch) Init(t *Transaction, r Resource) { b.t, b.Resource = t, r }
 // HasBegun reports whether the branch is in its database.
 func (b *Branch) HasBegun() bool { return b.begun.Load() != nil }
 
-// Begin begins the branch unless it has begun. The context is the transaction's,
-// not the statement's. Other branches don't wait for BEGIN, and neither does
-// Rollback, since a pool may have no connection for a while.
-func (b *Branch) Begin() (*Begun, error) {
-	if err := b.t.ctx.Err(); err != nil {
+// Begin begins the branch unless it has begun, and makes sure that it is still in
+// its transaction if there is doubt. It waits no longer than ctx, a statement's; what
+// it begins goes by the transaction's. Other branches don't wait for BEGIN, and
+// neither does Rollback, since a pool may have no connection for a while.
+func (b *Branch) Begin(ctx context.Context) (*Begun, error) {
+	if err := b.t.refused(); err != nil {
 		return nil, err // else database/sql says that the transaction is done
 	}
 	if begun := b.begun.Load(); begun != nil {
-		return begun, nil
+		return begun, b.makeSure(ctx, begun)
 	}
 	b.beginning.Lock()
 	defer b.beginning.Unlock()
@@ -59,42 +65,62 @@ func (b *Branch) Begin() (*Begun, error) {
 	if begun.Tx != nil {
 		begun = new(Begun) // again, after a savepoint before it
 	}
-	if err := b.begin(begun); err != nil {
+	if err := b.begin(ctx, begun); err != nil {
 		return nil, b.Resource.Failed("BEGIN", err)
 	}
 	if err := b.t.join(b, begun); err != nil {
-		return nil, Join(err, begun.rollback())
+		return nil, Join(err, b.end(begun))
 	}
 	return begun, nil
 }
 
-// begin begins a transaction that is rolled back when the transaction's context
-// ends, until it is released. BEGIN itself has a context that ends with that only
-// meanwhile: database/sql and drivers keep it for COMMIT and ROLLBACK. If it ended
-// later, a branch could be rolled back between the COMMITs of others, database/sql
-// would roll back on a goroutine of its own that nobody can wait for, and pgx
-// would close the connection in the place of ROLLBACK.
-func (b *Branch) begin(begun *Begun) error {
-	ctx := b.t.ctx
-	if ctx.Done() == nil {
-		tx, err := b.Resource.Begin(ctx, b.t.opts)
-		begun.Tx, begun.release = tx, func() bool { return true }
+// refused is why the transaction takes no statement any more, or nil.
+func (t *Transaction) refused() error {
+	if err := t.ctx.Err(); err != nil {
 		return err
 	}
-	beginCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	detach := context.AfterFunc(ctx, cancel)
+	if doomed := t.doomed.Load(); doomed != nil {
+		return *doomed
+	}
+	return nil
+}
+
+// begin begins a transaction that is rolled back when the transaction's context
+// ends, until it is released. BEGIN itself has a context that ends with that, and
+// with the statement's, only meanwhile: database/sql and drivers keep it for COMMIT
+// and ROLLBACK. If it ended later, a branch could be rolled back between the COMMITs
+// of others, database/sql would roll back on a goroutine of its own that nobody can
+// wait for, and pgx would close the connection in the place of ROLLBACK.
+func (b *Branch) begin(ctx context.Context, begun *Begun) error {
+	t := b.t.ctx
+	if t.Done() == nil && ctx.Done() == nil && !b.Resource.Waits() {
+		tx, err := b.Resource.Begin(t, b.t.opts)
+		begun.Tx, begun.release, begun.abandon = tx, func() bool { return true }, func() {}
+		return err
+	}
+	beginCtx, cancel := context.WithCancel(context.WithoutCancel(t))
+	detach, detachStatement := context.AfterFunc(t, cancel), func() bool { return true }
+	if ctx != t && ctx.Done() != nil {
+		detachStatement = context.AfterFunc(ctx, cancel)
+	}
 	tx, err := b.Resource.Begin(beginCtx, b.t.opts)
-	if !detach() {
+	begun.abandon = cancel
+	alive, wanted := detach(), detachStatement()
+	if !alive || !wanted {
 		if err == nil {
-			_ = tx.Rollback() // or database/sql does it at this moment; nothing was written
+			_ = b.inTime(begun, tx.Rollback) // or database/sql does it at this moment; nothing was written
+		}
+		if !alive {
+			return t.Err()
 		}
 		return ctx.Err()
 	}
 	if err != nil {
+		cancel()
 		return err
 	}
 	begun.Tx = tx
-	begun.release = context.AfterFunc(ctx, begun.end)
+	begun.release = context.AfterFunc(t, func() { b.rollbackOnce(begun) })
 	return nil
 }
 
@@ -110,23 +136,4 @@ func (t *Transaction) join(b *Branch, begun *Begun) error {
 	b.begun.Store(begun)
 	t.joined = append(t.joined, b)
 	return nil
-}
-
-// end rolls back once; who comes second waits.
-func (b *Begun) end() {
-	b.ending.Do(func() { b.rolledBack = b.Tx.Rollback() })
-}
-
-func (b *Begun) rollback() error {
-	b.release()
-	b.end()
-	return b.rolledBack
-}
-
-func (b *Branch) rollback() error {
-	begun := b.begun.Load()
-	if begun == nil {
-		return nil
-	}
-	return begun.rollback()
 }

@@ -1,6 +1,7 @@
 package xact
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 )
@@ -9,7 +10,7 @@ import (
 type Outcome struct {
 	Committed  []*Branch // in the order of their COMMITs
 	Failed     *Branch   // whose COMMIT failed, with others committed or unknown; or nil
-	Unknown    bool      // the connection was lost during that COMMIT
+	Unknown    bool      // nobody knows whether that COMMIT took place
 	RolledBack []*Branch // because of it
 	// Err is why the transaction is not committed, as a whole; nil: it is.
 	Err error
@@ -50,23 +51,18 @@ func (t *Transaction) Commit() Outcome {
 // check asks every branch for a sign of life, so that a connection already
 // lost, a cancelled context or an aborted PostgreSQL transaction is found
 // while everything can still be rolled back. One branch alone needs none: its
-// COMMIT tells. After the check, the end of the context changes nothing more.
+// COMMIT tells. Where a statement has failed, or may have, the branch is asked whether
+// it is still in its transaction, since COMMIT outside of one succeeds as well. After
+// the check, the end of the context changes nothing more.
 func (t *Transaction) check(branches []*Branch) error {
 	if err := t.ctx.Err(); err != nil {
 		return err
 	}
-	t.mu.Lock()
-	doomed := t.doomed
-	t.mu.Unlock()
-	if doomed != nil {
-		return doomed
+	if doomed := t.doomed.Load(); doomed != nil {
+		return *doomed
 	}
-	if len(branches) > 1 {
-		for _, b := range branches {
-			if err := b.Resource.Ping(t.ctx, b.begun.Load().Tx); err != nil {
-				return b.Resource.Failed("check before COMMIT", err)
-			}
-		}
+	if err := t.checkEach(branches); err != nil {
+		return err
 	}
 	for _, b := range branches {
 		if !b.begun.Load().release() {
@@ -76,10 +72,30 @@ func (t *Transaction) check(branches []*Branch) error {
 	return t.ctx.Err()
 }
 
+func (t *Transaction) checkEach(branches []*Branch) error {
+	ctx, cancel := t.ctx, context.CancelFunc(nil)
+	for _, b := range branches {
+		begun := b.begun.Load()
+		sure := begun.unseen.Load() || begun.suspicion.Load() != nil
+		if len(branches) == 1 && !sure {
+			continue
+		}
+		if cancel == nil {
+			ctx, cancel = t.within(t.ctx)
+			defer cancel()
+		}
+		if err := b.ask(ctx, begun, "check before COMMIT", sure); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // commitInOrder commits until one fails, and tells how many did not.
 func commitInOrder(branches []*Branch) (committed int, err error) {
 	for i, b := range branches {
-		if err := b.begun.Load().Tx.Commit(); err != nil {
+		begun := b.begun.Load()
+		if err := b.inTime(begun, begun.Tx.Commit); err != nil {
 			return i, err
 		}
 	}
@@ -90,9 +106,9 @@ func commitInOrder(branches []*Branch) (committed int, err error) {
 // are where.
 func report(branches []*Branch, committed int, err error) Outcome {
 	failed, rest := branches[committed], branches[committed+1:]
-	unknown := failed.Resource.Lost(err)
+	unknown := errors.Is(err, ErrNoAnswer) || failed.Resource.Undecided(err)
 	cause := failed.Resource.Failed("COMMIT", err)
-	if err := failed.rollback(); err != nil && !errors.Is(err, sql.ErrTxDone) {
+	if err := failed.end(failed.begun.Load()); err != nil && !errors.Is(err, sql.ErrTxDone) {
 		// database/sql is done with it after COMMIT; a pool of another kind may not be
 		cause = Join(cause, failed.Resource.Failed("ROLLBACK", err))
 	}

@@ -32,12 +32,19 @@ func (t *Transaction) Savepoint(ctx context.Context, name string, set func(conte
 	if err := ctx.Err(); err != nil {
 		return err // nothing is sent, and the transaction's own context may go on
 	}
+	if err := t.refused(); err != nil {
+		return err
+	}
 	for _, b := range t.joined {
-		if err := set(ctx, b, b.begun.Load().Tx); err != nil {
+		begun := b.begun.Load()
+		if err := b.makeSure(ctx, begun); err != nil {
+			return err // outside of a transaction, SQLite begins one, and MySQL does nothing
+		}
+		if err := set(ctx, b, begun.Tx); err != nil {
 			if !errors.Is(err, ErrNoSavepoints) {
 				// GORM keeps the error in the handle: no statement runs there any
 				// more, and Commit reports it, which must not commit then.
-				t.doom("setting a savepoint", err)
+				t.Doom("setting a savepoint", err)
 			}
 			return err
 		}
@@ -55,35 +62,44 @@ func (t *Transaction) RollbackTo(ctx context.Context, name string, undo func(con
 	if t.done.Load() {
 		return sql.ErrTxDone
 	}
+	if doomed := t.doomed.Load(); doomed != nil {
+		return *doomed
+	}
 	at := len(t.savepoints) - 1
 	for at >= 0 && !strings.EqualFold(t.savepoints[at].name, name) { // SQL's names know no case
 		at--
 	}
 	if at < 0 {
 		err := fmt.Errorf("bindkey: the transaction has no savepoint %q", name)
-		t.doom("rolling back to a savepoint", err)
+		t.Doom("rolling back to a savepoint", err)
 		return err
 	}
 	if err := t.ctx.Err(); err != nil {
 		return err // and everything is rolled back
 	}
 	// A session's own deadline must not keep it from undoing its work.
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ctx, cancel := t.within(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(t.ctx, cancel)()
 	var (
-		failures []error
-		stay     []*Branch
+		failures   []error
+		stay, gone []*Branch
 	)
 	for _, b := range t.joined {
-		if begun := b.begun.Load(); int(begun.savepoints) <= at {
-			failures = append(failures, undo(ctx, b, begun.Tx))
-			stay = append(stay, b)
+		begun := b.begun.Load()
+		if int(begun.savepoints) > at {
+			gone = append(gone, b)
 			continue
 		}
-		if err := b.rollback(); err != nil {
-			failures = append(failures, b.Resource.Failed("ROLLBACK", err))
+		stay = append(stay, b)
+		if err := undo(ctx, b, begun.Tx); err != nil {
+			failures = append(failures, err)
+		} else {
+			begun.suspicion.Store(nil) // who still has the savepoint is in the transaction
 		}
+	}
+	failures = append(failures, rollback(gone))
+	for _, b := range gone {
 		b.begun.Store(nil)
 	}
 	t.joined, t.savepoints, t.waiting = stay, t.savepoints[:at+1], t.savepoints[at].waiting
@@ -91,20 +107,16 @@ func (t *Transaction) RollbackTo(ctx context.Context, name string, undo func(con
 	if err != nil {
 		// GORM's nested Transaction drops this error, and a COMMIT would keep
 		// rows that were to be undone.
-		t.doom("rolling back to a savepoint", err)
+		t.Doom("rolling back to a savepoint", err)
 	}
 	return err
 }
 
-// Doom makes every later Commit a rollback that returns the reason.
+// Doom makes every later statement, savepoint and way back to one an error with the
+// reason, and every Commit a rollback that returns it.
 func (t *Transaction) Doom(failed string, err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.doom(failed, err)
-}
-
-func (t *Transaction) doom(failed string, err error) {
-	if t.doomed == nil {
-		t.doomed = fmt.Errorf("bindkey: the transaction can only be rolled back, since %s failed: %w", failed, err)
+	if t.doomed.Load() == nil {
+		err = fmt.Errorf("bindkey: the transaction can only be rolled back, since %s failed: %w", failed, err)
+		t.doomed.CompareAndSwap(nil, &err)
 	}
 }

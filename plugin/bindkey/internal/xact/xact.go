@@ -9,23 +9,30 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A Resource is a database that a transaction may have a branch in.
 type Resource interface {
 	// Begin begins a transaction there.
 	Begin(context.Context, *sql.TxOptions) (Tx, error)
-	// Ping has the database answer, in the transaction.
-	Ping(context.Context, Tx) error
-	// Lost reports whether an error says that the connection went away, so that
-	// nobody knows whether the database did what it was asked.
-	Lost(error) bool
+	// Ask has the database answer in the transaction. If it is to be sure, since a
+	// statement has failed there or may have, the answer is whether the connection is
+	// still in the transaction that was begun.
+	Ask(ctx context.Context, tx Tx, sure bool) error
+	// Undecided reports whether nobody knows, after an error that answered COMMIT,
+	// whether the database has committed: the connection is lost, for example.
+	Undecided(error) bool
+	// Waits reports whether the answer to COMMIT or ROLLBACK may never come.
+	Waits() bool
 	// Failed is an error of an operation ("BEGIN", "COMMIT", …) that names the
 	// resource.
 	Failed(operation string, err error) error
 }
 
-// A Tx is a transaction in one database.
+// A Tx is a transaction in one database. Where Commit or Rollback fails, it sees to it
+// that nobody else gets its connection. Rollback does not wait for a Commit that has
+// no answer yet.
 type Tx interface {
 	Commit() error
 	Rollback() error
@@ -44,21 +51,23 @@ type Transaction struct {
 	opts *sql.TxOptions
 	// order puts branches into the order of their COMMITs.
 	order func([]*Branch) []*Branch
+	limit time.Duration // of waiting for COMMIT and ROLLBACK
 
 	mu         sync.Mutex
-	done       atomic.Bool // set with mu held
-	doomed     error       // why it can only be rolled back
-	joined     []*Branch   // begun, in the order of their BEGIN
-	savepoints []savepoint // set and not rolled back, in order
-	waiting    *waiting    // functions that wait for the outcome; nil: none
+	done       atomic.Bool           // set with mu held
+	doomed     atomic.Pointer[error] // why it can only be rolled back
+	joined     []*Branch             // begun, in the order of their BEGIN
+	savepoints []savepoint           // set and not rolled back, in order
+	waiting    *waiting              // functions that wait for the outcome; nil: none
 
 	firstJoined [1]*Branch // enough for most transactions, in its own memory
 }
 
 // Init makes t a transaction. Its branches begin with opts, and are rolled back
-// when ctx ends.
-func (t *Transaction) Init(ctx context.Context, opts *sql.TxOptions, order func([]*Branch) []*Branch) {
-	t.ctx, t.order = ctx, order
+// when ctx ends. The answers to COMMIT and ROLLBACK are waited for until the limit
+// after ctx has ended; if that has no deadline, until the limit after they were sent.
+func (t *Transaction) Init(ctx context.Context, opts *sql.TxOptions, order func([]*Branch) []*Branch, limit time.Duration) {
+	t.ctx, t.order, t.limit = ctx, order, limit
 	t.joined = t.firstJoined[:0]
 	if opts != nil {
 		kept := *opts // BEGIN comes later
@@ -98,16 +107,6 @@ func (t *Transaction) end() ([]*Branch, error) {
 	}
 	t.done.Store(true)
 	return t.joined, nil
-}
-
-func rollback(branches []*Branch) error {
-	var failures []error
-	for _, b := range branches {
-		if err := b.rollback(); err != nil {
-			failures = append(failures, b.Resource.Failed("ROLLBACK", err))
-		}
-	}
-	return Join(failures...)
 }
 
 // Join is errors.Join, but an error alone stays what it is.

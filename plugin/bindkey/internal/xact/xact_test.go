@@ -25,6 +25,9 @@ type file struct {
 	db    *sql.DB
 	fails map[string]error // operation → what it answers
 	calls *calls
+
+	silent  chan struct{} // nil: it answers; else COMMIT and ROLLBACK wait until it is closed
+	givesUp bool          // its driver looks at the context of BEGIN meanwhile
 }
 
 // calls are recorded from the goroutines that roll back, too.
@@ -35,7 +38,25 @@ type calls struct {
 
 type fileTx struct {
 	*sql.Tx
-	of *file
+	of  *file
+	ctx context.Context
+}
+
+// wait waits for the answer of a database.
+func (t fileTx) wait() error {
+	if t.of.silent == nil {
+		return nil
+	}
+	gaveUp := t.ctx.Done()
+	if !t.of.givesUp {
+		gaveUp = nil
+	}
+	select {
+	case <-t.of.silent:
+		return nil
+	case <-gaveUp:
+		return t.ctx.Err()
+	}
 }
 
 func (f *file) call(operation string) error {
@@ -50,17 +71,28 @@ func (f *file) Begin(ctx context.Context, opts *sql.TxOptions) (xact.Tx, error) 
 		return nil, err
 	}
 	tx, err := f.db.BeginTx(ctx, opts)
-	return fileTx{tx, f}, err
+	return fileTx{tx, f, ctx}, err
 }
 
-func (f *file) Ping(context.Context, xact.Tx) error { return f.call("PING") }
-func (f *file) Lost(err error) bool                 { return errors.Is(err, errLost) }
+func (f *file) Ask(_ context.Context, _ xact.Tx, sure bool) error {
+	if sure {
+		return f.call("ASK")
+	}
+	return f.call("PING")
+}
+
+func (f *file) Undecided(err error) bool { return errors.Is(err, errLost) }
+func (f *file) Waits() bool              { return f.silent != nil }
 func (f *file) Failed(operation string, err error) error {
 	return fmt.Errorf("%s in %s: %w", operation, f.name, err)
 }
 
 func (t fileTx) Commit() error {
 	if err := t.of.call("COMMIT"); err != nil {
+		_ = t.Tx.Rollback()
+		return err
+	}
+	if err := t.wait(); err != nil {
 		_ = t.Tx.Rollback()
 		return err
 	}
@@ -72,8 +104,15 @@ func (t fileTx) Rollback() error {
 		_ = t.Tx.Rollback()
 		return err
 	}
+	if err := t.wait(); err != nil {
+		_ = t.Tx.Rollback()
+		return err
+	}
 	return t.Tx.Rollback()
 }
+
+// limit is long enough for a test of what does not come at all.
+const limit = 50 * time.Millisecond
 
 // A world is a transaction over three files.
 type world struct {
@@ -93,7 +132,7 @@ func newWorld(t *testing.T, ctx context.Context) *world {
 			return ordered[i].Resource.(*file).name > ordered[j].Resource.(*file).name
 		})
 		return ordered
-	})
+	}, limit)
 	for _, name := range []string{"a", "b", "c"} {
 		db, err := sql.Open("sqlite3", filepath.Join(t.TempDir(), name+".db"))
 		w.must(err)
@@ -126,7 +165,7 @@ func (w *world) fail(file, operation string, err error) {
 }
 
 func (w *world) insert(file, text string) error {
-	begun, err := w.branches[file].Begin()
+	begun, err := w.branches[file].Begin(context.Background())
 	if err != nil {
 		return err
 	}
@@ -299,6 +338,15 @@ func TestDoomed(t *testing.T) {
 		err := fails(w)
 		if err == nil {
 			t.Errorf("%s: no error", name)
+		}
+		calls := len(w.calls.all)
+		for what, refused := range map[string]error{"a statement": w.insert("a", "2"), "a branch": w.insert("b", "2"), "SAVEPOINT": w.savepoint("t"), "ROLLBACK TO": w.rollbackTo("s")} {
+			if refused == nil || !errors.Is(refused, err) && !strings.Contains(refused.Error(), err.Error()) {
+				t.Errorf("%s: %s is refused with %v, want %v", name, what, refused, err)
+			}
+		}
+		if len(w.calls.all) != calls {
+			t.Errorf("%s: sent nevertheless: %v", name, w.calls.all[calls:])
 		}
 		o := w.tx.Commit()
 		if !errors.Is(o.Err, err) && !strings.Contains(o.Err.Error(), err.Error()) || w.rows() != "" || fmt.Sprint(w.told) != "[rolled back]" {

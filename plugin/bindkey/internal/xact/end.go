@@ -1,0 +1,95 @@
+package xact
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// ErrNoAnswer says that a database has not answered COMMIT or ROLLBACK in time.
+var ErrNoAnswer = errors.New("the database does not answer, and its connection is given up")
+
+// rollback rolls branches back, all at once: one whose database does not answer must
+// not leave the locks of the others.
+func rollback(branches []*Branch) error {
+	failures := make([]error, len(branches))
+	one := func(i int) {
+		b := branches[i]
+		if err := b.end(b.begun.Load()); err != nil {
+			failures[i] = b.Resource.Failed("ROLLBACK", err)
+		}
+	}
+	var all sync.WaitGroup
+	for i := 1; i < len(branches); i++ {
+		i := i
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			one(i)
+		}()
+	}
+	if len(branches) > 0 {
+		one(0)
+	}
+	all.Wait()
+	return Join(failures...)
+}
+
+// end rolls back once; who comes second waits.
+func (b *Branch) end(begun *Begun) error {
+	begun.release()
+	b.rollbackOnce(begun)
+	return begun.rolledBack
+}
+
+func (b *Branch) rollbackOnce(begun *Begun) {
+	begun.ending.Do(func() { begun.rolledBack = b.inTime(begun, begun.Tx.Rollback) })
+}
+
+// inTime waits for a COMMIT or ROLLBACK no longer than the transaction allows. Then a
+// driver that still looks at the context of BEGIN, as pgx does, gives up and closes the
+// connection. Of another, the goroutine and the connection are left behind until the
+// answer comes, or it gives up by itself.
+func (b *Branch) inTime(begun *Begun, call func() error) error {
+	if !b.Resource.Waits() {
+		return call()
+	}
+	defer begun.abandon()
+	answer := make(chan error, 1)
+	go func() { answer <- call() }()
+	if _, ok := b.t.ctx.Deadline(); ok {
+		select {
+		case err := <-answer:
+			return err
+		case <-b.t.ctx.Done():
+		}
+	}
+	limit := time.NewTimer(b.t.limit)
+	defer limit.Stop()
+	select {
+	case err := <-answer:
+		return err
+	case <-limit.C:
+	}
+	begun.abandon()
+	limit.Reset(b.t.limit / 10) // enough to close a connection
+	select {
+	case err := <-answer:
+		if err == nil {
+			return nil
+		}
+		return errors.Join(ErrNoAnswer, err)
+	case <-limit.C:
+		return ErrNoAnswer
+	}
+}
+
+// within is a context that waits for an answer before COMMIT, or for the way back to a
+// savepoint, no longer than the transaction allows.
+func (t *Transaction) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := t.ctx.Deadline(); ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, t.limit)
+}

@@ -78,10 +78,19 @@ func (b *boundPool) ping(ctx context.Context) error {
 		err = db.PingContext(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("bindkey: bind %q: its %s does not answer: %w", b.bind.key, b.role, err)
+		return &pingError{err, fmt.Sprintf("bindkey: bind %q: its %s does not answer: %s", b.bind.key, b.role, b.real.Source.Tell(err))}
 	}
 	return nil
 }
+
+// A pingError has a driver's error, and its text without what it says of the DSN.
+type pingError struct {
+	error
+	text string
+}
+
+func (e *pingError) Error() string { return e.text }
+func (e *pingError) Unwrap() error { return e.error }
 
 // Stats are the statistics of every pool, by bind key and role: "source",
 // "source-2", …, "replica", "replica-2", …. A pool that has none, since the

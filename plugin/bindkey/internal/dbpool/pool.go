@@ -13,6 +13,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/gormbind/gormbind/internal/dsn"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
 )
 
@@ -23,6 +24,7 @@ type Pool struct {
 	Conn     gorm.ConnPool
 	Opened   bool   // by the plugin, so that Close closes it
 	Database string // which it is, for comparison with others; or "" (see DatabaseOf)
+	Source   dsn.Source
 
 	store   func() *gorm.PreparedStmtDB // makes stmts once: each starts a goroutine (internal/lru)
 	stmts   atomic.Pointer[gorm.PreparedStmtDB]
@@ -141,7 +143,7 @@ func (p *Pool) BeginPinned(ctx context.Context, opts *sql.TxOptions, on *product
 
 // New is a pool whose store of prepared statements is limited as GORM's are.
 func New(conn gorm.ConnPool, opened bool, d gorm.Dialector, maxSize int, ttl time.Duration) *Pool {
-	return &Pool{Conn: conn, Opened: opened, Database: DatabaseOf(d, conn), store: func() *gorm.PreparedStmtDB {
+	return &Pool{Conn: conn, Opened: opened, Database: DatabaseOf(d, conn), Source: sourceOf(d, conn), store: func() *gorm.PreparedStmtDB {
 		return gorm.NewPreparedStmtDB(conn, maxSize, ttl)
 	}}
 }

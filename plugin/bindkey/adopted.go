@@ -90,8 +90,8 @@ func (a *adopted) open(b *bind) error {
 	b.direct = b.onlyPool()
 	b.plain, b.dialect = plainHandle(handle, b.sources[0].real.Conn), b.plugin.dialect
 	b.product = b.dialect.Product
-	if b.plugin.outside != nil { // else all binds get theirs
-		return b.tongue()
+	if b.plugin.chainDialector != nil { // else all binds get theirs
+		return b.prepareDialect()
 	}
 	return nil
 }

@@ -23,14 +23,14 @@ const (
 // A bind is what a key names: sources and replicas, which are connection pools
 // registered in a dbresolver, and the plain handle that speaks their dialect.
 type bind struct {
-	plugin  *Plugin
-	direct  *boundPool // the only one, of a bind that opens with the plugin; or nil
-	key     string
-	config  dbresolver.Config // as registered
-	product *product.Profile  // what is known of its database
-	alone   []*bind           // the bind, for a branch that it shares with no other
-	asked   bool              // registered by the application, not only the default
-	late    *lateBind         // of a bind that was not opened with the plugin; see ready
+	plugin     *Plugin
+	direct     *boundPool // the only one, of a bind that opens with the plugin; or nil
+	key        string
+	config     dbresolver.Config // as registered
+	product    *product.Profile  // what is known of its database
+	itself     []*bind           // the bind, for a branch that it shares with no other
+	registered bool              // registered by the application, not only the default
+	late       *lateBind         // of a bind that was not opened with the plugin; see ready
 
 	// What follows is there once the bind is open.
 
@@ -42,9 +42,9 @@ type bind struct {
 	plain    *gorm.DB
 	dialect  *dialect.Dialect
 	settings *dialect.Settings
-	// outside is the dialector of the bind's statements, dialectors are all of them.
-	outside    *dialector
-	dialectors sync.Map // dialect.SessionSet → *dialector
+	// chainDialector is the dialector of the bind's statements, dialectors are all of them.
+	chainDialector *dialector
+	dialectors     sync.Map // dialect.SessionSet → *dialector
 	// resolver is the dbresolver that picks a pool among several: the bind's
 	// own, or the application's.
 	resolver *resolver.Resolver
@@ -52,7 +52,7 @@ type bind struct {
 
 func newBind(p *Plugin, key string) *bind {
 	b := &bind{plugin: p, key: key}
-	b.alone = []*bind{b}
+	b.itself = []*bind{b}
 	return b
 }
 

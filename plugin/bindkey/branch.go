@@ -50,7 +50,7 @@ type preparedBranch struct {
 func (b *branch) init(t *transaction, pool *boundPool) *branch {
 	b.tx, b.pool = t, pool
 	b.xact.Init(&t.xact, b)
-	b.binds = pool.bind.alone
+	b.binds = pool.bind.itself
 	b.finder = b
 	b.prepared.branch = b
 	b.prepared.onDemand.finder = &b.prepared
@@ -65,11 +65,11 @@ func (b *branch) forStatement(prepare bool) gorm.ConnPool {
 	return b
 }
 
-func (b *branch) outgoing(_ context.Context, query string, args []any) (string, error) {
+func (b *branch) guard(_ context.Context, query string, args []any) (string, error) {
 	if err := b.refuseControl(query); err != nil {
 		return "", err
 	}
-	return b.pool.bind.outgoing(query, args, b.tx.ambient, false)
+	return b.pool.bind.guard(query, args, b.tx.ambient, false)
 }
 
 // refuseControl refuses a statement that would commit the branch behind the

@@ -25,7 +25,7 @@ func (c *chainPool) databaseFailed(error) {}
 
 func (c *chainPool) given(*sql.Rows) {}
 
-func (c *chainPool) outgoing(_ context.Context, query string, _ []any) (string, error) {
+func (c *chainPool) guard(_ context.Context, query string, _ []any) (string, error) {
 	return query, nil
 }
 
@@ -77,7 +77,7 @@ func (c *chainPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.Conn
 	}
 	tx.ambient = b
 	if _, gorms := transactionCaller(); !gorms {
-		tx.spent = []*use{c.use.origin()}
+		tx.beganWith = []*use{c.use.origin()}
 	}
 	br, err := tx.branchOf(b)
 	if err == nil {

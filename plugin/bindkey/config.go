@@ -14,29 +14,29 @@ import (
 // A config is what options, Register, Configure and the pool settings have said.
 // Installation checks all of it, and then makes the plugin's parts.
 type config struct {
-	strict      bool
-	defaultKey  string
-	tag         string
-	openLate    bool
-	listed      []any    // of the option Models
-	order       []string // of COMMITs
-	endTimeout  time.Duration
-	registered  []*bind
-	data        map[reflect.Type]string // models given to Register
-	given       []any                   // the same, in their order
-	names       map[string][]string     // table names given to Register, folded → keys
-	setters     []func(gorm.ConnPool)
-	configuring map[string][]func(*gorm.Config)
-	mistakes    []error // told by Initialize
+	strict           bool
+	defaultKey       string
+	tag              string
+	openLate         bool
+	listed           []any    // of the option Models
+	order            []string // of COMMITs
+	endTimeout       time.Duration
+	registered       []*bind
+	registeredTypes  map[reflect.Type]string // models given to Register
+	registeredModels []any                   // the same, in their order
+	names            map[string][]string     // table names given to Register, folded → keys
+	setters          []func(gorm.ConnPool)
+	configuring      map[string][]func(*gorm.Config)
+	mistakes         []error // told by Initialize
 }
 
 func newConfig(options []Option) config {
 	c := config{
-		defaultKey: DefaultKey,
-		tag:        DefaultTagName,
-		endTimeout: DefaultEndTimeout,
-		data:       map[reflect.Type]string{},
-		names:      map[string][]string{},
+		defaultKey:      DefaultKey,
+		tag:             DefaultTagName,
+		endTimeout:      DefaultEndTimeout,
+		registeredTypes: map[reflect.Type]string{},
+		names:           map[string][]string{},
 	}
 	for _, option := range options {
 		if err := option(&c); err != nil {
@@ -59,13 +59,13 @@ func (c *config) registerData(key string, item any) {
 			Reason: catalog.WithoutImportPaths(fmt.Sprintf("data is a %T, but only models and table names live in a bind", item))})
 		return
 	}
-	if other, ok := c.data[t]; ok && other != key {
+	if other, ok := c.registeredTypes[t]; ok && other != key {
 		c.mistake(&ConflictError{Subject: "model " + catalog.TypeName(t), Way: "register it in one bind",
 			Claims: []Claim{{Key: other, Source: "its Register"}, {Key: key, Source: "another Register"}}})
 		return
 	}
-	if c.data[t] == "" {
-		c.given = append(c.given, reflect.New(t).Interface())
+	if c.registeredTypes[t] == "" {
+		c.registeredModels = append(c.registeredModels, reflect.New(t).Interface())
 	}
-	c.data[t] = key
+	c.registeredTypes[t] = key
 }

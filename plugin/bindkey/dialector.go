@@ -22,9 +22,9 @@ type dialector struct {
 	neutral bool
 	name    string // of the dialect of a Use in the chain; "": the dialector's own
 	// subquery is the same for a subquery of the bind, which stays neutral; and
-	// inside is the same, for the callback that renders and sends a statement.
+	// rendering is the same, for the callback that renders and sends a statement.
 	// Hooks and associations around it may render for other binds.
-	subquery, inside *dialector
+	subquery, rendering *dialector
 }
 
 var (

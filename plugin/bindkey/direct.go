@@ -45,7 +45,7 @@ func (p *Plugin) directly(db *gorm.DB, kind statementKind) *bind {
 	if len(stmt.Clauses) > 0 && (stmtscan.Has(stmt, resolver.UsingClause) || stmtscan.Has(stmt, allowClause)) {
 		return nil
 	}
-	home := p.homes.load(stmt.Schema)
+	home := p.modelBinds.load(stmt.Schema)
 	if home == nil {
 		return nil
 	}
@@ -64,10 +64,10 @@ func (p *Plugin) directly(db *gorm.DB, kind statementKind) *bind {
 	return b
 }
 
-// turnTo gives a statement without SQL of its own its bind's dialect and pool.
-func (p *Plugin) turnTo(db *gorm.DB, b *bind, kind statementKind) error {
-	if p.speaking {
-		if err := p.speak(db, b, kind); err != nil {
+// routeDirectly gives a statement without SQL of its own its bind's dialect and pool.
+func (p *Plugin) routeDirectly(db *gorm.DB, b *bind, kind statementKind) error {
+	if p.switching {
+		if err := p.applyDialect(db, b, kind); err != nil {
 			return err
 		}
 	}
@@ -78,4 +78,4 @@ func (p *Plugin) turnTo(db *gorm.DB, b *bind, kind statementKind) error {
 }
 
 // common is of statements that nothing unusual is known of.
-var common destination
+var common decision

@@ -17,8 +17,8 @@ type evidence struct {
 	unsure []string // tables that several binds have
 	// unknown are tables that no bind is known to have.
 	unknown []string
-	// written is the dialect that given SQL is written in.
-	written sqlscan.Dialect
+	// rawDialect is the dialect that given SQL is rawDialect in.
+	rawDialect sqlscan.Dialect
 	// fallback is the ambient bind, which has the tables that are known through a
 	// model without a key; nil: the default bind.
 	fallback *bind
@@ -70,7 +70,7 @@ func (e *evidence) name(table string, why Reason) {
 // text adds the known tables that a text names, and the binds of its subqueries.
 func (e *evidence) text(text string, why Reason) {
 	rest, keys := neutral.WithoutUses(text)
-	e.names(e.plugin.texts.Scan(rest, e.written).Tables, why)
+	e.names(e.plugin.texts.Scan(rest, e.rawDialect).Tables, why)
 	e.keys(keys, why)
 }
 
@@ -118,7 +118,7 @@ func (e *evidence) mentions(stmt *gorm.Statement, own, writes bool) error {
 				e.subquery(route, why)
 			}
 		case mention.Relation != nil:
-			b, err := e.plugin.strictly(mention.Relation)
+			b, err := e.plugin.requiredBind(mention.Relation)
 			if err != nil {
 				return err
 			}
@@ -134,8 +134,8 @@ func (e *evidence) subquery(route Route, why Reason) {
 	}
 }
 
-// destination adds the key of what a query scans into, if that is not its model.
-func (e *evidence) destination(stmt *gorm.Statement) error {
+// scanTarget adds the key of what a query scans into, if that is not its model.
+func (e *evidence) scanTarget(stmt *gorm.Statement) error {
 	t := catalog.ModelType(stmt.Dest)
 	if t == nil || stmt.Schema != nil && stmt.Schema.ModelType == t {
 		return nil

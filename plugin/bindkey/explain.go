@@ -50,8 +50,8 @@ func (p *Plugin) Explain(tx *gorm.DB) (Route, error) {
 	if err := stmtscan.Parse(stmt); err != nil {
 		return Route{}, err
 	}
-	found := destination{writes: kind.Writes()}
-	if err := p.destination(stmt, &found); err != nil {
+	found := decision{writes: kind.Writes()}
+	if err := p.decide(stmt, &found); err != nil {
 		return Route{}, err
 	}
 	return p.routeTo(session, kind, &found), nil
@@ -98,7 +98,7 @@ func withScopes(session *gorm.DB) *gorm.DB {
 	return session
 }
 
-func (p *Plugin) routeTo(db *gorm.DB, kind statementKind, found *destination) Route {
+func (p *Plugin) routeTo(db *gorm.DB, kind statementKind, found *decision) Route {
 	route := Route{Key: found.bind.key, Why: found.why, Operation: p.operation(db.Statement, kind, found, resolver.Asked(db.Statement))}
 	if !found.bind.isOpen() {
 		return route

@@ -40,7 +40,7 @@ func (p *Plugin) Initialize(db *gorm.DB) error {
 	}
 
 	p.db, p.adopted = db, adopted
-	for _, step := range []func(*gorm.DB) error{p.limitIdentifiers, p.open, p.checkNames, p.tongues, p.hook} {
+	for _, step := range []func(*gorm.DB) error{p.limitIdentifiers, p.open, p.checkNames, p.prepareDialects, p.hook} {
 		if err := step(db); err != nil {
 			_ = p.closeOpened() // what failed is the better error
 			p.uninstall()
@@ -62,7 +62,7 @@ func (p *Plugin) checkNames(*gorm.DB) error {
 		}
 	}
 	_ = p.Check(p.adopted.models()...) // they are known from now on; their mistakes show where they are used
-	if err := p.Check(append(p.given[:len(p.given):len(p.given)], p.listed...)...); err != nil {
+	if err := p.Check(append(p.registeredModels[:len(p.registeredModels):len(p.registeredModels)], p.listed...)...); err != nil {
 		mistakes = append(mistakes, err)
 	}
 	if len(mistakes) == 1 {
@@ -99,15 +99,15 @@ func (p *Plugin) uninstall() {
 	if p.naming != nil {
 		p.db.NamingStrategy, p.naming = p.naming, nil
 	}
-	p.db, p.adopted, p.own, p.stored, p.template, p.pools = nil, nil, nil, nil, nil, nil
-	p.dialect, p.dialects, p.base, p.outside, p.mixed, p.speaking = nil, nil, nil, nil, false, false
-	p.lexicons, p.closed = nil, false
-	p.homes.forget()
+	p.db, p.adopted, p.handleConn, p.stored, p.template, p.pools = nil, nil, nil, nil, nil, nil
+	p.dialect, p.dialects, p.base, p.chainDialector, p.mixed, p.switching = nil, nil, nil, nil, false, false
+	p.sqlDialects, p.closed = nil, false
+	p.modelBinds.forget()
 	p.tables.Forget()
 	p.learned.Range(func(s, _ any) bool { p.learned.Delete(s); return true })
 	p.binds.Range(func(key, b any) bool {
 		closed := b.(*bind)
-		if !closed.asked {
+		if !closed.registered {
 			p.binds.Delete(key)
 		}
 		closed.sources, closed.replicas, closed.direct, closed.plain, closed.resolver, closed.late = nil, nil, nil, nil, nil, nil
@@ -118,14 +118,14 @@ func (p *Plugin) uninstall() {
 // hook puts the plugin into the handle's three seams: the callbacks, the
 // connection pool and the dialector.
 func (p *Plugin) hook(db *gorm.DB) error {
-	if err := errors.Join(p.registerCallbacks(db), processor.Wrap(db, p.beginning, p.sending)); err != nil {
+	if err := errors.Join(p.registerCallbacks(db), processor.Wrap(db, p.wrapBegin, p.wrapSend)); err != nil {
 		return err
 	}
 	p.storeStatements()
 	pool := p.handlePool()
 	db.Config.ConnPool = pool
 	db.Statement.ConnPool = pool
-	db.Config.Dialector = p.outside
+	db.Config.Dialector = p.chainDialector
 	db.Config.Logger = p.base.Logger
 	return nil
 }

@@ -96,7 +96,7 @@ func TestKeyCachesDoNotGrow(t *testing.T) {
 	}
 	count := func() map[string]int {
 		counts := map[string]int{"pools": len(p.pools), "setters": len(p.setters), "mistakes": len(p.mistakes)}
-		for name, cache := range map[string]*sync.Map{"types": knownTypes(p), "homes": &p.homes.all, "parsed": &p.parsed, "tables": tableNames(p), "binds": &p.binds} {
+		for name, cache := range map[string]*sync.Map{"types": knownTypes(p), "homes": &p.modelBinds.all, "parsed": &p.parsed, "tables": tableNames(p), "binds": &p.binds} {
 			cache.Range(func(any, any) bool { counts[name]++; return true })
 		}
 		return counts

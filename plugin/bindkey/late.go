@@ -96,7 +96,7 @@ func (b *bind) openNow() error {
 	p := b.plugin
 	err := b.open(p.db)
 	if err == nil {
-		err = b.tongue()
+		err = b.prepareDialect()
 	}
 	if err == nil {
 		p.installing.Lock() // against settings that come now, and Close

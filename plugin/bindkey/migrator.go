@@ -63,7 +63,7 @@ func (h migrateHost) BindOfSchema(db *gorm.DB, s *schema.Schema) (migrate.Bind, 
 func (h migrateHost) Home(db *gorm.DB, s *schema.Schema) (migrate.Bind, error) {
 	b, err := h.strictly(db, s, "")
 	if err != nil && h.HasUse(db) {
-		b, err = h.plugin.askHome(s).bind, nil
+		b, err = h.plugin.peekBindOfModel(s).bind, nil
 	}
 	return asMigrated(b, err)
 }
@@ -93,12 +93,12 @@ func (h migrateHost) weigh(db *gorm.DB, s *schema.Schema, table string) (b *bind
 	if fallback == nil {
 		fallback = h.plugin.defaultBind()
 	}
-	model := home{bind: fallback, why: ReasonDefault}
+	model := modelBind{bind: fallback, why: ReasonDefault}
 	if s != nil {
 		if plain := h.plugin.catalog.ModelSchema(s); plain != nil {
 			s, table = plain, s.Table
 		}
-		model = *h.plugin.askHome(s)
+		model = *h.plugin.peekBindOfModel(s)
 		if model.err == nil && !model.keyed() {
 			model.bind = fallback
 		}
@@ -111,7 +111,7 @@ func (h migrateHost) weigh(db *gorm.DB, s *schema.Schema, table string) (b *bind
 		e.add(model.bind, model.why, "model "+schemaName(s))
 	}
 	e.name(sqlscan.Fold(table), ReasonTable)
-	if b, err = e.verdict(&destination{}); b != nil || err != nil {
+	if b, err = e.verdict(&decision{}); b != nil || err != nil {
 		return b, true, err
 	}
 	if !model.keyed() && ambient == nil && !db.DryRun {
@@ -169,7 +169,7 @@ func (h migrateHost) BindsWithTable(name string, exactly bool) []migrate.Bind {
 	name = sqlscan.Fold(name)
 	var found []*bind
 	if exactly {
-		found, _ = h.plugin.tables.Find(name, h.plugin.defaultBind().alone)
+		found, _ = h.plugin.tables.Find(name, h.plugin.defaultBind().itself)
 	} else {
 		found = h.plugin.bindsWithTable(name, nil)
 	}
@@ -204,7 +204,7 @@ func (h migrateHost) hasKey(value any) bool {
 		return keyed
 	}
 	s, err := h.plugin.parse(value)
-	return err == nil && h.plugin.askHome(s).keyed()
+	return err == nil && h.plugin.peekBindOfModel(s).keyed()
 }
 
 // Parse is a model's schema: one of its own where Table(…) names the table.
@@ -261,7 +261,7 @@ func (b *bind) Conn(db *gorm.DB) (gorm.ConnPool, error) {
 			return nil, errStale
 		}
 	default:
-		return pool, b.plugin.foreign(db, updateStatement, &destination{bind: b}, pool)
+		return pool, b.plugin.onForeignConn(db, updateStatement, &decision{bind: b}, pool)
 	}
 	if db.DryRun {
 		return b.sources[0].real.Conn, nil

@@ -15,11 +15,11 @@ import (
 // A models is where models and tables live. It knows no statement.
 type models struct {
 	registry
-	catalog *catalog.Catalog
-	homes   homeMemory
-	tables  catalog.Tables[*bind]
-	parsed  sync.Map // schemas parsed before the plugin is installed
-	joined  sync.Map // place → *schema.Relationship
+	catalog    *catalog.Catalog
+	modelBinds modelBinds
+	tables     catalog.Tables[*bind]
+	parsed     sync.Map // schemas parsed before the plugin is installed
+	joined     sync.Map // place → *schema.Relationship
 	// learned are the schemas of GORM's cache that were looked at for their tables.
 	learned sync.Map
 }
@@ -28,7 +28,7 @@ type models struct {
 // plugin's, since KeyOf and Check may be asked before all is registered.
 func (m *models) newCatalog() *catalog.Catalog {
 	return catalog.New(catalog.Source{
-		Tag: m.tag, Default: m.defaultKey, Types: m.data, Names: m.names,
+		Tag: m.tag, Default: m.defaultKey, Types: m.registeredTypes, Names: m.names,
 		Parse:   m.parse,
 		HasName: func(table string) bool { return m.adopted.knows(table) },
 		Resolve: m.resolveKey,
@@ -132,7 +132,7 @@ func (m *models) relationOf(stmt *gorm.Statement, table string) (*schema.Relatio
 				continue
 			}
 			if found != nil && conflict == nil {
-				one, other := m.askHome(found.JoinTable), m.askHome(rel.JoinTable)
+				one, other := m.peekBindOfModel(found.JoinTable), m.peekBindOfModel(rel.JoinTable)
 				if one.err == nil && other.err == nil && !one.bind.shares(other.bind) {
 					conflict = &AmbiguousTableError{Table: table, Keys: sortedKeys(map[string]bool{one.bind.key: true, other.bind.key: true})}
 				}

@@ -19,8 +19,8 @@ import (
 // open opens the pools of every bind. The handle's own connection is the
 // default bind, if no other was registered under its key.
 func (p *Plugin) open(db *gorm.DB) error {
-	p.own = p.realPoolOf(unwrap(db.ConnPool), false, innerDialector(db.Dialector))
-	p.template = plainHandle(db, p.own.Conn)
+	p.handleConn = p.realPoolOf(unwrap(db.ConnPool), false, innerDialector(db.Dialector))
+	p.template = plainHandle(db, p.handleConn.Conn)
 	p.dialect = dialect.Of(db, innerDialector(db.Dialector))
 	p.dialects = []*dialect.Dialect{p.dialect}
 	for _, b := range append(p.registered[:len(p.registered):len(p.registered)], p.defaultBind()) {
@@ -45,7 +45,7 @@ func (p *Plugin) open(db *gorm.DB) error {
 			p.tables.Add(table, b)
 		}
 	}
-	if fallback := p.defaultBind(); !fallback.asked {
+	if fallback := p.defaultBind(); !fallback.registered {
 		if p.adopted != nil {
 			return p.adopted.open(fallback)
 		}
@@ -74,8 +74,8 @@ func (b *bind) open(handle *gorm.DB) error {
 		}
 	}
 	if len(b.sources) == 0 {
-		b.sources = []*boundPool{newBoundPool(b, b.plugin.own, roleName("source", 0), false)}
-		b.plain, b.dialect = plainHandle(handle, b.plugin.own.Conn), b.plugin.dialect
+		b.sources = []*boundPool{newBoundPool(b, b.plugin.handleConn, roleName("source", 0), false)}
+		b.plain, b.dialect = plainHandle(handle, b.plugin.handleConn.Conn), b.plugin.dialect
 	}
 	for i, replica := range b.config.Replicas {
 		opened, err := b.openPool(handle, replica, roleName("replica", i), true)

@@ -9,20 +9,20 @@ import (
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/dbpool"
 )
 
-// foreign handles a pool that is not the plugin's: a transaction or connection
+// onForeignConn handles a pool that is not the plugin's: a transaction or connection
 // of the application's own stays where it is, if that is where the statement
 // belongs; anything else is an error.
-func (p *Plugin) foreign(db *gorm.DB, kind statementKind, found *destination, pool gorm.ConnPool) error {
+func (p *Plugin) onForeignConn(db *gorm.DB, kind statementKind, found *decision, pool gorm.ConnPool) error {
 	stmt, b := db.Statement, found.bind
 	switch pool.(type) {
 	case *sql.Tx, *sql.Conn:
 		at := p.ownerOf(pool)
 		if at == nil || b.has(at) || b.hasSourceAt(at) {
 			if found.route {
-				stmt.ConnPool, found.own = pool, true
+				stmt.ConnPool, found.foreignConn = pool, true
 				p.keep(stmt, found, nil, false)
 			}
-			return p.unowned(stmt, b, at)
+			return p.checkUnowned(stmt, b, at)
 		}
 		return &CrossBindError{
 			Claims: []Claim{{Key: b.key, Source: "the statement"}, {Key: p.bindsOf(at), Source: fmt.Sprintf("its %T", pool)}},
@@ -42,9 +42,9 @@ func (p *Plugin) foreign(db *gorm.DB, kind statementKind, found *destination, po
 	}
 }
 
-// unowned allows an application's transaction or connection of a database that
+// checkUnowned allows an application's transaction or connection of a database that
 // no bind has for statements of the default bind, and of the bind of Use.
-func (p *Plugin) unowned(stmt *gorm.Statement, b *bind, at *dbpool.Pool) error {
+func (p *Plugin) checkUnowned(stmt *gorm.Statement, b *bind, at *dbpool.Pool) error {
 	if at != nil || b == p.defaultBind() || useOf(stmt) != nil {
 		return nil
 	}

@@ -33,15 +33,15 @@ const (
 type Plugin struct {
 	models
 
-	mixed    bool // some bind has another dialect
-	speaking bool // some bind has another dialect, or settings of its own
+	mixed     bool // some bind has another dialect
+	switching bool // some bind has another dialect, or settings of its own
 
-	inOrder  func([]*xact.Branch) []*xact.Branch // commitOrder, made a value once
-	naming   schema.Namer                        // the handle's own, where the plugin has put another in its place
-	base     *dialect.Settings                   // the handle's own
-	outside  *dialector                          // in the handle and its sessions, before a statement is routed
-	lexicons []sqlscan.Dialect                   // of all binds
-	texts    sqlscan.Cache                       // what was found in SQL
+	inOrder        func([]*xact.Branch) []*xact.Branch // commitOrder, made a value once
+	naming         schema.Namer                        // the handle's own, where the plugin has put another in its place
+	base           *dialect.Settings                   // the handle's own
+	chainDialector *dialector                          // in the handle and its sessions, before a statement is routed
+	sqlDialects    []sqlscan.Dialect                   // of all binds
+	texts          sqlscan.Cache                       // what was found in SQL
 
 	installing sync.Mutex
 	migrations *migrate.Migrations
@@ -58,7 +58,7 @@ func New(options ...Option) *Plugin {
 	p.inOrder = p.commitOrder
 	p.migrations = migrate.New(migrateHost{p})
 	p.catalog = p.newCatalog()
-	p.tables.Found = p.tellGuess
+	p.tables.Found = p.logGuess
 	return p
 }
 
@@ -83,12 +83,12 @@ func (p *Plugin) Register(key string, config dbresolver.Config, data ...any) *Pl
 		return p
 	}
 	b, taken := p.bindNamed(key)
-	if taken && b.asked {
+	if taken && b.registered {
 		p.mistake(&ConflictError{Subject: "bind key " + quoted(key), Way: "register each key once, with all its sources and replicas",
 			Claims: []Claim{{Key: key, Source: "one Register"}, {Key: key, Source: "another Register"}}})
 		return p
 	}
-	b.config, b.asked = config, true
+	b.config, b.registered = config, true
 	p.registered = append(p.registered, b)
 	for _, item := range data {
 		p.registerData(key, item)
@@ -116,7 +116,7 @@ func (p *Plugin) KeyOf(model any) (string, error) {
 	if err != nil {
 		return "", noModel(model, err)
 	}
-	b, err := p.strictly(s)
+	b, err := p.requiredBind(s)
 	if err != nil {
 		return "", err
 	}
@@ -142,10 +142,10 @@ func (p *Plugin) Check(models ...any) error {
 			continue
 		}
 		for _, s := range append(joinTables(s), s) {
-			if b, err := p.strictly(s); err != nil {
+			if b, err := p.requiredBind(s); err != nil {
 				mistake(err)
 			} else if p.db != nil { // else the table's name is not yet that of the handle's NamingStrategy
-				if p.askHome(s).keyed() {
+				if p.peekBindOfModel(s).keyed() {
 					p.tables.Add(s.Table, b)
 				} else {
 					p.tables.AddUnkeyed(s.Table)

@@ -89,8 +89,8 @@ type connFinder interface {
 	conn(context.Context) (gorm.ConnPool, error)
 	// prepares is conn for a statement that is prepared, and the pool it is of.
 	prepares(context.Context) (gorm.ConnPool, *dbpool.Pool, error)
-	// outgoing takes the last look at what is sent.
-	outgoing(ctx context.Context, query string, args []any) (string, error)
+	// guard takes the last look at what is sent.
+	guard(ctx context.Context, query string, args []any) (string, error)
 	// databaseFailed is told what a database answered, if that was an error.
 	databaseFailed(error)
 	// given is told of an answer that goes to the program past GORM's callbacks: rows,
@@ -99,7 +99,7 @@ type connFinder interface {
 }
 
 func (o onDemand) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	query, err := o.finder.outgoing(ctx, query, nil)
+	query, err := o.finder.guard(ctx, query, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (o onDemand) PrepareContext(ctx context.Context, query string) (*sql.Stmt, 
 }
 
 func (o onDemand) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	query, err := o.finder.outgoing(ctx, query, args)
+	query, err := o.finder.guard(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func (o onDemand) ExecContext(ctx context.Context, query string, args ...any) (s
 }
 
 func (o onDemand) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	query, err := o.finder.outgoing(ctx, query, args)
+	query, err := o.finder.guard(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +152,7 @@ func (o onDemand) QueryContext(ctx context.Context, query string, args ...any) (
 }
 
 func (o onDemand) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	query, err := o.finder.outgoing(ctx, query, args)
+	query, err := o.finder.guard(ctx, query, args)
 	if err != nil {
 		return dbpool.ErrorRow(err)
 	}
@@ -181,7 +181,7 @@ type rootPool struct {
 // its cache, which the first Session with PrepareStmt makes; an older one has
 // statements of the handle's own connection.
 func (p *Plugin) storeStatements() {
-	p.stored = p.own
+	p.stored = p.handleConn
 	if b := p.defaultBind(); b.isOpen() {
 		p.stored = b.sources[0].real
 	}
@@ -190,9 +190,9 @@ func (p *Plugin) storeStatements() {
 		return
 	}
 	const key = "preparedStmt" // gorm.go
-	if store, ok := cache.Load(key); ok && p.stored == p.own {
+	if store, ok := cache.Load(key); ok && p.stored == p.handleConn {
 		if store, ok := store.(*gorm.PreparedStmtDB); ok {
-			p.own.Adopt(store)
+			p.handleConn.Adopt(store)
 		}
 	} else if ok {
 		cache.Store(key, p.stored.Prepared())
@@ -222,7 +222,7 @@ func (r *rootPool) databaseFailed(error) {}
 
 func (r *rootPool) given(*sql.Rows) {}
 
-func (r *rootPool) outgoing(_ context.Context, query string, _ []any) (string, error) {
+func (r *rootPool) guard(_ context.Context, query string, _ []any) (string, error) {
 	return query, nil
 }
 
@@ -284,7 +284,7 @@ func (b *boundPool) owner() *Plugin { return b.plugin }
 
 // PrepareContext prepares a statement, after a last look at it.
 func (b *boundPool) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	query, err := b.bind.outgoing(query, nil, nil, false)
+	query, err := b.bind.guard(query, nil, nil, false)
 	if err != nil {
 		return nil, err
 	}
@@ -294,7 +294,7 @@ func (b *boundPool) PrepareContext(ctx context.Context, query string) (*sql.Stmt
 // ExecContext, QueryContext and QueryRowContext send a statement, after a last
 // look at it.
 func (b *boundPool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	query, err := b.bind.outgoing(query, args, nil, false)
+	query, err := b.bind.guard(query, args, nil, false)
 	if err != nil {
 		return nil, err
 	}
@@ -303,7 +303,7 @@ func (b *boundPool) ExecContext(ctx context.Context, query string, args ...any) 
 
 // QueryContext is like ExecContext.
 func (b *boundPool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	query, err := b.bind.outgoing(query, args, nil, false)
+	query, err := b.bind.guard(query, args, nil, false)
 	if err != nil {
 		return nil, err
 	}
@@ -312,7 +312,7 @@ func (b *boundPool) QueryContext(ctx context.Context, query string, args ...any)
 
 // QueryRowContext is like ExecContext.
 func (b *boundPool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	query, err := b.bind.outgoing(query, args, nil, false)
+	query, err := b.bind.guard(query, args, nil, false)
 	if err != nil {
 		return dbpool.ErrorRow(err)
 	}

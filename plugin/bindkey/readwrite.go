@@ -10,7 +10,7 @@ import (
 // operation tells reads, which go to replicas, from writes, as dbresolver
 // does: its Read and Write clauses decide for queries and raw SQL, then
 // locking clauses, then the text of raw SQL.
-func (p *Plugin) operation(stmt *gorm.Statement, kind statementKind, found *destination, asked dbresolver.Operation) dbresolver.Operation {
+func (p *Plugin) operation(stmt *gorm.Statement, kind statementKind, found *decision, asked dbresolver.Operation) dbresolver.Operation {
 	if kind.Writes() || asked == writing {
 		return writing
 	}
@@ -26,12 +26,12 @@ func (p *Plugin) operation(stmt *gorm.Statement, kind statementKind, found *dest
 	return reading
 }
 
-// askedFor is dbresolver's Read or Write in a statement, or "". Only who may have
+// clauseOperation is dbresolver's Read or Write in a statement, or "". Only who may have
 // one is asked, since a look into Settings allocates.
-func (p *Plugin) askedFor(db *gorm.DB) dbresolver.Operation {
+func (p *Plugin) clauseOperation(db *gorm.DB) dbresolver.Operation {
 	stmt := db.Statement
 	if _, chained := unwrapPrepared(stmt.ConnPool).(*chainPool); !chained && !p.overtaken(db) {
-		if r := recordIn(stmt.ConnPool); r == nil || !r.asks {
+		if r := recordIn(stmt.ConnPool); r == nil || !r.hasOperation {
 			return ""
 		}
 	}

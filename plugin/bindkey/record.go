@@ -34,9 +34,9 @@ type record struct {
 	// trusted statements go where they go, whatever tables they name: with Use or
 	// AllowCrossBind, or the migrator's.
 	trusted bool
-	// asks says that dbresolver's Read or Write is in the statement's Settings,
+	// hasOperation says that dbresolver's Read or Write is in the statement's Settings,
 	// which GORM copies to preloads and associations.
-	asks bool
+	hasOperation bool
 	// refused is why a statement in DryRun would not be sent.
 	refused *CrossBindError
 }
@@ -106,7 +106,7 @@ func around(stmt *gorm.Statement) *record {
 }
 
 func (s *statementConn) conn(ctx context.Context) (gorm.ConnPool, error) {
-	if b, err := s.chained(); b != nil || err != nil {
+	if b, err := s.chainBranch(); b != nil || err != nil {
 		if err != nil {
 			return nil, err
 		}
@@ -125,7 +125,7 @@ func (s *statementConn) conn(ctx context.Context) (gorm.ConnPool, error) {
 func (s *statementConn) owner() *Plugin { return s.plugin }
 
 func (s *statementConn) prepares(ctx context.Context) (gorm.ConnPool, *dbpool.Pool, error) {
-	if b, err := s.chained(); b != nil || err != nil {
+	if b, err := s.chainBranch(); b != nil || err != nil {
 		if err != nil {
 			return nil, nil, err
 		}
@@ -141,9 +141,9 @@ func (s *statementConn) prepares(ctx context.Context) (gorm.ConnPool, *dbpool.Po
 	}
 }
 
-// chained is the branch of a Use in a chain, for what is asked of the pool itself,
+// chainBranch is the branch of a Use in a chain, for what is asked of the pool itself,
 // past GORM's callbacks; or nil.
-func (s *statementConn) chained() (*branch, error) {
+func (s *statementConn) chainBranch() (*branch, error) {
 	t := transactionIn(s.pool)
 	if s.stmt != nil || t == nil {
 		return nil, nil
@@ -161,22 +161,22 @@ func (s *statementConn) chained() (*branch, error) {
 	return t.branchOf(b)
 }
 
-// outgoing takes the last look at what is sent, with what the record knows.
-func (s *statementConn) outgoing(ctx context.Context, query string, args []any) (string, error) {
+// guard takes the last look at what is sent, with what the record knows.
+func (s *statementConn) guard(ctx context.Context, query string, args []any) (string, error) {
 	b := s.bind
 	if b == nil {
-		branch, err := s.chained()
+		branch, err := s.chainBranch()
 		if err != nil || branch == nil {
 			return query, err
 		}
-		return branch.outgoing(ctx, query, args)
+		return branch.guard(ctx, query, args)
 	}
 	if br := branchIn(s.pool); br != nil {
 		if err := br.refuseControl(query); err != nil {
 			return "", err
 		}
 	}
-	return b.outgoing(query, args, s.ambient, s.trusted)
+	return b.guard(query, args, s.ambient, s.trusted)
 }
 
 func (s *statementConn) databaseFailed(err error) {
@@ -196,7 +196,7 @@ func (s *statementConn) answering() *branch {
 	if br := branchIn(s.pool); br != nil {
 		return br
 	}
-	br, err := s.chained()
+	br, err := s.chainBranch()
 	if t, ok := s.pool.(*transaction); ok && br == nil && err == nil {
 		br, _ = t.itself()
 	}
@@ -204,7 +204,7 @@ func (s *statementConn) answering() *branch {
 }
 
 func (s *statementConn) GetDBConn() (*sql.DB, error) {
-	if b, err := s.chained(); b != nil || err != nil {
+	if b, err := s.chainBranch(); b != nil || err != nil {
 		if err != nil {
 			return nil, err
 		}
@@ -254,7 +254,7 @@ func (s *statementPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.
 	t := transactionIn(begun)
 	t.ambient = s.ambient
 	if s.use != nil {
-		t.spent = append(t.spent, s.use.origin())
+		t.beganWith = append(t.beganWith, s.use.origin())
 	}
 	return s.plugin.withRecord(begun, s.record), nil
 }
@@ -263,7 +263,7 @@ func (s *statementTx) Commit() error   { return s.tx.Commit() }
 func (s *statementTx) Rollback() error { return s.tx.Rollback() }
 
 func (s *statementTx) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {
-	if b, err := s.chained(); b != nil && err == nil {
+	if b, err := s.chainBranch(); b != nil && err == nil {
 		return b.StmtContext(ctx, stmt)
 	}
 	return s.tx.StmtContext(ctx, stmt)

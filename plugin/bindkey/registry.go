@@ -20,8 +20,8 @@ type registry struct {
 	db      *gorm.DB // the handle; nil until installed
 	binds   sync.Map // key → *bind
 
-	own    *dbpool.Pool // the handle's connection
-	stored *dbpool.Pool // whose prepared statements the handle's sessions keep
+	handleConn *dbpool.Pool // the handle's connection
+	stored     *dbpool.Pool // whose prepared statements the handle's sessions keep
 	// template is the handle as it was before the plugin changed it, for binds that
 	// open later.
 	template *gorm.DB

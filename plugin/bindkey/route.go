@@ -38,7 +38,7 @@ func (p *Plugin) routeCallback(kind statementKind) func(*gorm.DB) {
 		}
 		err := error(nil)
 		if b := p.directly(db, kind); b != nil {
-			err = p.turnTo(db, b, kind)
+			err = p.routeDirectly(db, b, kind)
 		} else {
 			err = p.route(db, kind)
 		}
@@ -52,11 +52,11 @@ func (p *Plugin) routeCallback(kind statementKind) func(*gorm.DB) {
 }
 
 // give gives a statement outside of transactions a pool of its bind.
-func (p *Plugin) give(db *gorm.DB, b *bind, kind statementKind, found *destination) (err error) {
+func (p *Plugin) give(db *gorm.DB, b *bind, kind statementKind, found *decision) (err error) {
 	stmt, picked := db.Statement, b.direct
 	asked := dbresolver.Operation("")
 	if found.route {
-		asked = p.askedFor(db)
+		asked = p.clauseOperation(db)
 	}
 	switch {
 	case picked != nil:
@@ -76,14 +76,14 @@ func (p *Plugin) give(db *gorm.DB, b *bind, kind statementKind, found *destinati
 
 // keep puts a record into a statement's pool, if there is something to know of
 // it. implied is the ambient bind that the pool itself tells.
-func (p *Plugin) keep(stmt *gorm.Statement, found *destination, implied *bind, asks bool) {
+func (p *Plugin) keep(stmt *gorm.Statement, found *decision, implied *bind, asks bool) {
 	allowed := stmtscan.Has(stmt, allowClause) && p.allows(stmt, found.bind)
-	if found.use == nil && found.ambient == implied && !allowed && !asks && found.refused == nil && !found.own {
+	if found.use == nil && found.ambient == implied && !allowed && !asks && found.refused == nil && !found.foreignConn {
 		return
 	}
 	stmt.ConnPool = p.withRecord(stmt.ConnPool, record{
 		stmt: stmt, bind: found.bind, ambient: found.ambient, use: found.use, from: found.from,
-		trusted: found.use != nil || allowed, asks: asks, refused: found.refused,
+		trusted: found.use != nil || allowed, hasOperation: asks, refused: found.refused,
 	})
 }
 
@@ -132,8 +132,8 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 	case *gorm.PreparedStmtTX:
 		p.stored.Adopt(store.PreparedStmtDB)
 	}
-	found := destination{writes: kind.Writes(), route: true}
-	err := p.destination(stmt, &found)
+	found := decision{writes: kind.Writes(), route: true}
+	err := p.decide(stmt, &found)
 	if err != nil && !p.refusesLater(db, err, &found) {
 		return err
 	}
@@ -143,8 +143,8 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 			return err
 		}
 	}
-	if p.speaking {
-		if err := p.speak(db, b, kind); err != nil {
+	if p.switching {
+		if err := p.applyDialect(db, b, kind); err != nil {
 			return err
 		}
 	}
@@ -163,28 +163,28 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 	switch pool := unwrap(stmt.ConnPool).(type) {
 	case *rootPool, *boundPool, *chainPool:
 		if pool.(routedPool).owner() != p {
-			return p.foreign(db, kind, &found, pool)
+			return p.onForeignConn(db, kind, &found, pool)
 		}
 		if db.Config.ConnPool != stmt.ConnPool && routedBy(db.Config.ConnPool) != p {
 			return errStale // the session shares the handle's statement, but not its Config
 		}
 		return p.give(db, b, kind, &found)
 	default:
-		return p.foreign(db, kind, &found, pool)
+		return p.onForeignConn(db, kind, &found, pool)
 	}
 }
 
 // refusesLater reports whether a statement in DryRun that crosses binds goes on:
 // nothing is sent, so its SQL is built, for the bind of its model, and the error
 // is set beside it.
-func (p *Plugin) refusesLater(db *gorm.DB, err error, found *destination) bool {
+func (p *Plugin) refusesLater(db *gorm.DB, err error, found *decision) bool {
 	var crossing *CrossBindError
 	if !db.DryRun || !errors.As(err, &crossing) {
 		return false
 	}
 	found.unkeyed(p)
 	if db.Statement.Schema != nil {
-		if home := p.homeOf(db.Statement.Schema); home.err == nil && home.keyed() {
+		if home := p.bindOfModel(db.Statement.Schema); home.err == nil && home.keyed() {
 			found.bind, found.why = home.bind, home.why
 		}
 	}
@@ -201,7 +201,7 @@ func (p *Plugin) overtaken(db *gorm.DB) bool {
 // join moves a statement to its bind's branch of the transaction.
 func (p *Plugin) join(db *gorm.DB, kind statementKind, tx *transaction, b *bind) error {
 	if tx.plugin != p {
-		return p.foreign(db, kind, &destination{bind: b}, tx)
+		return p.onForeignConn(db, kind, &decision{bind: b}, tx)
 	}
 	if routedBy(db.Config.ConnPool) != p {
 		return errStale

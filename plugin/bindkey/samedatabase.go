@@ -48,7 +48,7 @@ func (b *bind) databases() (databases []string) {
 			databases = append(databases, pool.real.Database)
 		}
 	case len(b.config.Sources) == 0:
-		databases = append(databases, b.plugin.own.Database)
+		databases = append(databases, b.plugin.handleConn.Database)
 	default:
 		for _, source := range b.config.Sources {
 			databases = append(databases, dbpool.DatabaseOf(source, nil))

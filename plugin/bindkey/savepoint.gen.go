@@ -17,7 +17,7 @@ import (
 // SavePoint sets a savepoint in every branch of the transaction.
 func (d *dialector) SavePoint(db *gorm.DB, name string) error {
 	if t := transactionOf(db); t != nil {
-		if err := t.spend(db); err != nil {
+		if err := t.beginNested(db); err != nil {
 			return err
 		}
 		return t.savePoint(db, name)

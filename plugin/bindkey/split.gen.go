@@ -37,7 +37,7 @@ func (p *Plugin) splitJoin(db *gorm.DB) error {
 	if rel == nil || err != nil {
 		return err
 	}
-	home, at := p.homeOf(stmt.Schema), p.homeOf(rel.JoinTable)
+	home, at := p.bindOfModel(stmt.Schema), p.bindOfModel(rel.JoinTable)
 	if home.err != nil || at.err != nil || home.bind.shares(at.bind) || p.effectiveUse(stmt) != nil || p.allows(stmt, home.bind) {
 		return nil
 	}
@@ -56,7 +56,7 @@ func (p *Plugin) splitJoin(db *gorm.DB) error {
 		return err
 	}
 	op := reading
-	if stmtscan.Has(stmt, "FOR") || p.askedFor(db) == writing {
+	if stmtscan.Has(stmt, "FOR") || p.clauseOperation(db) == writing {
 		op = writing
 	}
 	session, err := p.beside(db, at.bind, op)
@@ -76,8 +76,8 @@ func (p *Plugin) splitJoin(db *gorm.DB) error {
 // is told before anything else is asked.
 func (p *Plugin) crossingBefore(db *gorm.DB) error {
 	stmt := db.Statement
-	var d destination
-	if err := p.destination(stmt, &d); err != nil {
+	var d decision
+	if err := p.decide(stmt, &d); err != nil {
 		return err
 	}
 	if crossing := d.bind.crossing(stmtscan.Rendered(stmt), d.ambient, false); crossing != nil {
@@ -87,7 +87,7 @@ func (p *Plugin) crossingBefore(db *gorm.DB) error {
 }
 
 // inexactSplit refuses a split that could answer something else than the join.
-func inexactSplit(home, at *home, rel *schema.Relationship, why string) error {
+func inexactSplit(home, at *modelBind, rel *schema.Relationship, why string) error {
 	return &CrossBindError{
 		Claims: []Claim{{Key: home.bind.key, Source: "model " + schemaName(rel.FieldSchema)}, {Key: at.bind.key, Source: "join table " + quoted(rel.JoinTable.Table)}},
 		Way:    "across binds the association is asked in two statements, which can't be exact here, since " + why + "; query the join table and then the model",

@@ -8,9 +8,9 @@ import (
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
-// tellGuess logs that a name which a statement had, and which went to the default
+// logGuess logs that a name which a statement had, and which went to the default
 // bind, turns out to live elsewhere.
-func (m *models) tellGuess(name string, b *bind) {
+func (m *models) logGuess(name string, b *bind) {
 	if m.db == nil || b == m.defaultBind() {
 		return
 	}
@@ -32,7 +32,7 @@ func (m *models) whereIs(name string, ambient *bind) (binds []*bind, keyed bool)
 	if fallback == nil {
 		fallback = m.defaultBind()
 	}
-	if binds, keyed := m.tables.FindQualified(name, fallback.alone); len(binds) > 0 {
+	if binds, keyed := m.tables.FindQualified(name, fallback.itself); len(binds) > 0 {
 		return binds, keyed
 	}
 	if b, _ := m.adopted.bind(&m.registry, name); b != nil {
@@ -46,7 +46,7 @@ func (m *models) whereIs(name string, ambient *bind) (binds []*bind, keyed bool)
 func (m *models) learnParsed() (learned bool) {
 	m.eachSchema(func(s *schema.Schema) {
 		if _, seen := m.learned.LoadOrStore(s, nil); !seen && !m.tables.Has(sqlscan.Fold(s.Table)) {
-			if h := m.askHome(s); h.err == nil && h.keyed() {
+			if h := m.peekBindOfModel(s); h.err == nil && h.keyed() {
 				learned = true
 			}
 		}

@@ -25,7 +25,7 @@ type transaction struct {
 	mu         sync.Mutex
 	branches   []*branch            // handed out, begun or not
 	committing *ImplicitCommitError // what has committed its only branch; or nil
-	spent      []*use               // Uses that it, and nested ones, were begun with
+	beganWith  []*use               // Uses that it, and nested ones, were begun with
 
 	// What a transaction in one database needs, in the transaction's own memory.
 	first         branch
@@ -64,12 +64,12 @@ func (t *transaction) itself() (*branch, error) {
 	return t.branchOf(t.plugin.defaultBind())
 }
 
-func (t *transaction) outgoing(ctx context.Context, query string, args []any) (string, error) {
+func (t *transaction) guard(ctx context.Context, query string, args []any) (string, error) {
 	b, err := t.itself()
 	if err != nil {
 		return "", err
 	}
-	return b.outgoing(ctx, query, args)
+	return b.guard(ctx, query, args)
 }
 
 func (t *transaction) conn(ctx context.Context) (gorm.ConnPool, error) {

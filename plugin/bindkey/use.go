@@ -69,16 +69,16 @@ func (u using) ModifyStatement(stmt *gorm.Statement) {
 		p = routedBy(stmt.DB.Config.ConnPool)
 	}
 	if p == nil {
-		unserved(stmt, installError("bindkey.Use(%q) is on a *gorm.DB that the plugin does not serve; call db.Use(plugin) first, and make sessions after it", string(u)))
+		failStatement(stmt, installError("bindkey.Use(%q) is on a *gorm.DB that the plugin does not serve; call db.Use(plugin) first, and make sessions after it", string(u)))
 		return
 	}
 	p.chain(stmt.DB)
 }
 
-// unserved makes a statement, and what is begun from it, fail. An error in the
+// failStatement makes a statement, and what is begun from it, fail. An error in the
 // chain would not do: Begin begins all the same, Row panics, and a subquery with
 // one is rendered as nothing, "NOT IN ()".
-func unserved(stmt *gorm.Statement, err error) {
+func failStatement(stmt *gorm.Statement, err error) {
 	stmt.ConnPool = dbpool.Failing{Err: err}
 	config := *stmt.DB.Config
 	config.ConnPool = stmt.ConnPool
@@ -246,10 +246,10 @@ func (p *Plugin) calls(config *gorm.Config, u *use) {
 	}
 }
 
-// spend begins the branch of a nested transaction's Use, which is where what has
+// beginNested begins the branch of a nested transaction's Use, which is where what has
 // no key goes inside, and holds no further. The savepoint is all that GORM asks
 // for of a nested transaction.
-func (t *transaction) spend(db *gorm.DB) error {
+func (t *transaction) beginNested(db *gorm.DB) error {
 	u := t.plugin.effectiveUse(db.Statement)
 	if u == nil {
 		return nil
@@ -269,7 +269,7 @@ func (t *transaction) spend(db *gorm.DB) error {
 		return err
 	}
 	t.mu.Lock()
-	t.spent = append(t.spent, u.origin())
+	t.beganWith = append(t.beganWith, u.origin())
 	t.mu.Unlock()
 	db.Statement.ConnPool = t.plugin.withRecord(t, record{ambient: b})
 	return nil
@@ -280,7 +280,7 @@ func (t *transaction) spend(db *gorm.DB) error {
 func (t *transaction) begunWith(u *use) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, spent := range t.spent {
+	for _, spent := range t.beganWith {
 		if spent == u.origin() {
 			return true
 		}

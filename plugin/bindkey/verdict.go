@@ -4,7 +4,7 @@ import "github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 
 // verdict is the one bind that all evidence agrees on, or nil without any. It
 // tells the destination why.
-func (e *evidence) verdict(d *destination) (*bind, error) {
+func (e *evidence) verdict(d *decision) (*bind, error) {
 	keyed := false
 	for _, found := range e.found {
 		if !found.bind.shares(e.found[0].bind) {

@@ -12,10 +12,10 @@ import (
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/stmtscan"
 )
 
-// sending is a callback that renders and sends a statement. Where there is no
+// wrapSend is a callback that renders and sends a statement. Where there is no
 // other dialect to see to, and the statement is a common one, that is all: the
 // pool takes the last look.
-func (p *Plugin) sending(kind statementKind, callback func(*gorm.DB)) func(*gorm.DB) {
+func (p *Plugin) wrapSend(kind statementKind, callback func(*gorm.DB)) func(*gorm.DB) {
 	return func(db *gorm.DB) {
 		if db.Error != nil {
 			callback(db)
@@ -36,7 +36,7 @@ func (p *Plugin) sending(kind statementKind, callback func(*gorm.DB)) func(*gorm
 		} else {
 			callback(db)
 		}
-		p.sent(db, b, kind)
+		p.afterSending(db, b, kind)
 		if br != nil {
 			br.calling.Add(-1)
 			br.answered(db, kind)
@@ -44,10 +44,10 @@ func (p *Plugin) sending(kind statementKind, callback func(*gorm.DB)) func(*gorm
 	}
 }
 
-// beginning is GORM's callback that begins the default transaction. A plugin that
+// wrapBegin is GORM's callback that begins the default transaction. A plugin that
 // wraps each statement's pool (gorm.io/sharding) does so behind routing: the
 // wrapper's transaction would not be the plugin's, or leave the wrapper out.
-func (p *Plugin) beginning(kind statementKind, callback func(*gorm.DB)) func(*gorm.DB) {
+func (p *Plugin) wrapBegin(kind statementKind, callback func(*gorm.DB)) func(*gorm.DB) {
 	return func(db *gorm.DB) {
 		if db.Error == nil && boundTo(db.Statement) == nil {
 			fail(db, kind, foreignPool(db.Statement.ConnPool))
@@ -82,7 +82,7 @@ func (p *Plugin) send(db *gorm.DB, b *bind, kind statementKind, callback func(*g
 		if b.dialect != p.dialect && b.dialect.Callbacks[kind] != nil {
 			run = b.dialect.Callbacks[kind]
 		}
-		db.Config.Dialector = outside.inside
+		db.Config.Dialector = outside.rendering
 	}
 	if kind == deleteStatement && b != nil && b.dialect != p.dialect {
 		b.dialect.Delete(db, p.dialect, run)
@@ -94,8 +94,8 @@ func (p *Plugin) send(db *gorm.DB, b *bind, kind statementKind, callback func(*g
 	}
 }
 
-// sent looks at a statement's SQL once it is there. In DryRun nobody has before.
-func (p *Plugin) sent(db *gorm.DB, b *bind, kind statementKind) {
+// afterSending looks at a statement's SQL once it is there. In DryRun nobody has before.
+func (p *Plugin) afterSending(db *gorm.DB, b *bind, kind statementKind) {
 	stmt := db.Statement
 	text := stmt.SQL.String()
 	if !db.DryRun {
@@ -133,7 +133,7 @@ func (p *Plugin) sent(db *gorm.DB, b *bind, kind statementKind) {
 func (p *Plugin) maybeSubquery(db *gorm.DB) bool {
 	if p.mixed {
 		if d, ok := db.Config.Dialector.(*dialector); ok && d.bind != nil {
-			return d == d.inside
+			return d == d.rendering
 		}
 	}
 	return db.Config.Logger == logger.Discard
@@ -146,7 +146,7 @@ func (p *Plugin) markSubquery(db *gorm.DB, b *bind, crossing *CrossBindError) bo
 	stmt := db.Statement
 	r := recordOf(stmt)
 	used := r != nil && r.use != nil
-	hidden := stmt.Schema != nil && (stmt.TableExpr != nil || !p.homeOf(stmt.Schema).keyed())
+	hidden := stmt.Schema != nil && (stmt.TableExpr != nil || !p.bindOfModel(stmt.Schema).keyed())
 	if !p.mixed && !used && !hidden && crossing == nil && !neutral.Is(stmt.SQL.String()) {
 		return false
 	}
@@ -161,7 +161,7 @@ func (p *Plugin) markSubquery(db *gorm.DB, b *bind, crossing *CrossBindError) bo
 		for _, claim := range crossing.Claims {
 			before += neutral.Belongs(claim.Key)
 		}
-	case hidden && (p.homeOf(stmt.Schema).keyed() || ambientIn(stmt.ConnPool) != nil):
+	case hidden && (p.bindOfModel(stmt.Schema).keyed() || ambientIn(stmt.ConnPool) != nil):
 		before = neutral.Belongs(b.key)
 	case hidden && ownTable(stmt):
 		before = neutral.Belongs("") // what has no key: the statement around it says where

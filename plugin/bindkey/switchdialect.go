@@ -12,16 +12,16 @@ import (
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
-// tongues gives each bind its dialectors and settings, and tells whether the
+// prepareDialects gives each bind its dialectors and settings, and tells whether the
 // plugin has to look at them at all.
-func (p *Plugin) tongues(db *gorm.DB) error {
+func (p *Plugin) prepareDialects(db *gorm.DB) error {
 	p.base = dialect.SettingsOf(db.Config)
 	for _, b := range p.registered {
 		if b.config.TraceResolverMode {
 			p.base.Logger = dbresolver.NewResolverModeLogger(p.base.Logger)
 		}
 	}
-	p.outside = &dialector{Dialector: p.dialect.Dialector, plugin: p, dialect: p.dialect}
+	p.chainDialector = &dialector{Dialector: p.dialect.Dialector, plugin: p, dialect: p.dialect}
 	var failures []error
 	for key := range p.configuring {
 		if _, err := p.lookup(key, ""); err != nil {
@@ -33,22 +33,22 @@ func (p *Plugin) tongues(db *gorm.DB) error {
 		p.mixed = p.mixed || !b.isOpen() || b.dialect != p.dialect // one that opens later may speak as it likes
 		if sql := b.product.SQL; !written[sql] {
 			written[sql] = true
-			p.lexicons = append(p.lexicons, sql)
+			p.sqlDialects = append(p.sqlDialects, sql)
 		}
 	})
-	p.outside.neutral = p.mixed
-	p.speaking = p.mixed
+	p.chainDialector.neutral = p.mixed
+	p.switching = p.mixed
 	p.eachBind(func(b *bind) {
 		if b.isOpen() {
-			failures = append(failures, b.tongue())
+			failures = append(failures, b.prepareDialect())
 		}
 	})
 	return errors.Join(failures...)
 }
 
-// tongue makes a bind's dialectors. In a plugin of one dialect, a bind without
+// prepareDialect makes a bind's dialectors. In a plugin of one dialect, a bind without
 // settings of its own has the handle's.
-func (b *bind) tongue() error {
+func (b *bind) prepareDialect() error {
 	p := b.plugin
 	settings, err := b.configured(p.base)
 	if err != nil {
@@ -58,14 +58,14 @@ func (b *bind) tongue() error {
 	b.warnUntranslated()
 	b.dialectors.Range(func(set, _ any) bool { b.dialectors.Delete(set); return true }) // of an installation that failed
 	if !p.mixed && settings == p.base {
-		b.outside = p.outside
+		b.chainDialector = p.chainDialector
 		return nil
 	}
-	if !p.speaking {
-		p.speaking = true
+	if !p.switching {
+		p.switching = true
 	}
 	settings.Replace(p.base, b.plain.Config, 0) // for the migrator and the errors of COMMIT
-	b.outside = b.dialector(0)
+	b.chainDialector = b.dialector(0)
 	return nil
 }
 
@@ -78,16 +78,16 @@ func (b *bind) dialector(set dialect.SessionSet) *dialector {
 	outside := dialector{Dialector: b.dialect.Dialector, plugin: b.plugin, dialect: b.dialect, bind: b, set: set}
 	inside, subquery := outside, outside
 	outside.neutral, subquery.neutral = b.plugin.mixed, b.plugin.mixed
-	outside.inside, outside.subquery = &inside, &subquery
-	inside.inside, subquery.inside = &inside, &subquery
+	outside.rendering, outside.subquery = &inside, &subquery
+	inside.rendering, subquery.rendering = &inside, &subquery
 	known, _ := b.dialectors.LoadOrStore(set, &outside)
 	return known.(*dialector)
 }
 
-// speak makes a statement one of its bind's dialect and settings: with a Config
+// applyDialect makes a statement one of its bind's dialect and settings: with a Config
 // of its own, since sessions share theirs, and since the Config stays with the
 // result. What is chained on that may be a statement of another bind again.
-func (p *Plugin) speak(db *gorm.DB, b *bind, kind statementKind) error {
+func (p *Plugin) applyDialect(db *gorm.DB, b *bind, kind statementKind) error {
 	from, ok := db.Config.Dialector.(*dialector)
 	switch {
 	case ok:
@@ -96,7 +96,7 @@ func (p *Plugin) speak(db *gorm.DB, b *bind, kind statementKind) error {
 	default:
 		return installError("the Dialector of this *gorm.DB was replaced by a %T after bindkey; replace it before db.Use(bindkey.New())", db.Config.Dialector)
 	}
-	if !p.mixed && (from == b.outside || from.bind == b) {
+	if !p.mixed && (from == b.chainDialector || from.bind == b) {
 		return nil
 	}
 	spoke := p.dialect
@@ -105,8 +105,8 @@ func (p *Plugin) speak(db *gorm.DB, b *bind, kind statementKind) error {
 	}
 	config := *db.Config
 	subquery := kind == queryStatement && isSubquery(db)
-	outside := b.outside
-	if set := p.configure(db, b, &config); set != 0 && outside != p.outside {
+	outside := b.chainDialector
+	if set := p.configure(db, b, &config); set != 0 && outside != p.chainDialector {
 		outside = b.dialector(set)
 	}
 	config.Dialector = outside

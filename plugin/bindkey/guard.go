@@ -5,14 +5,14 @@ import (
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
-// outgoing takes the last look at a statement before it is sent to a database of
+// guard takes the last look at a statement before it is sent to a database of
 // the bind: only now is its SQL there, with all its subqueries. It renders what
 // was left neutral, and refuses a text that names a table of another bind, unless
 // the statement is trusted.
 //
 // Routing has weighed the model, the joins and Table. So the text is only read
 // where it may name another table; see sqlscan.Need.
-func (b *bind) outgoing(query string, args []any, ambient *bind, trusted bool) (string, error) {
+func (b *bind) guard(query string, args []any, ambient *bind, trusted bool) (string, error) {
 	seen := b.plugin.texts.Need(query, b.product.SQL)
 	if seen == 0 {
 		return query, nil
@@ -32,7 +32,7 @@ func (b *bind) outgoing(query string, args []any, ambient *bind, trusted bool) (
 // sent otherwise, or not.
 func (b *bind) crossing(text string, ambient *bind, sends bool) *CrossBindError {
 	p := b.plugin
-	e := evidence{plugin: p, written: b.product.SQL, fallback: ambient}
+	e := evidence{plugin: p, rawDialect: b.product.SQL, fallback: ambient}
 	e.text(text, ReasonTable)
 	crosses := false
 	for _, found := range e.found {

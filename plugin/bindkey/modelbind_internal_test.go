@@ -9,10 +9,10 @@ import (
 // Each schema has its own home, also where others have its place in the small
 // table, and the first that was remembered.
 func TestHomeMemory(t *testing.T) {
-	var m homeMemory
-	homes := make([]*home, 4*len(m.near))
+	var m modelBinds
+	homes := make([]*modelBind, 4*len(m.near))
 	for i := range homes {
-		homes[i] = &home{schema: new(schema.Schema)}
+		homes[i] = &modelBind{schema: new(schema.Schema)}
 		if m.load(homes[i].schema) != nil {
 			t.Fatal("a schema that was never seen has a home")
 		}
@@ -21,7 +21,7 @@ func TestHomeMemory(t *testing.T) {
 		}
 	}
 	for _, h := range homes {
-		if m.load(h.schema) != h || m.remember(&home{schema: h.schema}) != h || m.load(h.schema) != h {
+		if m.load(h.schema) != h || m.remember(&modelBind{schema: h.schema}) != h || m.load(h.schema) != h {
 			t.Fatal("a schema has another's home")
 		}
 	}

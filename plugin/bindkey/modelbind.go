@@ -35,10 +35,10 @@ const (
 	ReasonDefault     Reason = "default" // nothing says: the default bind
 )
 
-// A home is where the models of one schema live. Keys belong to schemas, not
+// A modelBind is where the models of one schema live. Keys belong to schemas, not
 // to table names, since two binds may each have a table of one name; and not
 // to Go types alone, since GORM makes the types of join tables by reflection.
-type home struct {
+type modelBind struct {
 	schema *schema.Schema
 	bind   *bind
 	why    Reason
@@ -46,34 +46,34 @@ type home struct {
 	err    error
 }
 
-// A homeMemory remembers homes. Near are those that were found last for a place
+// A modelBinds remembers homes. Near are those that were found last for a place
 // of a small table, which is a pointer away; all are in a map beside it.
-type homeMemory struct {
-	near [1 << nearBits]atomic.Pointer[home]
+type modelBinds struct {
+	near [1 << nearBits]atomic.Pointer[modelBind]
 	all  sync.Map // *schema.Schema → *home
 }
 
 const nearBits = 9
 
 // load is the home of a schema, or nil where none is remembered.
-func (m *homeMemory) load(s *schema.Schema) *home {
+func (m *modelBinds) load(s *schema.Schema) *modelBind {
 	if near := m.place(s).Load(); near != nil && near.schema == s {
 		return near
 	}
 	if found, ok := m.all.Load(s); ok {
-		return found.(*home)
+		return found.(*modelBind)
 	}
 	return nil
 }
 
 // remember remembers a home, unless another was before, and returns that.
-func (m *homeMemory) remember(h *home) *home {
+func (m *modelBinds) remember(h *modelBind) *modelBind {
 	found, _ := m.all.LoadOrStore(h.schema, h)
-	m.place(h.schema).Store(found.(*home))
-	return found.(*home)
+	m.place(h.schema).Store(found.(*modelBind))
+	return found.(*modelBind)
 }
 
-func (m *homeMemory) forget() {
+func (m *modelBinds) forget() {
 	for i := range m.near {
 		m.near[i].Store(nil)
 	}
@@ -81,50 +81,50 @@ func (m *homeMemory) forget() {
 }
 
 // place scatters addresses by a multiplication, as Knuth does.
-func (m *homeMemory) place(s *schema.Schema) *atomic.Pointer[home] {
+func (m *modelBinds) place(s *schema.Schema) *atomic.Pointer[modelBind] {
 	const golden = 0x9E3779B97F4A7C15
 	return &m.near[uint64(reflect.ValueOf(s).Pointer())*golden>>(64-nearBits)]
 }
 
 // keyed reports whether the schema itself says where it lives. One that does
 // not is no evidence: a DTO must not pull a statement to the default bind.
-func (h *home) keyed() bool { return h.why != ReasonDefault }
+func (h *modelBind) keyed() bool { return h.why != ReasonDefault }
 
-// strictly is the home of a schema where the default bind counts, too: with
+// requiredBind is the home of a schema where the default bind counts, too: with
 // Strict it does not.
-func (m *models) strictly(s *schema.Schema) (*bind, error) {
-	h := m.askHome(s)
+func (m *models) requiredBind(s *schema.Schema) (*bind, error) {
+	h := m.peekBindOfModel(s)
 	if h.err == nil && m.strict && !h.keyed() {
 		return nil, &UnboundError{Model: schemaName(s), Table: s.Table, Known: m.known()}
 	}
 	return h.bind, h.err
 }
 
-// homeOf finds the home of a statement's schema, once per schema.
-func (m *models) homeOf(s *schema.Schema) *home {
-	h := m.askHome(s)
+// bindOfModel finds the home of a statement's schema, once per schema.
+func (m *models) bindOfModel(s *schema.Schema) *modelBind {
+	h := m.peekBindOfModel(s)
 	if h.err != nil || h.keyed() {
 		return h
 	}
-	return m.homes.remember(h)
+	return m.modelBinds.remember(h)
 }
 
-// askHome is homeOf for who only asks. That a schema has no key is then not
+// peekBindOfModel is homeOf for who only asks. That a schema has no key is then not
 // remembered: SetupJoinTable may yet make it the join table of a model that
 // has one.
-func (m *models) askHome(s *schema.Schema) *home {
-	if h := m.homes.load(s); h != nil {
+func (m *models) peekBindOfModel(s *schema.Schema) *modelBind {
+	if h := m.modelBinds.load(s); h != nil {
 		return h
 	}
 	claim, faults := m.catalog.OfSchema(s)
 	if faults != nil {
-		return &home{err: m.faultsError(faults)} // a mistake is not remembered: a bind may be registered later
+		return &modelBind{err: m.faultsError(faults)} // a mistake is not remembered: a bind may be registered later
 	}
 	b, err := m.lookup(claim.Key, schemaName(s))
 	if err != nil {
-		return &home{err: err}
+		return &modelBind{err: err}
 	}
-	h := &home{schema: s, bind: b, why: Reason(claim.Why), claim: Claim{Key: b.key, Source: "model " + schemaName(s)}}
+	h := &modelBind{schema: s, bind: b, why: Reason(claim.Why), claim: Claim{Key: b.key, Source: "model " + schemaName(s)}}
 	if !h.keyed() {
 		return h
 	}
@@ -133,5 +133,5 @@ func (m *models) askHome(s *schema.Schema) *home {
 	if m.db != nil && m.catalog.ModelSchema(s) == nil {
 		m.tables.Add(s.Table, b)
 	}
-	return m.homes.remember(h)
+	return m.modelBinds.remember(h)
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/stmtscan"
 )
 
-// A destination is where a statement goes, and why.
-type destination struct {
+// A decision is where a statement goes, and why.
+type decision struct {
 	bind    *bind
 	writes  bool // of the statement's processor
 	why     Reason
@@ -25,8 +25,8 @@ type destination struct {
 	// ambient is where what has no key goes, in the statement and inside it.
 	ambient *bind
 	// route: the statement is routed, and not only asked about.
-	route bool
-	own   bool // it is on a connection of the application's own
+	route       bool
+	foreignConn bool // it is on a connection of the application's own
 	// refused is why a statement in DryRun would not be sent.
 	refused *CrossBindError
 	// use is the Use that holds, the statement's own or that of the one it was
@@ -36,7 +36,7 @@ type destination struct {
 }
 
 // fallback is where what has no key goes.
-func (d *destination) fallback(p *Plugin) *bind {
+func (d *decision) fallback(p *Plugin) *bind {
 	if d.ambient != nil {
 		return d.ambient
 	}
@@ -44,25 +44,25 @@ func (d *destination) fallback(p *Plugin) *bind {
 }
 
 // unkeyed is what decides where nothing with a key does.
-func (d *destination) unkeyed(p *Plugin) {
+func (d *decision) unkeyed(p *Plugin) {
 	d.bind, d.why, d.keyed = d.fallback(p), ReasonDefault, false
 	if d.ambient != nil {
 		d.why = ReasonUse
 	}
 }
 
-// destination weighs the evidence of a statement, in this order:
+// decide weighs the evidence of a statement, in this order:
 //
 //  1. Use, in the statement or in the one that GORM derived it from.
 //  2. SQL that was given (Raw, Exec, a raw join): its known tables decide.
 //  3. Table(…) and clause.From: the known tables, the subqueries' binds.
 //  4. The model, if it has a key, or if its own table is in the statement; then
-//     the destination, if it has a key.
+//     the decide, if it has a key.
 //  5. The ambient bind, of a Use around the statement; else the default bind.
 //
 // Evidence of different binds is a [*CrossBindError].
-func (p *Plugin) destination(stmt *gorm.Statement, d *destination) error {
-	err := p.decide(stmt, d)
+func (p *Plugin) decide(stmt *gorm.Statement, d *decision) error {
+	err := p.weighWithUse(stmt, d)
 	if err == nil && d.route && !stmt.DB.DryRun && len(d.unknown) > 0 && d.bind == p.defaultBind() {
 		p.tables.Guess(d.unknown)
 	}
@@ -88,7 +88,7 @@ func controlError(pool gorm.ConnPool, facts sqlscan.Facts) error {
 	}
 }
 
-func (p *Plugin) decide(stmt *gorm.Statement, d *destination) error {
+func (p *Plugin) weighWithUse(stmt *gorm.Statement, d *decision) error {
 	ambient, err := p.ambientOf(stmt)
 	if err != nil {
 		return err
@@ -109,7 +109,7 @@ func (p *Plugin) decide(stmt *gorm.Statement, d *destination) error {
 		}
 		d.use, d.why, d.ambient = ran, ReasonUse, d.bind
 		if stmt.Schema != nil {
-			d.from = p.homeOf(stmt.Schema).bind
+			d.from = p.bindOfModel(stmt.Schema).bind
 		}
 		return nil
 	}
@@ -128,7 +128,7 @@ func (p *Plugin) decide(stmt *gorm.Statement, d *destination) error {
 // weighed weighs all evidence but Use. Which dialect given SQL is written in
 // depends on where it goes, and that on what it names: a text that dialects read
 // differently goes to the bind that it names in the bind's own dialect.
-func (p *Plugin) weighed(stmt *gorm.Statement, d *destination) error {
+func (p *Plugin) weighed(stmt *gorm.Statement, d *decision) error {
 	if stmt.SQL.Len() == 0 {
 		return p.weigh(stmt, d)
 	}
@@ -147,10 +147,10 @@ func (p *Plugin) weighed(stmt *gorm.Statement, d *destination) error {
 
 // agreed is the bind that a text names in that bind's own dialect. d and err are
 // what it is in the handle's.
-func (p *Plugin) agreed(stmt *gorm.Statement, text string, d *destination, err error) error {
-	var agreed []destination
-	for _, written := range p.lexicons {
-		d := destination{writes: d.writes, route: d.route, ambient: d.ambient}
+func (p *Plugin) agreed(stmt *gorm.Statement, text string, d *decision, err error) error {
+	var agreed []decision
+	for _, written := range p.sqlDialects {
+		d := decision{writes: d.writes, route: d.route, ambient: d.ambient}
 		if p.weighAs(stmt, text, written, &d) != nil || d.bind.product.SQL != written {
 			continue
 		}
@@ -180,17 +180,17 @@ func (p *Plugin) agreed(stmt *gorm.Statement, text string, d *destination, err e
 	return nil
 }
 
-func (p *Plugin) weighAs(stmt *gorm.Statement, text string, written sqlscan.Dialect, d *destination) error {
+func (p *Plugin) weighAs(stmt *gorm.Statement, text string, written sqlscan.Dialect, d *decision) error {
 	rest, keys := neutral.WithoutUses(text)
-	*d = destination{writes: d.writes, route: d.route, ambient: d.ambient, raw: true, facts: p.texts.Scan(rest, written), subqueries: keys}
+	*d = decision{writes: d.writes, route: d.route, ambient: d.ambient, raw: true, facts: p.texts.Scan(rest, written), subqueries: keys}
 	return p.weigh(stmt, d)
 }
 
 // weigh weighs all evidence but Use.
-func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
-	var model *home
+func (p *Plugin) weigh(stmt *gorm.Statement, d *decision) error {
+	var model *modelBind
 	if stmt.Schema != nil {
-		if model = p.homeOf(stmt.Schema); model.err != nil {
+		if model = p.bindOfModel(stmt.Schema); model.err != nil {
 			return model.err
 		}
 	}
@@ -203,14 +203,14 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 		return nil
 	}
 
-	e := evidence{plugin: p, written: p.dialect.Product.SQL, fallback: d.ambient, kind: d.crossingKind()}
+	e := evidence{plugin: p, rawDialect: p.dialect.Product.SQL, fallback: d.ambient, kind: d.crossingKind()}
 	if model != nil && !own && !model.keyed() {
 		model = nil // it is no evidence
 	}
 	var at *evidenced
 	if model != nil {
 		d.ofModel(p, model)
-		e.written = d.bind.product.SQL
+		e.rawDialect = d.bind.product.SQL
 		at = &evidenced{bind: d.bind, why: d.why, source: model.claim.Source, keyed: d.keyed}
 	}
 	if err := e.collect(stmt, d, own, at); err != nil {
@@ -239,13 +239,13 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *destination) error {
 }
 
 // ofModel is where a model lives: without a key, where all goes that has none.
-func (d *destination) ofModel(p *Plugin, model *home) {
+func (d *decision) ofModel(p *Plugin, model *modelBind) {
 	if d.bind, d.why, d.keyed = model.bind, model.why, model.keyed(); !d.keyed {
 		d.unkeyed(p)
 	}
 }
 
-func (d *destination) crossingKind() crossingKind {
+func (d *decision) crossingKind() crossingKind {
 	switch {
 	case d.writes || d.raw && !d.facts.Reads:
 		return anyWrite
@@ -258,7 +258,7 @@ func (d *destination) crossingKind() crossingKind {
 
 // collect collects what a statement names, and where its model lives, if at says
 // so. own: its table is the model's.
-func (e *evidence) collect(stmt *gorm.Statement, d *destination, own bool, at *evidenced) error {
+func (e *evidence) collect(stmt *gorm.Statement, d *decision, own bool, at *evidenced) error {
 	if d.raw {
 		e.names(d.facts.Tables, ReasonRawSQL)
 		e.keys(d.subqueries, ReasonRawSQL)
@@ -271,13 +271,13 @@ func (e *evidence) collect(stmt *gorm.Statement, d *destination, own bool, at *e
 		// statement; a DTO's is not.
 		e.found = append(e.found, *at)
 	case !e.decided():
-		return e.destination(stmt)
+		return e.scanTarget(stmt)
 	}
 	return nil
 }
 
 // undecided is for a statement of which nothing tells where it belongs.
-func (p *Plugin) undecided(stmt *gorm.Statement, d *destination) error {
+func (p *Plugin) undecided(stmt *gorm.Statement, d *decision) error {
 	d.unkeyed(p)
 	if d.ambient != nil || p.decidedByUse(stmt) {
 		return nil
@@ -335,7 +335,7 @@ func everywhere(tables []string) bool {
 // question to a session must not be answered by another one. Those that it may ask
 // are the one of the statement that it runs inside, in a hook, and those that have
 // begun in its transaction.
-func (p *Plugin) ofSession(stmt *gorm.Statement, d *destination) error {
+func (p *Plugin) ofSession(stmt *gorm.Statement, d *decision) error {
 	var asked []*bind
 	if b := bindIn(unwrap(stmt.ConnPool)); b != nil {
 		asked = []*bind{b}

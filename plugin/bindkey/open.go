@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -110,13 +111,19 @@ func (b *bind) open(handle *gorm.DB) error {
 		registered.Replicas = append(registered.Replicas, poolDialector{b.plain.Dialector, pool.real.Conn})
 	}
 	resolver := dbresolver.Register(registered)
-	if err := plainHandle(b.plain, b.sources[0].real.Conn).Use(resolver); err != nil {
+	private := plainHandle(b.plain, b.sources[0].real.Conn)
+	private.PrepareStmtTTL = noEviction
+	if err := private.Use(resolver); err != nil {
 		return &OpenError{Key: b.key, Role: "dbresolver", Err: err, text: err.Error()}
 	}
 	b.resolver, b.ask = resolver, callbacksOf(resolver)
 	b.direct = b.onlyPool()
 	return nil
 }
+
+// noEviction makes dbresolver's stores of prepared statements start no goroutine,
+// which nothing would end (internal/lru). They stay empty: each pool has its own.
+const noEviction = 10 * 365 * 24 * time.Hour
 
 // openPool opens one source or replica, with the handle's configuration but
 // with plugins, clause builders and a prepared-statement cache of its own.

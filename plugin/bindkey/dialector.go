@@ -56,6 +56,8 @@ func (d *dialector) BindVarTo(writer clause.Writer, stmt *gorm.Statement, v any)
 	case stmt.ConnPool == nil && d.neutral:
 		// A part that GORM renders by itself, and then takes in as an expression.
 		_ = writer.WriteByte('?')
+	case d.neutral && neutral.Rewrites(writer, stmt, v):
+		_ = writer.WriteByte('?')
 	case d.neutral, len(stmt.BuildClauses) == 0 && routedBy(stmt.ConnPool) != nil:
 		neutral.WriteVar(writer, stmt)
 	default:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -92,7 +93,9 @@ func (b *bind) open(handle *gorm.DB) error {
 	for _, pool := range b.replicas {
 		registered.Replicas = append(registered.Replicas, dialect.OnPool(b.plain.Dialector, pool.real.Conn))
 	}
-	made, err := resolver.New(plainHandle(b.plain, b.sources[0].real.Conn), registered)
+	private := plainHandle(b.plain, b.sources[0].real.Conn)
+	private.PrepareStmtTTL = noEviction
+	made, err := resolver.New(private, registered)
 	if err != nil {
 		return &OpenError{Key: b.key, Role: "dbresolver", Err: err, text: err.Error()}
 	}
@@ -100,6 +103,10 @@ func (b *bind) open(handle *gorm.DB) error {
 	b.direct = b.onlyPool()
 	return nil
 }
+
+// noEviction makes dbresolver's stores of prepared statements start no goroutine,
+// which nothing would end (internal/lru). They stay empty: each pool has its own.
+const noEviction = 10 * 365 * 24 * time.Hour
 
 // openPool opens one source or replica, with the handle's configuration but
 // with plugins, clause builders and a prepared-statement cache of its own.

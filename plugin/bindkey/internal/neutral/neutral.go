@@ -40,8 +40,13 @@ var (
 	usesSuffix     = markStart + ")" + markEnd
 )
 
-// WriteVar writes the last of the statement's variables.
+// WriteVar writes the last of the statement's variables. In a raw subquery that GORM
+// renders again, it is written into the mark that it had before (see Rewrites).
 func WriteVar(writer clause.Writer, stmt *gorm.Statement) {
+	if again, ok := writer.(*gorm.Statement); ok && strings.HasSuffix(again.SQL.String(), markStart) {
+		_, _ = writer.WriteString("?" + strconv.Itoa(len(stmt.Vars)-1) + ";")
+		return
+	}
 	_, _ = writer.WriteString(variablePrefix)
 	_, _ = writer.WriteString(strconv.Itoa(len(stmt.Vars) - 1))
 	_, _ = writer.WriteString(markEnd)
@@ -139,7 +144,8 @@ func Render(d gorm.Dialector, sql string, vars []any) string {
 		case strings.HasPrefix(mark, namePrefix):
 			d.QuoteTo(&rendered, mark[len(namePrefix):])
 		case strings.HasPrefix(mark, variablePrefix):
-			index, err := strconv.Atoi(mark[len(variablePrefix):])
+			number, _, _ := strings.Cut(mark[len(variablePrefix):], ";") // behind it are those from before
+			index, err := strconv.Atoi(number)
 			if err != nil || index < 0 || index >= len(vars) {
 				rendered.WriteString(mark + markEnd) // and so it fails
 				break

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"sort"
 	"strings"
 	"sync"
@@ -103,11 +104,14 @@ func (r *run) during(rounds func(func(int64) bool)) (err error) {
 		}
 		r.databases = append(r.databases, d)
 	}
-	r.goroutines = goroutines() + 2*len(r.databases) // pools of plain connections have some
+	stop := make(chan os.Signal, 1) // the databases are dropped then, too
+	signal.Notify(stop, os.Interrupt)
+	defer signal.Stop(stop)
+	r.goroutines = steady() + 2*len(r.databases) // pools of plain connections have some
 	var broken error
 	rounds(func(number int64) bool {
 		broken = r.round(number)
-		return broken == nil
+		return broken == nil && len(stop) == 0
 	})
 	if broken != nil {
 		return broken

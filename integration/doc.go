@@ -2,6 +2,7 @@
 // MariaDB. It is a module of its own, so that their drivers stay out of the
 // library's go.mod. Its tests are in this package; package servers gives them
 // databases of their own, and package cut breaks connections where it hurts.
+// Program soak runs random transactions under random faults, for hours.
 //
 //	go test -race -short -timeout 60s ./...    # 20 seconds
 //	go test -race -timeout 300s ./...          # and every fault at every call

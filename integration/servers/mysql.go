@@ -5,7 +5,9 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"net"
+	"net/url"
 	"strconv"
+	"strings"
 	"sync/atomic"
 
 	mysqldriver "github.com/go-sql-driver/mysql"
@@ -49,6 +51,34 @@ func (mysqlEngine) open(dsn string) gorm.Dialector { return mysql.Open(dsn) }
 func (mysqlEngine) on(pool gorm.ConnPool) gorm.Dialector { return mysql.New(mysql.Config{Conn: pool}) }
 
 func (mysqlEngine) version() string { return "SELECT version()" }
+
+func (mysqlEngine) address(dsn string) (network, address string, err error) {
+	config, err := mysqldriver.ParseDSN(dsn)
+	if err != nil {
+		return "", "", err
+	}
+	return config.Net, config.Addr, nil
+}
+
+func (mysqlEngine) through(dsn, address string, settings map[string]string) (string, error) {
+	config, err := mysqldriver.ParseDSN(dsn)
+	if err != nil {
+		return "", err
+	}
+	if address != "" {
+		config.Net, config.Addr = "tcp", address
+	}
+	dsn = config.FormatDSN()
+	for name, value := range settings {
+		separator := "&"
+		if !strings.Contains(dsn, "?") {
+			separator = "?"
+		}
+		dsn += separator + name + "=" + url.QueryEscape(value)
+	}
+	return dsn, nil
+}
+
 func (mysqlEngine) create(name string) []string {
 	return []string{"CREATE DATABASE " + name + " CHARACTER SET utf8mb4"}
 }

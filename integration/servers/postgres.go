@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 
@@ -49,6 +50,45 @@ func (postgresEngine) on(pool gorm.ConnPool) gorm.Dialector {
 }
 
 func (postgresEngine) version() string { return "SHOW server_version" }
+
+func (postgresEngine) address(dsn string) (network, address string, err error) {
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return "", "", err
+	}
+	network, address = pgconn.NetworkAddress(config.Host, config.Port)
+	return network, address, nil
+}
+
+func (postgresEngine) through(dsn, address string, settings map[string]string) (string, error) {
+	all := map[string]string{}
+	for name, value := range settings {
+		all[name] = value
+	}
+	if address != "" {
+		host, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return "", err
+		}
+		all["host"], all["port"] = host, port
+	}
+	if strings.Contains(dsn, "://") {
+		u, err := url.Parse(dsn)
+		if err != nil {
+			return "", fmt.Errorf("the DSN is not a URL") // without the DSN
+		}
+		query := u.Query()
+		for name, value := range all {
+			query.Set(name, value) // it counts more than what stands before it
+		}
+		u.RawQuery = query.Encode()
+		return u.String(), nil
+	}
+	for name, value := range all {
+		dsn += " " + name + "=" + value // the last one counts
+	}
+	return dsn, nil
+}
 
 func (postgresEngine) create(name string) []string {
 	return []string{

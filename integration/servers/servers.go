@@ -41,6 +41,9 @@ type engine interface {
 	withDatabase(dsn, database string) (string, error)
 	connector(dsn string, dial func(Dialer) Dialer) (driver.Connector, error)
 	open(dsn string) gorm.Dialector
+	address(dsn string) (network, address string, err error)
+	// through is a DSN at another address, unless that is empty, with settings.
+	through(dsn, address string, settings map[string]string) (string, error)
 	on(pool gorm.ConnPool) gorm.Dialector
 
 	version() string             // SQL that asks for the server's version

@@ -1,24 +1,9 @@
 package servers
 
-import (
-	"database/sql"
-	"fmt"
-)
+import "database/sql"
 
 // What a program needs that is no test: the same databases, with errors in place
 // of a testing.TB.
-
-// Create creates a database with a unique name, which the caller drops.
-func (s *Server) Create(label string) (*Database, error) {
-	s.asking.Do(func() { s.absent = s.connect() })
-	if s.absent != nil {
-		return nil, fmt.Errorf("no %s answers at the address in %s (or its default): %w", s.Name, s.variable, s.absent)
-	}
-	return s.create(label)
-}
-
-// Drop drops it, whoever is still connected.
-func (d *Database) Drop() error { return d.drop() }
 
 // Address is where its server listens.
 func (d *Database) Address() (network, address string, err error) {

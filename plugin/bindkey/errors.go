@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/xact"
 )
 
 // The sentinels. Each error of this package wraps one of them, so that a
@@ -32,6 +35,12 @@ var (
 	ErrImplicitCommit = errors.New("bindkey: statement commits one branch of a transaction")
 	// ErrPartialCommit is in the chain of every [*PartialCommitError].
 	ErrPartialCommit = errors.New("bindkey: transaction committed in part")
+	// ErrRolledBack says that a database has rolled its branch of a transaction back by
+	// itself, so that the transaction can only be rolled back as a whole.
+	ErrRolledBack = product.ErrEnded
+	// ErrNoAnswer says that a database has not answered COMMIT or ROLLBACK in time
+	// ([EndTimeout]).
+	ErrNoAnswer = xact.ErrNoAnswer
 	// ErrReadOnly says that a read-only transaction, which is at a replica, was
 	// given a write, or DDL through the migrator. Databases refuse raw SQL that
 	// writes there, but for SQLite, which knows no read-only transactions.

@@ -217,6 +217,40 @@ func TestStatementsThatOnlyFail(t *testing.T) {
 	})
 }
 
+// KILL QUERY leaves the transaction open whose COMMIT it interrupts: nobody else may
+// get that connection, whose next BEGIN would commit it.
+func TestKilledInCommit(t *testing.T) {
+	onServers(t, []*servers.Server{servers.MariaDB}, func(t *testing.T, server *servers.Server) {
+		w := emptyWorld(t, server)
+		w.oneConnection()
+		var id int64
+		w.watchCommits(func(key string) {
+			if key == "analytics" {
+				w.killInCommit(id, "KILL QUERY")
+			}
+		})
+		err := w.outcome("MariaDB: KILL QUERY interrupts a COMMIT", "", func(tx *gorm.DB) error {
+			sqlTx, err := bindkey.SQLTx(tx, "analytics")
+			w.must(err)
+			id = w.server.ConnectionID(w.T, sqlTx)
+			return nil
+		})
+		w.expectPartial(err, bindkey.PartialCommitError{Failed: "analytics", Unknown: true, RolledBack: []string{"main"}})
+		w.beforeCommit.Store(nil)
+		w.must(w.db.Transaction(func(tx *gorm.DB) error { return create(tx, "next", "analytics") }))
+		w.expect("analytics: next")
+	})
+}
+
+// emptyWorld is a world with databases of its own.
+func emptyWorld(t *testing.T, server *servers.Server) *world {
+	p := emptyPlace(t, server)
+	for _, key := range keys {
+		must(t, p.plain[key].AutoMigrate(row(key, "")))
+	}
+	return p.newWorld(t, worldConfig{})
+}
+
 // A server that accepts and does not answer keeps neither the caller nor the locks of
 // the other branches.
 func TestServerDoesNotAnswer(t *testing.T) {

@@ -231,7 +231,7 @@ func (e *OpenError) Unwrap() error { return e.Err }
 type PartialCommitError struct {
 	Committed  []string // binds whose branch is committed, in the order of their commits
 	Failed     string   // the bind whose COMMIT failed
-	Unknown    bool     // the connection was lost during that COMMIT: Failed may be committed all the same
+	Unknown    bool     // no answer decides that COMMIT: Failed may be committed all the same
 	RolledBack []string // binds whose branch was rolled back because of it
 	Err        error    // what the driver said to the COMMIT, and to a ROLLBACK that failed after it
 }
@@ -242,7 +242,7 @@ func (e *PartialCommitError) Error() string {
 		where = append(where, fmt.Sprintf("rows of %s are committed", list(e.Committed)))
 	}
 	if e.Unknown {
-		where = append(where, fmt.Sprintf("whether rows of %q are is unknown (the connection was lost during COMMIT)", e.Failed))
+		where = append(where, fmt.Sprintf("whether rows of %q are is unknown (its COMMIT was interrupted, or its answer lost)", e.Failed))
 	} else {
 		where = append(where, fmt.Sprintf("rows of %q are not (its COMMIT failed)", e.Failed))
 	}

@@ -200,7 +200,9 @@ func (a *application) onCommit(key string) {
 
 // killInCommit makes MariaDB hold commits back, as for a backup, until it has
 // killed a connection whose COMMIT waits for that.
-func (a *application) killInCommit(id int64) {
+func (a *application) killInCommit(id int64) { a.world.killInCommit(id, "KILL") }
+
+func (a *world) killInCommit(id int64, kill string) {
 	admin, err := a.server.Admin(a.T).Conn(context.Background())
 	a.must(err)
 	exec := func(query string) {
@@ -226,7 +228,7 @@ func (a *application) killInCommit(id int64) {
 			case killed && errors.Is(err, sql.ErrNoRows):
 				return // only now: if the commits went on, this one might too
 			case err == nil && !killed && state.String == "Waiting for backup lock" && doing.String == "COMMIT":
-				exec(fmt.Sprintf("KILL %d", id))
+				exec(fmt.Sprintf("%s %d", kill, id))
 				killed = true
 			}
 		}

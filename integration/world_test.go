@@ -251,17 +251,20 @@ type world struct {
 
 	beforeCommit atomic.Pointer[func(key string)] // is called before each COMMIT
 	loseAnswers  map[string]*atomic.Bool          // to the COMMITs of a bind
+	freezers     map[string]*cut.Freezer          // of a bind
+	calls        map[string]testkit.Hook          // makes the calls of a bind; nil: as the driver does
 }
 
 type worldConfig struct {
 	gorm    gorm.Config
 	options []bindkey.Option
+	calls   map[string]testkit.Hook
 }
 
 func (p *place) newWorld(t *testing.T, config worldConfig) *world {
 	t.Helper()
 	p.clean(t)
-	w := &world{T: t, place: p, pools: map[string]*sql.DB{}, loseAnswers: map[string]*atomic.Bool{}}
+	w := &world{T: t, place: p, pools: map[string]*sql.DB{}, loseAnswers: map[string]*atomic.Bool{}, freezers: map[string]*cut.Freezer{}, calls: config.calls}
 	for _, key := range keys {
 		w.pools[key] = w.openPool(key)
 	}
@@ -286,19 +289,23 @@ func (p *place) newWorld(t *testing.T, config worldConfig) *world {
 // openPool opens a pool of one bind's database, whose COMMITs can be watched.
 func (w *world) openPool(key string) *sql.DB {
 	lose := new(atomic.Bool)
-	w.loseAnswers[key] = lose
+	freezer := new(cut.Freezer)
+	w.loseAnswers[key], w.freezers[key] = lose, freezer
 	connector := w.databases[key].Connector(w.T, func(dial servers.Dialer) servers.Dialer {
 		return func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := dial(ctx, network, address)
 			if err != nil {
 				return nil, err
 			}
-			return cut.LoseCommitAnswer(conn, lose), nil
+			return freezer.Wrap(cut.LoseCommitAnswer(conn, lose)), nil
 		}
 	})
-	pool := sql.OpenDB(testkit.Wrap(key, connector, func(ctx context.Context, _ *testkit.Conn, call testkit.Call, real testkit.Real) error {
+	pool := sql.OpenDB(testkit.Wrap(key, connector, func(ctx context.Context, on *testkit.Conn, call testkit.Call, real testkit.Real) error {
 		if hook := w.beforeCommit.Load(); hook != nil && call.Kind == testkit.Commit {
 			(*hook)(key)
+		}
+		if make := w.calls[key]; make != nil {
+			return make(ctx, on, call, real)
 		}
 		return real(ctx)
 	}))

@@ -295,10 +295,16 @@ func (m *model) rollBackTo(handle *modelHandle, name string) *failure {
 		if done {
 			b.rows = b.rows[:rows]
 		}
-		if err != nil {
-			fails(err)
-		} else {
+		switch {
+		case err == nil:
 			b.suspect = false
+		case b.suspect:
+			if _, asked := m.call(bind, testkit.Check); asked != nil {
+				err = asked
+			}
+			fallthrough
+		default:
+			fails(err)
 		}
 	}
 	for _, bind := range gone {

@@ -323,7 +323,8 @@
 //     of the same chain.
 //   - With DisableNestedTransaction, GORM asks for no savepoint, so a Use before a
 //     nested Transaction holds for everything inside.
-//   - The check before COMMIT is SELECT 1, in every dialect.
+//   - Where a result was handed out, or a statement has failed, MySQL, MariaDB and
+//     SQLite are asked once more before COMMIT.
 //   - Goroutines that share a transaction are as safe as in plain GORM: the driver
 //     decides, and few bear two statements at once. The plugin's own state does.
 //   - BEGIN that fails may be tried again by the next statement of its bind.

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/xact"
 )
 
 // The sentinels. Each error of this package wraps one of them, so that a
@@ -32,6 +35,12 @@ var (
 	ErrImplicitCommit = errors.New("bindkey: statement commits one branch of a transaction")
 	// ErrPartialCommit is in the chain of every [*PartialCommitError].
 	ErrPartialCommit = errors.New("bindkey: transaction committed in part")
+	// ErrRolledBack says that a database has rolled its branch of a transaction back by
+	// itself, so that the transaction can only be rolled back as a whole.
+	ErrRolledBack = product.ErrEnded
+	// ErrNoAnswer says that a database has not answered COMMIT or ROLLBACK in time
+	// ([EndTimeout]).
+	ErrNoAnswer = xact.ErrNoAnswer
 	// ErrReadOnly says that a read-only transaction, which is at a replica, was
 	// given a write, or DDL through the migrator. Databases refuse raw SQL that
 	// writes there, but for SQLite, which knows no read-only transactions.
@@ -223,7 +232,7 @@ func (e *OpenError) Unwrap() error { return e.Err }
 type PartialCommitError struct {
 	Committed  []string // binds whose branch is committed, in the order of their commits
 	Failed     string   // the bind whose COMMIT failed
-	Unknown    bool     // the connection was lost during that COMMIT: Failed may be committed all the same
+	Unknown    bool     // no answer decides that COMMIT: Failed may be committed all the same
 	RolledBack []string // binds whose branch was rolled back because of it
 	Err        error    // what the driver said to the COMMIT, and to a ROLLBACK that failed after it
 }
@@ -234,7 +243,7 @@ func (e *PartialCommitError) Error() string {
 		where = append(where, fmt.Sprintf("rows of %s are committed", list(e.Committed)))
 	}
 	if e.Unknown {
-		where = append(where, fmt.Sprintf("whether rows of %q are is unknown (the connection was lost during COMMIT)", e.Failed))
+		where = append(where, fmt.Sprintf("whether rows of %q are is unknown (its COMMIT was interrupted, or its answer lost)", e.Failed))
 	} else {
 		where = append(where, fmt.Sprintf("rows of %q are not (its COMMIT failed)", e.Failed))
 	}

@@ -116,7 +116,7 @@ func (p *Profile) RolledBack(err error) bool {
 }
 
 // ErrEnded says that a connection is no longer in the transaction that was begun.
-var ErrEnded = errors.New("the database has rolled the transaction back by itself")
+var ErrEnded = errors.New("bindkey: the database has rolled the transaction back by itself")
 
 // A Querier is a connection, or a transaction on one.
 type Querier interface {

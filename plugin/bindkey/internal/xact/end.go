@@ -8,7 +8,7 @@ import (
 )
 
 // ErrNoAnswer says that a database has not answered COMMIT or ROLLBACK in time.
-var ErrNoAnswer = errors.New("the database does not answer, and its connection is given up")
+var ErrNoAnswer = errors.New("bindkey: the database does not answer, and its connection is given up")
 
 // rollback rolls branches back, all at once: one whose database does not answer must
 // not leave the locks of the others.

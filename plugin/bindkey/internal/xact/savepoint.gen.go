@@ -92,11 +92,13 @@ func (t *Transaction) RollbackTo(ctx context.Context, name string, undo func(con
 			continue
 		}
 		stay = append(stay, b)
-		if err := undo(ctx, b, begun.Tx); err != nil {
-			failures = append(failures, err)
-		} else {
+		err := undo(ctx, b, begun.Tx)
+		if suspected := begun.suspicion.Load() != nil; err != nil && suspected {
+			err = Join(b.ask(ctx, begun, "check after a failed statement", true), err) // why it has none
+		} else if suspected {
 			begun.suspicion.Store(nil) // who still has the savepoint is in the transaction
 		}
+		failures = append(failures, err)
 	}
 	failures = append(failures, rollback(gone))
 	for _, b := range gone {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand"
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -68,7 +69,7 @@ func (r *run) handle(number int) (*handle, error) {
 // libraryOptions are those of all handles. The library must not wait longer than
 // -bound for a database that does not answer.
 func libraryOptions() []bindkey.Option {
-	return nil
+	return []bindkey.Option{bindkey.EndTimeout(2 * time.Second)}
 }
 
 func (h *handle) openPools(rng *rand.Rand) error {

@@ -49,7 +49,7 @@ func main() {
 
 // defaultBound leaves the library the time that it waits for a database which does
 // not answer, and some more.
-const defaultBound = 40 * time.Second
+const defaultBound = 12 * time.Second
 
 // A run is some rounds over the same databases.
 type run struct {

@@ -251,6 +251,22 @@ func emptyWorld(t *testing.T, server *servers.Server) *world {
 	return p.newWorld(t, worldConfig{})
 }
 
+// A restart ends the connections of all branches. The next transaction works.
+func TestRestartBeforeCommit(t *testing.T) {
+	eachWay(t, func(w *world) {
+		err := w.outcome("a server restarts before COMMIT", "", func(tx *gorm.DB) error {
+			for _, key := range []string{"main", "analytics"} {
+				sqlTx, err := bindkey.SQLTx(tx, key)
+				w.must(err)
+				w.server.Cut(w.T, w.server.ConnectionID(w.T, sqlTx))
+			}
+			return nil
+		})
+		w.expectBranch(err, "analytics", "check before COMMIT")
+		w.must(w.outcome("a server has restarted", "main: before, analytics: before", func(*gorm.DB) error { return nil }))
+	})
+}
+
 // A server that accepts and does not answer keeps neither the caller nor the locks of
 // the other branches.
 func TestServerDoesNotAnswer(t *testing.T) {

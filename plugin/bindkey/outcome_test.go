@@ -2,10 +2,13 @@ package bindkey_test
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"os"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -181,5 +184,50 @@ func TestUnusableFiles(t *testing.T) {
 			t.Errorf("%s: changed %s", about, changed)
 		}
 		testkit.CheckOutcome(t, about, err, committed, rolledBack)
+	}
+}
+
+// A fullConnector is of a server that takes no more connections.
+type fullConnector struct {
+	driver.Connector
+	full *atomic.Bool
+}
+
+func (c fullConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	if c.full.Load() {
+		return nil, errors.New("Error 1040 (HY000): Too many connections")
+	}
+	return c.Connector.Connect(ctx)
+}
+
+// A branch that gets no connection fails its statement, and the whole transaction.
+func TestTooManyConnections(t *testing.T) {
+	var full atomic.Bool
+	w := newWorld(t, worldConfig{install: func(w *world) {
+		w.registerBut("analytics")
+		pool := sql.OpenDB(fullConnector{newSQLiteConnector(t, w.file("analytics")), &full})
+		pool.SetMaxIdleConns(0)
+		t.Cleanup(func() { _ = pool.Close() })
+		w.plugin.Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{sqlite.New(sqlite.Config{Conn: pool})}})
+	}})
+	var committed, rolledBack int
+	write := func() error {
+		return w.db.Transaction(func(tx *gorm.DB) error {
+			w.must(errors.Join(
+				bindkey.AfterCommit(tx, func(context.Context) error { committed++; return nil }),
+				bindkey.AfterRollback(tx, func(context.Context) error { rolledBack++; return nil }),
+				tx.Create(&User{Name: "before"}).Error))
+			return tx.Create(&LogEntry{Event: "x"}).Error
+		})
+	}
+	full.Store(true)
+	var err error
+	if changed := w.changes(func() { err = write() }); changed != "" {
+		t.Errorf("changed %s", changed)
+	}
+	testkit.CheckOutcome(t, "a server has no connection left for a branch", err, committed, rolledBack)
+	full.Store(false)
+	if changed := w.changes(func() { w.must(write()) }); changed != "analytics.logs main.users" {
+		t.Errorf("once it has: changed %s", changed)
 	}
 }

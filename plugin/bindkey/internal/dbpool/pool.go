@@ -122,7 +122,7 @@ func (p *Pool) BeginPinned(ctx context.Context, opts *sql.TxOptions, on *product
 		tx.Tx = begun
 		return err
 	}
-	for attempts := 0; ; attempts++ {
+	for more := -1; ; more-- { // attempts; -1: not known yet
 		var err error
 		if tx.conn, err = db.Conn(ctx); err != nil {
 			return err
@@ -133,7 +133,10 @@ func (p *Pool) BeginPinned(ctx context.Context, opts *sql.TxOptions, on *product
 			return nil
 		}
 		tx.Discard() // nobody knows whether the database has begun
-		if !errors.Is(err, driver.ErrBadConn) || attempts > db.Stats().Idle+1 {
+		if more < 0 {
+			more = db.Stats().Idle + 1
+		}
+		if !errors.Is(err, driver.ErrBadConn) || more == 0 {
 			return err
 		}
 		// The connection had been idle, and was lost meanwhile; database/sql has dropped it.

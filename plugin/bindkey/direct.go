@@ -45,12 +45,12 @@ func (p *Plugin) directly(db *gorm.DB, kind statementKind) *bind {
 	if len(stmt.Clauses) > 0 && (stmtscan.Has(stmt, resolver.UsingClause) || stmtscan.Has(stmt, allowClause)) {
 		return nil
 	}
-	home := p.modelBinds.load(stmt.Schema)
-	if home == nil {
+	model := p.modelBinds.load(stmt.Schema)
+	if model == nil {
 		return nil
 	}
-	b := home.bind
-	if !home.keyed() {
+	b := model.bind
+	if !model.keyed() {
 		if p.strict {
 			return nil
 		}

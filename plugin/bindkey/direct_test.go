@@ -352,7 +352,7 @@ func TestAllocations(t *testing.T) {
 	}{
 		"DryRun":                    {gorm.Config{DryRun: true, SkipDefaultTransaction: true}, 0, false},
 		"DryRun, with a Use before": {gorm.Config{DryRun: true, SkipDefaultTransaction: true}, 0, true},
-		"DryRun in a transaction":   {gorm.Config{DryRun: true}, 0, false},
+		"DryRun in a transaction":   {gorm.Config{DryRun: true}, 3, false},
 		"SQLite":                    {gorm.Config{SkipDefaultTransaction: true}, 0, false},
 		"SQLite in a transaction":   {gorm.Config{}, 3, false},
 		"SQLite in a transaction, with a Use before": {gorm.Config{}, 3, true},

@@ -5,7 +5,7 @@ import (
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
-// guard takes the last look at a statement before it is sent to a database of
+// guard looks at a statement before it is sent to a database of
 // the bind: only now is its SQL there, with all its subqueries. It renders what
 // was left neutral, and refuses a text that names a table of another bind, unless
 // the statement is trusted.

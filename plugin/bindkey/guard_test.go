@@ -13,6 +13,7 @@ import (
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/testkit"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -150,23 +151,28 @@ func crossings(use func(string) clause.Expression) map[string]func(tx *gorm.DB) 
 	}
 }
 
-// TestGuard runs each crossing on databases that are closed: what was sent would
-// say so.
+// TestGuard runs each crossing on databases that record what they are asked: nothing
+// is sent but, around a write, the BEGIN and ROLLBACK of GORM's default transaction.
 func TestGuard(t *testing.T) {
 	for _, mode := range modes() {
 		t.Run(mode.name, func(t *testing.T) {
-			w := newWorld(t, worldConfig{gorm: mode.config})
-			w.must(w.plugin.Close())
-			closeDB(w.db)
+			w := newTxWorld(t, worldConfig{gorm: mode.config})
 			for name, run := range crossings(bindkey.Use) {
 				mode.run(w.db, func(tx *gorm.DB) {
+					w.calls.Start(nil)
 					err := run(tx.Session(&gorm.Session{})).Error
+					for _, call := range w.calls.Stop() {
+						if call.Kind != testkit.Begin && call.Kind != testkit.Rollback {
+							t.Errorf("%s: it asks %s", name, call)
+						}
+					}
 					var crossing *bindkey.CrossBindError
 					if !errors.As(err, &crossing) || !errors.Is(err, bindkey.ErrCrossBind) || len(crossing.Claims) < 2 {
 						t.Errorf("%s: err = %v", name, err)
 					}
 				})
 			}
+			w.idle()
 		})
 	}
 }

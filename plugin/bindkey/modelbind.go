@@ -50,12 +50,12 @@ type modelBind struct {
 // of a small table, which is a pointer away; all are in a map beside it.
 type modelBinds struct {
 	near [1 << nearBits]atomic.Pointer[modelBind]
-	all  sync.Map // *schema.Schema → *home
+	all  sync.Map // *schema.Schema → *modelBind
 }
 
 const nearBits = 9
 
-// load is the home of a schema, or nil where none is remembered.
+// load is the bind of a schema, or nil where none is remembered.
 func (m *modelBinds) load(s *schema.Schema) *modelBind {
 	if near := m.place(s).Load(); near != nil && near.schema == s {
 		return near
@@ -66,7 +66,7 @@ func (m *modelBinds) load(s *schema.Schema) *modelBind {
 	return nil
 }
 
-// remember remembers a home, unless another was before, and returns that.
+// remember remembers a bind, unless another was before, and returns that.
 func (m *modelBinds) remember(h *modelBind) *modelBind {
 	found, _ := m.all.LoadOrStore(h.schema, h)
 	m.place(h.schema).Store(found.(*modelBind))
@@ -90,7 +90,7 @@ func (m *modelBinds) place(s *schema.Schema) *atomic.Pointer[modelBind] {
 // not is no evidence: a DTO must not pull a statement to the default bind.
 func (h *modelBind) keyed() bool { return h.why != ReasonDefault }
 
-// requiredBind is the home of a schema where the default bind counts, too: with
+// requiredBind is the bind of a schema where the default bind counts, too: with
 // Strict it does not.
 func (m *models) requiredBind(s *schema.Schema) (*bind, error) {
 	h := m.peekBindOfModel(s)
@@ -100,7 +100,7 @@ func (m *models) requiredBind(s *schema.Schema) (*bind, error) {
 	return h.bind, h.err
 }
 
-// bindOfModel finds the home of a statement's schema, once per schema.
+// bindOfModel finds the bind of a statement's schema, once per schema.
 func (m *models) bindOfModel(s *schema.Schema) *modelBind {
 	h := m.peekBindOfModel(s)
 	if h.err != nil || h.keyed() {

@@ -89,7 +89,7 @@ type connFinder interface {
 	conn(context.Context) (gorm.ConnPool, error)
 	// prepares is conn for a statement that is prepared, and the pool it is of.
 	prepares(context.Context) (gorm.ConnPool, *dbpool.Pool, error)
-	// guard takes the last look at what is sent.
+	// guard looks at what is sent.
 	guard(ctx context.Context, query string, args []any) (string, error)
 	// databaseFailed is told what a database answered, if that was an error.
 	databaseFailed(error)
@@ -282,7 +282,7 @@ func (b *boundPool) forStatement(prepare bool) *boundPool {
 
 func (b *boundPool) owner() *Plugin { return b.plugin }
 
-// PrepareContext prepares a statement, after a last look at it.
+// PrepareContext prepares a statement, behind the guard.
 func (b *boundPool) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
 	query, err := b.bind.guard(query, nil, nil, false)
 	if err != nil {
@@ -319,9 +319,9 @@ func (b *boundPool) QueryRowContext(ctx context.Context, query string, args ...a
 	return b.ConnPool.QueryRowContext(ctx, query, args...)
 }
 
-// BeginTx begins GORM's default transaction around a write: its first branch
-// is the write's own, and begins with its first statement, so that a statement
-// that is refused never reaches a database.
+// BeginTx begins GORM's default transaction around a write, and at once its branch in
+// the write's own database, as plain GORM does: database/sql starts a goroutine for
+// it, which then does not start in the middle of the statement.
 func (b *boundPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnPool, error) {
 	if !b.real.Begins() {
 		return nil, gorm.ErrInvalidTransaction // GORM then writes without one
@@ -330,7 +330,11 @@ func (b *boundPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.Conn
 	if b.replica {
 		return tx, nil // an application's Begin on the result of a query
 	}
-	return tx.branchAt(b).forStatement(b.prepares), nil
+	first := tx.branchAt(b)
+	if _, err := first.begin(ctx); err != nil {
+		return nil, err
+	}
+	return first.forStatement(b.prepares), nil
 }
 
 func (b *boundPool) GetDBConn() (*sql.DB, error) { return b.real.DB() }

@@ -161,7 +161,7 @@ func (s *statementConn) chainBranch() (*branch, error) {
 	return t.branchOf(b)
 }
 
-// guard takes the last look at what is sent, with what the record knows.
+// guard looks at what is sent, with what the record knows.
 func (s *statementConn) guard(ctx context.Context, query string, args []any) (string, error) {
 	b := s.bind
 	if b == nil {

@@ -184,8 +184,8 @@ func (p *Plugin) refusesLater(db *gorm.DB, err error, found *decision) bool {
 	}
 	found.unkeyed(p)
 	if db.Statement.Schema != nil {
-		if home := p.bindOfModel(db.Statement.Schema); home.err == nil && home.keyed() {
-			found.bind, found.why = home.bind, home.why
+		if model := p.bindOfModel(db.Statement.Schema); model.err == nil && model.keyed() {
+			found.bind, found.why = model.bind, model.why
 		}
 	}
 	found.refused = crossing

@@ -14,7 +14,7 @@ import (
 
 // wrapSend is a callback that renders and sends a statement. Where there is no
 // other dialect to see to, and the statement is a common one, that is all: the
-// pool takes the last look.
+// pool guards it.
 func (p *Plugin) wrapSend(kind statementKind, callback func(*gorm.DB)) func(*gorm.DB) {
 	return func(db *gorm.DB) {
 		if db.Error != nil {

@@ -37,11 +37,11 @@ func (p *Plugin) splitJoin(db *gorm.DB) error {
 	if rel == nil || err != nil {
 		return err
 	}
-	home, at := p.bindOfModel(stmt.Schema), p.bindOfModel(rel.JoinTable)
-	if home.err != nil || at.err != nil || home.bind.shares(at.bind) || p.effectiveUse(stmt) != nil || p.allows(stmt, home.bind) {
+	own, at := p.bindOfModel(stmt.Schema), p.bindOfModel(rel.JoinTable)
+	if own.err != nil || at.err != nil || own.bind.shares(at.bind) || p.effectiveUse(stmt) != nil || p.allows(stmt, own.bind) {
 		return nil
 	}
-	if r := around(stmt); r != nil && r.use != nil && r.from == at.bind && r.bind == home.bind {
+	if r := around(stmt); r != nil && r.use != nil && r.from == at.bind && r.bind == own.bind {
 		return nil // a Use further up has both
 	}
 
@@ -50,7 +50,7 @@ func (p *Plugin) splitJoin(db *gorm.DB) error {
 	case split == nil:
 		return nil // not the join of an association
 	case inexact != "":
-		return inexactSplit(home, at, rel, inexact)
+		return inexactSplit(own, at, rel, inexact)
 	}
 	if err := p.crossingBefore(db); err != nil {
 		return err
@@ -66,8 +66,8 @@ func (p *Plugin) splitJoin(db *gorm.DB) error {
 	if err := split.Ask(session); err != nil {
 		return err
 	}
-	if inexact := split.Put(home.bind.product.Variables); inexact != "" {
-		return inexactSplit(home, at, rel, inexact)
+	if inexact := split.Put(own.bind.product.Variables); inexact != "" {
+		return inexactSplit(own, at, rel, inexact)
 	}
 	return nil
 }
@@ -87,9 +87,9 @@ func (p *Plugin) crossingBefore(db *gorm.DB) error {
 }
 
 // inexactSplit refuses a split that could answer something else than the join.
-func inexactSplit(home, at *modelBind, rel *schema.Relationship, why string) error {
+func inexactSplit(own, at *modelBind, rel *schema.Relationship, why string) error {
 	return &CrossBindError{
-		Claims: []Claim{{Key: home.bind.key, Source: "model " + schemaName(rel.FieldSchema)}, {Key: at.bind.key, Source: "join table " + quoted(rel.JoinTable.Table)}},
+		Claims: []Claim{{Key: own.bind.key, Source: "model " + schemaName(rel.FieldSchema)}, {Key: at.bind.key, Source: "join table " + quoted(rel.JoinTable.Table)}},
 		Way:    "across binds the association is asked in two statements, which can't be exact here, since " + why + "; query the join table and then the model",
 	}
 }

@@ -191,20 +191,20 @@ func TestTransactionLazy(t *testing.T) {
 				return fmt.Errorf("err = %w", err)
 			}
 			return nil
-		}, ""},
+		}, "BEGIN analytics, ROLLBACK analytics"},
 		{"default, refused by GORM", func(db *gorm.DB) error {
 			if err := db.Delete(&Note{}).Error; !errors.Is(err, gorm.ErrMissingWhereClause) {
 				return fmt.Errorf("err = %w", err)
 			}
 			return nil
-		}, ""},
+		}, "BEGIN archive, ROLLBACK archive"},
 		{"default, with associations", func(db *gorm.DB) error {
 			return db.Create(&User{Name: "u", Notes: []Note{{Text: "n"}}, Logs: []LogEntry{{Event: "e"}}}).Error
 		}, "BEGIN main, STATEMENT main, BEGIN analytics, STATEMENT analytics, BEGIN archive, STATEMENT archive, " +
 			"CHECK analytics, CHECK archive, CHECK main, COMMIT analytics, COMMIT archive, COMMIT main"},
 		{"default, where the other bind writes first", func(db *gorm.DB) error {
 			return db.Create(&LogEntry{Event: "e", User: &User{Name: "u"}}).Error
-		}, "BEGIN main, STATEMENT main, BEGIN analytics, STATEMENT analytics, " +
+		}, "BEGIN analytics, BEGIN main, STATEMENT main, STATEMENT analytics, " +
 			"CHECK analytics, CHECK main, COMMIT analytics, COMMIT main"},
 		{"SkipDefaultTransaction", func(db *gorm.DB) error {
 			return db.Session(&gorm.Session{SkipDefaultTransaction: true}).Create(log()).Error

@@ -18,7 +18,7 @@ type memo struct {
 	text    string
 	dialect Dialect
 	need    Need
-	read    bool // and not only glanced at
+	read    bool // and not only looked for need
 	facts   Facts
 }
 

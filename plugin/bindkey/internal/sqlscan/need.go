@@ -6,7 +6,7 @@ import (
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 )
 
-// A Need is what a text has that makes the last look read or render it.
+// A Need is what a text has that makes the guard read or render it.
 type Need uint8
 
 const (

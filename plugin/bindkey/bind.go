@@ -21,7 +21,7 @@ const (
 )
 
 // A bind is what a key names: sources and replicas, which are connection pools
-// registered in a dbresolver, and the plain handle that speaks their dialect.
+// registered in a dbresolver, and the plain handle of their dialect.
 type bind struct {
 	plugin     *Plugin
 	direct     *boundPool // the only one, of a bind that opens with the plugin; or nil

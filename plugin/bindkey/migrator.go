@@ -47,7 +47,7 @@ func (h migrateHost) BindOf(db *gorm.DB, value any, table string) (migrate.Bind,
 	if err != nil {
 		return nil, noModel(value, err)
 	}
-	return asMigrated(h.strictly(db, s, table))
+	return asMigrated(h.requiredBind(db, s, table))
 }
 
 // BindOfSchema is the bind of Use, else that of a schema, or of none.
@@ -61,7 +61,7 @@ func (h migrateHost) BindOfSchema(db *gorm.DB, s *schema.Schema) (migrate.Bind, 
 
 // Home is a model's own bind. With Use, it need not have one.
 func (h migrateHost) Home(db *gorm.DB, s *schema.Schema) (migrate.Bind, error) {
-	b, err := h.strictly(db, s, "")
+	b, err := h.requiredBind(db, s, "")
 	if err != nil && h.HasUse(db) {
 		b, err = h.plugin.peekBindOfModel(s).bind, nil
 	}
@@ -71,8 +71,8 @@ func (h migrateHost) Home(db *gorm.DB, s *schema.Schema) (migrate.Bind, error) {
 // HasUse reports whether the session has a Use of its own.
 func (h migrateHost) HasUse(db *gorm.DB) bool { return h.plugin.effectiveUse(db.Statement) != nil }
 
-// strictly is what weigh finds, and with Strict not the default bind.
-func (h migrateHost) strictly(db *gorm.DB, s *schema.Schema, table string) (*bind, error) {
+// requiredBind is what weigh finds, and with Strict not the default bind.
+func (h migrateHost) requiredBind(db *gorm.DB, s *schema.Schema, table string) (*bind, error) {
 	b, says, err := h.weigh(db, s, table)
 	if err == nil && !says && h.plugin.strict {
 		return nil, &UnboundError{Model: schemaName(s), Table: s.Table, Known: h.plugin.known()}

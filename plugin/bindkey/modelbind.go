@@ -46,7 +46,7 @@ type modelBind struct {
 	err    error
 }
 
-// A modelBinds remembers homes. Near are those that were found last for a place
+// A modelBinds remembers the binds of schemas. Near are those that were found last for a place
 // of a small table, which is a pointer away; all are in a map beside it.
 type modelBinds struct {
 	near [1 << nearBits]atomic.Pointer[modelBind]
@@ -109,7 +109,7 @@ func (m *models) bindOfModel(s *schema.Schema) *modelBind {
 	return m.modelBinds.remember(h)
 }
 
-// peekBindOfModel is homeOf for who only asks. That a schema has no key is then not
+// peekBindOfModel is bindOfModel for who only asks. That a schema has no key is then not
 // remembered: SetupJoinTable may yet make it the join table of a model that
 // has one.
 func (m *models) peekBindOfModel(s *schema.Schema) *modelBind {

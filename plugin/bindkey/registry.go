@@ -131,7 +131,7 @@ func (r *registry) realPoolOf(conn gorm.ConnPool, opened bool, d gorm.Dialector)
 	return pool
 }
 
-// dialectFor is the one dialect of all binds that speak as a handle does.
+// dialectFor is the one dialect of all binds that compile as a handle does.
 func (r *registry) dialectFor(opened *gorm.DB) *dialect.Dialect {
 	spoken := dialect.Of(opened, innerDialector(opened.Dialector))
 	r.pooling.Lock()

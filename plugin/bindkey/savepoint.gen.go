@@ -65,7 +65,7 @@ func (t *transaction) rollbackTo(db *gorm.DB, name string) error {
 
 type savePointFunc func(gorm.SavePointerDialectorInterface, *gorm.DB, string) error
 
-// onSavePoint lets the branch's own dialector speak, on a plain handle of the
+// onSavePoint lets the branch's own dialector do it, on a plain handle of the
 // bind. Dialectors run Exec and may drop its error, which the handle keeps.
 func (b *branch) onSavePoint(ctx context.Context, db *gorm.DB, tx xact.Tx, operation, name string, run savePointFunc) error {
 	plain := b.pool.bind.plainSession(db, txOf(tx))

@@ -30,7 +30,7 @@ func (p *Plugin) prepareDialects(db *gorm.DB) error {
 	}
 	written := map[sqlscan.Dialect]bool{}
 	p.eachBind(func(b *bind) {
-		p.mixed = p.mixed || !b.isOpen() || b.dialect != p.dialect // one that opens later may speak as it likes
+		p.mixed = p.mixed || !b.isOpen() || b.dialect != p.dialect // one that opens later may have any
 		if sql := b.product.SQL; !written[sql] {
 			written[sql] = true
 			p.sqlDialects = append(p.sqlDialects, sql)

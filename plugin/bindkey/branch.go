@@ -152,7 +152,7 @@ func (b *branch) begin(ctx context.Context) (*xact.Begun, error) {
 			return nil, err
 		}
 	} else if b.handedOut.Load() != nil {
-		b.lookAtRows(false)
+		b.seeRows(false)
 	}
 	return b.xact.Begin(ctx)
 }
@@ -174,10 +174,8 @@ func (b *branch) Begin(ctx context.Context, opts *sql.TxOptions) (xact.Tx, error
 	return tx, nil
 }
 
-// Ask makes the database answer, in the branch. Rows that are open are closed first,
-// as COMMIT does, since many drivers answer one query at a time.
+// Ask makes the database answer, in the branch.
 func (b *branch) Ask(ctx context.Context, tx xact.Tx, sure bool) error {
-	b.lookAtRows(true)
 	b.tx.mu.Lock()
 	committing := b.tx.committing
 	b.tx.mu.Unlock()
@@ -186,6 +184,12 @@ func (b *branch) Ask(ctx context.Context, tx xact.Tx, sure bool) error {
 	}
 	return b.pool.bind.product.Ask(ctx, txOf(tx), sure)
 }
+
+// Ended is of xact.Resource.
+func (b *branch) Ended(err error) bool { return errors.Is(err, ErrRolledBack) }
+
+// CloseRows is of xact.Resource.
+func (b *branch) CloseRows() { b.seeRows(true) }
 
 // Undecided is of xact.Resource.
 func (b *branch) Undecided(err error) bool { return b.pool.bind.product.Undecided(err) }

@@ -231,3 +231,39 @@ func TestTooManyConnections(t *testing.T) {
 		t.Errorf("once it has: changed %s", changed)
 	}
 }
+
+// A statement that fails while the program reads rows changes nothing for these, as
+// with a plain handle of SQLite.
+func TestRowsGoOnAfterAFailure(t *testing.T) {
+	for _, prepare := range []bool{false, true} {
+		w := newTxWorld(t, worldConfig{gorm: gorm.Config{PrepareStmt: prepare}})
+		for id := uint(101); id <= 105; id++ {
+			w.must(w.db.Create(&Note{ID: id, Text: "n"}).Error)
+		}
+		w.must(w.db.Transaction(func(tx *gorm.DB) error {
+			rows, err := tx.Model(&Note{}).Where("id > 100").Rows()
+			if err != nil {
+				return err
+			}
+			read := 0
+			for ; rows.Next(); read++ {
+				if err := tx.Create(&Note{ID: 101}).Error; err == nil {
+					t.Error("a second row has the key of another")
+				}
+				if err := tx.Model(&Note{}).Where("id = ?", 101+read).Update("text", "read").Error; err != nil {
+					t.Error(err)
+				}
+			}
+			if read != 5 {
+				t.Errorf("%d rows were read", read)
+			}
+			return errors.Join(rows.Err(), rows.Close())
+		}))
+		var n int64
+		w.must(w.db.Model(&Note{}).Where("text = ?", "read").Count(&n).Error)
+		if n != 5 {
+			t.Errorf("PrepareStmt %v: %d rows are written", prepare, n)
+		}
+		w.idle()
+	}
+}

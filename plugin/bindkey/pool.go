@@ -93,9 +93,9 @@ type connFinder interface {
 	guard(ctx context.Context, query string, args []any) (string, error)
 	// databaseFailed is told what a database answered, if that was an error.
 	databaseFailed(error)
-	// given is told of an answer that goes to the program past GORM's callbacks: rows,
+	// rowsGiven is told of an answer that goes to the program past GORM's callbacks: rows,
 	// or a row where that is nil.
-	given(*sql.Rows)
+	rowsGiven(*sql.Rows)
 }
 
 func (o onDemand) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
@@ -146,7 +146,7 @@ func (o onDemand) QueryContext(ctx context.Context, query string, args ...any) (
 	if err != nil {
 		o.finder.databaseFailed(err)
 	} else {
-		o.finder.given(rows)
+		o.finder.rowsGiven(rows)
 	}
 	return rows, err
 }
@@ -164,7 +164,7 @@ func (o onDemand) QueryRowContext(ctx context.Context, query string, args ...any
 	if err := row.Err(); err != nil {
 		o.finder.databaseFailed(err)
 	} else {
-		o.finder.given(nil)
+		o.finder.rowsGiven(nil)
 	}
 	return row
 }
@@ -220,7 +220,7 @@ func (r *rootPool) owner() *Plugin { return r.plugin }
 
 func (r *rootPool) databaseFailed(error) {}
 
-func (r *rootPool) given(*sql.Rows) {}
+func (r *rootPool) rowsGiven(*sql.Rows) {}
 
 func (r *rootPool) guard(_ context.Context, query string, _ []any) (string, error) {
 	return query, nil

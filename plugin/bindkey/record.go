@@ -185,9 +185,9 @@ func (s *statementConn) databaseFailed(err error) {
 	}
 }
 
-func (s *statementConn) given(rows *sql.Rows) {
+func (s *statementConn) rowsGiven(rows *sql.Rows) {
 	if br := s.answering(); br != nil {
-		br.given(rows)
+		br.rowsGiven(rows)
 	}
 }
 

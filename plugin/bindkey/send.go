@@ -39,7 +39,7 @@ func (p *Plugin) wrapSend(kind statementKind, callback func(*gorm.DB)) func(*gor
 		p.afterSending(db, b, kind)
 		if br != nil {
 			br.calling.Add(-1)
-			br.answered(db, kind)
+			br.statementDone(db, kind)
 		}
 	}
 }

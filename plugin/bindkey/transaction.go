@@ -49,9 +49,9 @@ func (t *transaction) databaseFailed(err error) {
 	}
 }
 
-func (t *transaction) given(rows *sql.Rows) {
+func (t *transaction) rowsGiven(rows *sql.Rows) {
 	if b, err := t.itself(); err == nil {
-		b.given(rows)
+		b.rowsGiven(rows)
 	}
 }
 

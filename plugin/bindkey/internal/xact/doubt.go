@@ -31,7 +31,8 @@ func (b *Branch) Unseen() {
 }
 
 // makeSure asks if there is a suspicion. What is not in its transaction any more
-// dooms the whole.
+// dooms the whole. Where the database can't tell, while the program reads rows for
+// example, the statement fails as it would have, and the next one asks again.
 func (b *Branch) makeSure(ctx context.Context, begun *Begun) error {
 	if begun.suspicion.Load() == nil {
 		return nil
@@ -46,8 +47,8 @@ func (b *Branch) makeSure(ctx context.Context, begun *Begun) error {
 		begun.suspicion.Store(nil)
 		return nil
 	}
-	if ctx.Err() != nil && b.t.ctx.Err() == nil {
-		return err // the statement has no time left to know
+	if !b.Resource.Ended(err) {
+		return err
 	}
 	b.t.Doom("a statement", err)
 	return b.t.refused()

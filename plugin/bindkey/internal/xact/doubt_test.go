@@ -14,7 +14,7 @@ import (
 // A branch in doubt is asked before anything else is sent there, once; one whose
 // statements nobody sees, at COMMIT alone.
 func TestDoubt(t *testing.T) {
-	cause, ended := errors.New("a statement has failed"), errors.New("ended")
+	cause, ended := errors.New("a statement has failed"), errEnded
 	for name, c := range map[string]struct {
 		doubt func(*world)
 		then  func(*world) error // after the doubt, before COMMIT
@@ -131,15 +131,19 @@ func TestNoAnswer(t *testing.T) {
 				if !errors.Is(err, xact.ErrNoAnswer) || !strings.Contains(err.Error(), " in b") {
 					t.Errorf("error %v", err)
 				}
-				if givesUp && silent.db.Stats().InUse != 0 {
-					t.Error("the driver has given up, and the connection is in use")
-				}
-				close(silent.silent)
-				for deadline := time.Now().Add(20 * time.Second); silent.db.Stats().InUse > 0; time.Sleep(time.Millisecond) {
-					if time.Now().After(deadline) {
-						t.Fatal("the answer has come, and the connection is in use")
+				free := func(why string) {
+					t.Helper()
+					for deadline := time.Now().Add(20 * time.Second); silent.db.Stats().InUse > 0; time.Sleep(time.Millisecond) {
+						if time.Now().After(deadline) {
+							t.Fatal(why + ", and the connection is in use")
+						}
 					}
 				}
+				if givesUp {
+					free("the driver has given up")
+				}
+				close(silent.silent)
+				free("the answer has come")
 				got := strings.ReplaceAll(w.rows(), "b:1 ", "") // committed late, or not
 				if got != c.rows {
 					t.Errorf("rows %q, want %q", got, c.rows)
@@ -179,5 +183,26 @@ func TestBeginAndTheStatementsDeadline(t *testing.T) {
 	w.must(w.tx.Commit().Err)
 	if w.rows() != "b:1" {
 		t.Error(w.rows())
+	}
+}
+
+// A database that can't tell, while the program reads rows for example, refuses the
+// statement, and the next one asks again.
+func TestDoubtStays(t *testing.T) {
+	w := newWorld(t, context.Background())
+	w.must(w.insert("b", "1"))
+	w.branches["b"].Suspect(nil)
+	busy := errors.New("busy")
+	w.fail("b", "ASK", busy)
+	if err := w.insert("b", "2"); !errors.Is(err, busy) {
+		t.Errorf("while it is busy: %v", err)
+	}
+	w.fail("b", "ASK", nil)
+	w.must(w.insert("b", "3"))
+	if o := w.tx.Commit(); o.Err != nil || o.Partial() {
+		t.Errorf("COMMIT: %+v", o)
+	}
+	if rows := w.rows(); rows != "b:1,3" {
+		t.Errorf("rows %s", rows)
 	}
 }

@@ -20,6 +20,10 @@ type Resource interface {
 	// statement has failed there or may have, the answer is whether the connection is
 	// still in the transaction that was begun.
 	Ask(ctx context.Context, tx Tx, sure bool) error
+	// Ended reports whether an answer to Ask says that the connection is not.
+	Ended(error) bool
+	// CloseRows closes the rows that statements have left open, as COMMIT does.
+	CloseRows()
 	// Undecided reports whether nobody knows, after an error that answered COMMIT,
 	// whether the database has committed: the connection is lost, for example.
 	Undecided(error) bool

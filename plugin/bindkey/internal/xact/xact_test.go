@@ -17,7 +17,10 @@ import (
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/xact"
 )
 
-var errLost = errors.New("connection lost")
+var (
+	errLost  = errors.New("connection lost")
+	errEnded = errors.New("ended")
+)
 
 // A file is a SQLite file with a table of texts, as a resource whose calls can fail.
 type file struct {
@@ -73,6 +76,9 @@ func (f *file) Begin(ctx context.Context, opts *sql.TxOptions) (xact.Tx, error) 
 	tx, err := f.db.BeginTx(ctx, opts)
 	return fileTx{tx, f, ctx}, err
 }
+
+func (f *file) Ended(err error) bool { return errors.Is(err, errEnded) }
+func (f *file) CloseRows()           {}
 
 func (f *file) Ask(_ context.Context, _ xact.Tx, sure bool) error {
 	if sure {

@@ -27,8 +27,8 @@ func (b *branch) databaseFailed(err error) {
 	}
 }
 
-// answered looks at a statement of the branch behind the callback that has sent it.
-func (b *branch) answered(db *gorm.DB, kind statementKind) {
+// statementDone looks at a statement of the branch behind the callback that has sent it.
+func (b *branch) statementDone(db *gorm.DB, kind statementKind) {
 	if err := db.Error; err != nil && !errors.Is(err, gorm.ErrRecordNotFound) {
 		b.databaseFailed(err)
 	}
@@ -79,8 +79,8 @@ func (b *branch) handOutRow() {
 	}
 }
 
-// given is of connFinder. What a callback sends it answers for itself.
-func (b *branch) given(rows *sql.Rows) {
+// rowsGiven is of connFinder. What a callback sends it answers for itself.
+func (b *branch) rowsGiven(rows *sql.Rows) {
 	switch {
 	case b.calling.Load() > 0:
 	case rows != nil:
@@ -90,9 +90,9 @@ func (b *branch) given(rows *sql.Rows) {
 	}
 }
 
-// lookAtRows looks whether rows that the program has read have ended in an error, or
+// seeRows looks whether rows that the program has read have ended in an error, or
 // closes those that it has left open.
-func (b *branch) lookAtRows(closing bool) {
+func (b *branch) seeRows(closing bool) {
 	h := b.handedOut.Load()
 	if h == nil {
 		return

@@ -127,13 +127,13 @@ func (p *Plugin) beside(db *gorm.DB, b *bind, op dbresolver.Operation) (*gorm.DB
 		if err != nil {
 			return nil, err
 		}
-		return b.plainSession(db, branch.forStatement(db.PrepareStmt)), nil
+		return b.plainSession(db, branch.preparedIf(db.PrepareStmt)), nil
 	}
 	pool, _, err := b.pick(db.Statement.Context, op)
 	if err != nil {
 		return nil, err
 	}
-	return b.plainSession(db, pool.forStatement(db.PrepareStmt)), nil
+	return b.plainSession(db, pool.preparedIf(db.PrepareStmt)), nil
 }
 
 // plainSession is a session of the bind's plain handle on a connection, with

@@ -4,14 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 
 	"gorm.io/gorm"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/dbpool"
-	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/xact"
 )
 
@@ -33,8 +31,8 @@ type branch struct {
 
 var _ xact.Resource = (*branch)(nil)
 
-// branchOf is the branch of a transaction's.
-func branchOf(b *xact.Branch) *branch { return b.Resource.(*branch) }
+// asBranch is the branch of a transaction's.
+func asBranch(b *xact.Branch) *branch { return b.Resource.(*branch) }
 
 // A preparedBranch is a branch for a statement with PrepareStmt.
 type preparedBranch struct {
@@ -57,8 +55,8 @@ func (b *branch) init(t *transaction, pool *boundPool) *branch {
 	return b
 }
 
-// forStatement is the branch as a statement's pool.
-func (b *branch) forStatement(prepare bool) gorm.ConnPool {
+// preparedIf is the branch as a statement's pool.
+func (b *branch) preparedIf(prepare bool) gorm.ConnPool {
 	if prepare {
 		return &b.prepared
 	}
@@ -72,43 +70,10 @@ func (b *branch) guard(_ context.Context, query string, args []any) (string, err
 	return b.pool.bind.guard(query, args, b.tx.ambient, false)
 }
 
-// refuseControl refuses a statement that would commit the branch behind the
-// transaction's back, while others have begun: DDL on MySQL. Alone, the branch is
-// as committed as in plain GORM, and no other begins any more. What is sent past
-// GORM's callbacks may be a COMMIT or SAVEPOINT, which routing refuses otherwise.
-func (b *branch) refuseControl(query string) error {
-	on := b.pool.bind
-	if on.plugin.texts.Need(query, on.product.SQL)&sqlscan.NeedControl == 0 {
-		return nil
-	}
-	facts := on.plugin.texts.Scan(query, on.product.SQL)
-	if facts.Control != "" {
-		return controlError(b, facts)
-	}
-	commits := facts.Commits
-	if commits == "" {
-		return nil
-	}
-	t := b.tx
-	err := &ImplicitCommitError{Key: on.key, Statement: commits}
-	for _, other := range t.xact.Begun() {
-		if other != &b.xact {
-			err.Begun = append(err.Begun, branchOf(other).pool.bind.key)
-		}
-	}
-	if len(err.Begun) > 0 {
-		return err
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.committing = err
-	return nil
-}
-
 func (b *branch) owner() *Plugin { return b.tx.plugin }
 
 func (b *branch) conn(ctx context.Context) (gorm.ConnPool, error) {
-	begun, err := b.begin(ctx)
+	begun, err := b.ensureBegun(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +84,7 @@ func (b *branch) conn(ctx context.Context) (gorm.ConnPool, error) {
 func txOf(tx xact.Tx) gorm.Tx { return tx.(*dbpool.Tx).Tx }
 
 func (p *preparedBranch) conn(ctx context.Context) (gorm.ConnPool, error) {
-	begun, err := p.begin(ctx)
+	begun, err := p.ensureBegun(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -145,8 +110,8 @@ func (b *branch) prepares(ctx context.Context) (gorm.ConnPool, *dbpool.Pool, err
 	return conn, b.pool.real, err
 }
 
-// begin begins the branch unless it has begun.
-func (b *branch) begin(ctx context.Context) (*xact.Begun, error) {
+// ensureBegun begins the branch unless it has begun.
+func (b *branch) ensureBegun(ctx context.Context) (*xact.Begun, error) {
 	if !b.xact.HasBegun() {
 		if err := b.tx.mayBegin(b); err != nil {
 			return nil, err
@@ -154,11 +119,11 @@ func (b *branch) begin(ctx context.Context) (*xact.Begun, error) {
 	} else if b.handedOut.Load() != nil {
 		b.seeRows(false)
 	}
-	return b.xact.Begin(ctx)
+	return b.xact.EnsureBegun(ctx)
 }
 
-// Begin is of xact.Resource.
-func (b *branch) Begin(ctx context.Context, opts *sql.TxOptions) (xact.Tx, error) {
+// BeginTx is of xact.Resource.
+func (b *branch) BeginTx(ctx context.Context, opts *sql.TxOptions) (xact.Tx, error) {
 	b.tx.mu.Lock()
 	if !hasBranch(b.tx.branches, b) {
 		b.tx.branches = append(b.tx.branches, b) // of a statement in DryRun
@@ -226,7 +191,7 @@ func (b *branch) Rollback() error { return b.tx.Rollback() }
 // StmtContext is of gorm.Tx, for the PreparedStmtTX that Session makes; a
 // routed statement never gets here.
 func (b *branch) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {
-	begun, err := b.begin(ctx)
+	begun, err := b.ensureBegun(ctx)
 	if err != nil {
 		return stmt
 	}
@@ -234,18 +199,3 @@ func (b *branch) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {
 }
 
 func (b *branch) GetDBConn() (*sql.DB, error) { return b.pool.GetDBConn() }
-
-// A BranchError says in which bind a transaction's BEGIN, COMMIT, ROLLBACK or
-// savepoint failed.
-type BranchError struct {
-	Key       string // the bind
-	Operation string // "BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", …
-	Err       error  // what the driver said
-}
-
-func (e *BranchError) Error() string {
-	return fmt.Sprintf("bindkey: %s in bind %q: %v", e.Operation, e.Key, e.Err)
-}
-
-// Unwrap returns the driver's error.
-func (e *BranchError) Unwrap() error { return e.Err }

@@ -14,7 +14,7 @@ func (t *transaction) Commit() error {
 	case outcome.Partial():
 		return &PartialCommitError{
 			Committed:  keysOf(outcome.Committed),
-			Failed:     branchOf(outcome.Failed).pool.bind.key,
+			Failed:     asBranch(outcome.Failed).pool.bind.key,
 			Unknown:    outcome.Unknown,
 			RolledBack: keysOf(outcome.RolledBack),
 			Err:        outcome.Err,
@@ -44,14 +44,14 @@ func (p *Plugin) commitOrder(joined []*xact.Branch) []*xact.Branch {
 		return len(p.order)
 	}
 	ordered := append([]*xact.Branch(nil), joined...)
-	sort.SliceStable(ordered, func(i, j int) bool { return place(branchOf(ordered[i])) < place(branchOf(ordered[j])) })
+	sort.SliceStable(ordered, func(i, j int) bool { return place(asBranch(ordered[i])) < place(asBranch(ordered[j])) })
 	return ordered
 }
 
 func keysOf(branches []*xact.Branch) []string {
 	keys := make([]string, 0, len(branches))
 	for _, b := range branches {
-		for _, bind := range branchOf(b).binds {
+		for _, bind := range asBranch(b).binds {
 			keys = append(keys, bind.key)
 		}
 	}

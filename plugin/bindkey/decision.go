@@ -74,20 +74,6 @@ func (p *Plugin) decide(stmt *gorm.Statement, d *decision) error {
 	return err
 }
 
-// controlError refuses SQL that begins or ends a transaction, or sets a savepoint:
-// a branch's would be lost to the others, and one outside would be of whatever
-// connection is free. On a connection of its own, a program knows what it does.
-func controlError(pool gorm.ConnPool, facts sqlscan.Facts) error {
-	switch tx := transactionIn(pool); {
-	case tx != nil:
-		return &TransactionControlError{Statement: facts.Control, Way: "in a transaction that may span binds, use SavePoint, RollbackTo, Commit or Rollback of its *gorm.DB, which reach every branch"}
-	case routedBy(pool) == nil, facts.Balanced:
-		return nil
-	default:
-		return &TransactionControlError{Statement: facts.Control, Way: "begin with db.Transaction or db.Begin; for a connection of one database, take it with db.Connection"}
-	}
-}
-
 func (p *Plugin) weighWithUse(stmt *gorm.Statement, d *decision) error {
 	ambient, err := p.ambientOf(stmt)
 	if err != nil {

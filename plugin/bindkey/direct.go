@@ -72,7 +72,7 @@ func (p *Plugin) routeDirectly(db *gorm.DB, b *bind, kind statementKind) error {
 		}
 	}
 	if tx := transactionOf(db); tx != nil {
-		return p.join(db, kind, tx, b)
+		return p.routeInTransaction(db, kind, tx, b)
 	}
 	return p.give(db, b, kind, &common)
 }

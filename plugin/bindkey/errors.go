@@ -260,6 +260,21 @@ func (e *PartialCommitError) Is(target error) bool { return target == ErrPartial
 func (e *PartialCommitError) Unwrap() error { return e.Err }
 
 // installError wraps ErrInstall in a reason.
+// A BranchError says in which bind a transaction's BEGIN, COMMIT, ROLLBACK or
+// savepoint failed.
+type BranchError struct {
+	Key       string // the bind
+	Operation string // "BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", …
+	Err       error  // what the driver said
+}
+
+func (e *BranchError) Error() string {
+	return fmt.Sprintf("bindkey: %s in bind %q: %v", e.Operation, e.Key, e.Err)
+}
+
+// Unwrap returns the driver's error.
+func (e *BranchError) Unwrap() error { return e.Err }
+
 func installError(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrInstall}, args...)...)
 }

@@ -17,7 +17,7 @@ type evidence struct {
 	unsure []string // tables that several binds have
 	// unknown are tables that no bind is known to have.
 	unknown []string
-	// rawDialect is the dialect that given SQL is rawDialect in.
+	// rawDialect is the dialect that given SQL is written in.
 	rawDialect sqlscan.Dialect
 	// fallback is the ambient bind, which has the tables that are known through a
 	// model without a key; nil: the default bind.

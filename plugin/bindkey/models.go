@@ -167,3 +167,8 @@ func shortened(err error) error {
 
 // schemaName is the name of a schema's model for errors.
 func schemaName(s *schema.Schema) string { return catalog.SchemaName(s) }
+
+// modelClaim says in errors which bind a schema's model lives in.
+func modelClaim(s *schema.Schema, b *bind) Claim {
+	return Claim{Key: b.key, Source: "model " + schemaName(s)}
+}

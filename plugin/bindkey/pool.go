@@ -176,40 +176,6 @@ type rootPool struct {
 	plugin *Plugin
 }
 
-// storeStatements has the sessions of the handle keep the prepared statements of the
-// default bind, where a program looks for them. GORM has one store for a handle, in
-// its cache, which the first Session with PrepareStmt makes; an older one has
-// statements of the handle's own connection.
-func (p *Plugin) storeStatements() {
-	p.stored = p.handleConn
-	if b := p.defaultBind(); b.isOpen() {
-		p.stored = b.sources[0].real
-	}
-	cache := p.schemaCache()
-	if cache == nil {
-		return
-	}
-	const key = "preparedStmt" // gorm.go
-	if store, ok := cache.Load(key); ok && p.stored == p.handleConn {
-		if store, ok := store.(*gorm.PreparedStmtDB); ok {
-			p.handleConn.Adopt(store)
-		}
-	} else if ok {
-		cache.Store(key, p.stored.Prepared())
-	}
-}
-
-// handlePool is the pool of the handle. Where that prepares its statements, GORM
-// and its users expect a *gorm.PreparedStmtDB: it has those of the default bind.
-func (p *Plugin) handlePool() gorm.ConnPool {
-	root := newRootPool(p)
-	if !p.db.PrepareStmt {
-		return root
-	}
-	store := p.stored.Prepared()
-	return &gorm.PreparedStmtDB{ConnPool: root, Mux: store.Mux, Stmts: store.Stmts}
-}
-
 func newRootPool(p *Plugin) *rootPool {
 	root := &rootPool{plugin: p}
 	root.finder = root
@@ -265,9 +231,9 @@ func newBoundPool(b *bind, real *dbpool.Pool, role string, replica bool) *boundP
 	return &boundPool{ConnPool: real.Conn, plugin: b.plugin, bind: b, real: real, role: role, replica: replica}
 }
 
-// forStatement is the pool as a statement's: the same with prepared
+// preparedIf is the pool as a statement's: the same with prepared
 // statements, which is made once, if it wants them.
-func (b *boundPool) forStatement(prepare bool) *boundPool {
+func (b *boundPool) preparedIf(prepare bool) *boundPool {
 	if !prepare {
 		return b
 	}
@@ -331,10 +297,10 @@ func (b *boundPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.Conn
 		return tx, nil // an application's Begin on the result of a query
 	}
 	first := tx.branchAt(b)
-	if _, err := first.begin(ctx); err != nil {
+	if _, err := first.ensureBegun(ctx); err != nil {
 		return nil, err
 	}
-	return first.forStatement(b.prepares), nil
+	return first.preparedIf(b.prepares), nil
 }
 
 func (b *boundPool) GetDBConn() (*sql.DB, error) { return b.real.DB() }

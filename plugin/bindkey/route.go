@@ -67,7 +67,7 @@ func (p *Plugin) give(db *gorm.DB, b *bind, kind statementKind, found *decision)
 			return err
 		}
 	}
-	stmt.ConnPool = picked.forStatement(db.PrepareStmt)
+	stmt.ConnPool = picked.preparedIf(db.PrepareStmt)
 	if found.route {
 		p.keep(stmt, found, nil, asked != "")
 	}
@@ -154,7 +154,7 @@ func (p *Plugin) route(db *gorm.DB, kind statementKind) error {
 		}
 	}
 	if tx := transactionOf(db); tx != nil {
-		if err := p.join(db, kind, tx, b); err != nil {
+		if err := p.routeInTransaction(db, kind, tx, b); err != nil {
 			return err
 		}
 		p.keep(stmt, &found, tx.ambient, false)
@@ -198,8 +198,8 @@ func (p *Plugin) overtaken(db *gorm.DB) bool {
 	return p.adopted == nil && db.Plugins[resolver.CallbackName] != nil
 }
 
-// join moves a statement to its bind's branch of the transaction.
-func (p *Plugin) join(db *gorm.DB, kind statementKind, tx *transaction, b *bind) error {
+// routeInTransaction moves a statement to its bind's branch of the transaction.
+func (p *Plugin) routeInTransaction(db *gorm.DB, kind statementKind, tx *transaction, b *bind) error {
 	if tx.plugin != p {
 		return p.onForeignConn(db, kind, &decision{bind: b}, tx)
 	}
@@ -207,7 +207,7 @@ func (p *Plugin) join(db *gorm.DB, kind statementKind, tx *transaction, b *bind)
 		return errStale
 	}
 	if db.DryRun {
-		db.Statement.ConnPool = tx.dryBranch(b).forStatement(db.PrepareStmt)
+		db.Statement.ConnPool = tx.dryBranch(b).preparedIf(db.PrepareStmt)
 		return nil
 	}
 	branch, err := tx.branchOf(b)
@@ -217,7 +217,7 @@ func (p *Plugin) join(db *gorm.DB, kind statementKind, tx *transaction, b *bind)
 	if branch.pool.replica && kind.Writes() {
 		return fmt.Errorf("%w: the transaction is at a replica of bind %q; write in one begun without sql.TxOptions.ReadOnly, and without dbresolver.Read", ErrReadOnly, b.key)
 	}
-	db.Statement.ConnPool = branch.forStatement(db.PrepareStmt)
+	db.Statement.ConnPool = branch.preparedIf(db.PrepareStmt)
 	return nil
 }
 

@@ -48,7 +48,7 @@ func (d *dialector) onOwnConnection(db *gorm.DB, name string, run savePointFunc)
 // savePoint sets a savepoint in every branch that has begun.
 func (t *transaction) savePoint(db *gorm.DB, name string) error {
 	err := t.xact.Savepoint(db.Statement.Context, name, func(ctx context.Context, b *xact.Branch, tx xact.Tx) error {
-		return branchOf(b).onSavePoint(ctx, db, tx, "SAVEPOINT", name, gorm.SavePointerDialectorInterface.SavePoint)
+		return asBranch(b).onSavePoint(ctx, db, tx, "SAVEPOINT", name, gorm.SavePointerDialectorInterface.SavePoint)
 	})
 	if errors.Is(err, xact.ErrNoSavepoints) {
 		return gorm.ErrUnsupportedDriver
@@ -59,7 +59,7 @@ func (t *transaction) savePoint(db *gorm.DB, name string) error {
 // rollbackTo undoes what every branch did since the savepoint.
 func (t *transaction) rollbackTo(db *gorm.DB, name string) error {
 	return t.xact.RollbackTo(db.Statement.Context, name, func(ctx context.Context, b *xact.Branch, tx xact.Tx) error {
-		return branchOf(b).onSavePoint(ctx, db, tx, "ROLLBACK TO SAVEPOINT", name, gorm.SavePointerDialectorInterface.RollbackTo)
+		return asBranch(b).onSavePoint(ctx, db, tx, "ROLLBACK TO SAVEPOINT", name, gorm.SavePointerDialectorInterface.RollbackTo)
 	})
 }
 

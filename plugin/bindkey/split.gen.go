@@ -89,7 +89,7 @@ func (p *Plugin) crossingBefore(db *gorm.DB) error {
 // inexactSplit refuses a split that could answer something else than the join.
 func inexactSplit(own, at *modelBind, rel *schema.Relationship, why string) error {
 	return &CrossBindError{
-		Claims: []Claim{{Key: own.bind.key, Source: "model " + schemaName(rel.FieldSchema)}, {Key: at.bind.key, Source: "join table " + quoted(rel.JoinTable.Table)}},
+		Claims: []Claim{modelClaim(rel.FieldSchema, own.bind), {Key: at.bind.key, Source: "join table " + quoted(rel.JoinTable.Table)}},
 		Way:    "across binds the association is asked in two statements, which can't be exact here, since " + why + "; query the join table and then the model",
 	}
 }

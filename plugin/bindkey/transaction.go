@@ -172,7 +172,7 @@ func (t *transaction) branchAt(pool *boundPool) *branch {
 // sessions are the binds of the branches that have begun, in that order.
 func (t *transaction) sessions() (binds []*bind) {
 	for _, b := range t.xact.Begun() {
-		binds = append(binds, branchOf(b).pool.bind)
+		binds = append(binds, asBranch(b).pool.bind)
 	}
 	return binds
 }

@@ -44,8 +44,8 @@ type Profile struct {
 	// lost reports whether an error of its driver says that the connection went
 	// away; nil: none is known but database/sql's and the network's.
 	lost func(error) bool
-	// endsTransaction reports whether an error says that the server has rolled the
-	// transaction back; nil: it never does so by itself.
+	// endsTransaction reports whether an error of a statement dooms the transaction:
+	// the server has rolled it back; nil: none does.
 	endsTransaction func(error) bool
 	// ask has a database answer in a transaction. If it is to be sure, it asks, too,
 	// whether that is still the one that was begun: [ErrEnded]. nil: any statement
@@ -97,8 +97,8 @@ func (p *Profile) Lost(err error) bool {
 	return p.lost != nil && p.lost(err)
 }
 
-// EndsTransaction reports whether an error of a statement says that the server has
-// rolled the whole transaction back, and runs what follows outside of one.
+// EndsTransaction reports whether an error of a statement dooms the transaction, since
+// the server has rolled the whole of it back, and would run what follows outside of one.
 func (p *Profile) EndsTransaction(err error) bool {
 	return p.endsTransaction != nil && p.endsTransaction(err)
 }

@@ -7,7 +7,8 @@ import (
 )
 
 // Transaction control is known by the first words of a statement. What a server
-// does inside a statement (CALL, EXECUTE, IF … COMMIT) is not seen.
+// does inside a statement (CALL, EXECUTE, IF … COMMIT) is not seen: a statement whose
+// first word nobody knows is a write, and controls nothing (firstWord, statement.go).
 
 // A lead is a word that begins a statement which controls transactions, commits
 // one by itself, or has a body of other statements.
@@ -24,6 +25,7 @@ const (
 	leadBody
 )
 
+// longestLead is how long the longest of leadWords is; TestLeadWords holds it.
 const longestLead = len("UNINSTALL")
 
 var leadWords = func() map[string]lead {
@@ -164,7 +166,7 @@ const (
 	unbalances
 )
 
-// controls is how a statement controls transactions, or "".
+// controlOf is how a statement controls transactions, or "".
 func (f *following) controlOf(word string) (name string, does controlKind) {
 	switch word {
 	case "BEGIN":

@@ -177,7 +177,7 @@ func (r *reader) word(level *levelState) {
 	}
 	switch {
 	case level.stage == opening:
-		r.begin(level)
+		r.firstWord(level)
 	case r.cur.key == noKeyword:
 		r.described(level)
 	case r.prev.key == kwAs && (level.stage == beforeFrom || level.stage == afterTables):

@@ -2,8 +2,8 @@ package sqlscan
 
 import "strings"
 
-// begin handles the first word of a statement, or of a parenthesis.
-func (r *reader) begin(level *levelState) {
+// firstWord handles the first word of a statement, or of a parenthesis.
+func (r *reader) firstWord(level *levelState) {
 	outermost := r.depth == 0
 	r.started = r.started || outermost
 	level.stage = afterTables
@@ -78,7 +78,7 @@ func (r *reader) embedded(level *levelState) bool {
 		if level.stage == prelude {
 			r.addTargets()
 			level.reset(opening)
-			r.begin(level)
+			r.firstWord(level)
 			return true
 		}
 	}

@@ -42,11 +42,11 @@ func (b *Branch) Init(t *Transaction, r Resource) { b.t, b.Resource = t, r }
 // HasBegun reports whether the branch is in its database.
 func (b *Branch) HasBegun() bool { return b.begun.Load() != nil }
 
-// Begin begins the branch unless it has begun, and makes sure that it is still in
+// EnsureBegun begins the branch unless it has begun, and makes sure that it is still in
 // its transaction if there is doubt. It waits no longer than ctx, a statement's; what
 // it begins goes by the transaction's. Other branches don't wait for BEGIN, and
 // neither does Rollback, since a pool may have no connection for a while.
-func (b *Branch) Begin(ctx context.Context) (*Begun, error) {
+func (b *Branch) EnsureBegun(ctx context.Context) (*Begun, error) {
 	if err := b.t.refused(); err != nil {
 		return nil, err // else database/sql says that the transaction is done
 	}
@@ -65,7 +65,7 @@ func (b *Branch) Begin(ctx context.Context) (*Begun, error) {
 	if begun.Tx != nil {
 		begun = new(Begun) // again, after a savepoint before it
 	}
-	if err := b.begin(ctx, begun); err != nil {
+	if err := b.beginTx(ctx, begun); err != nil {
 		return nil, b.Resource.Failed("BEGIN", err)
 	}
 	if err := b.t.join(b, begun); err != nil {
@@ -74,27 +74,16 @@ func (b *Branch) Begin(ctx context.Context) (*Begun, error) {
 	return begun, nil
 }
 
-// refused is why the transaction takes no statement any more, or nil.
-func (t *Transaction) refused() error {
-	if err := t.ctx.Err(); err != nil {
-		return err
-	}
-	if doomed := t.doomed.Load(); doomed != nil {
-		return *doomed
-	}
-	return nil
-}
-
-// begin begins a transaction that is rolled back when the transaction's context
+// beginTx begins a transaction that is rolled back when the transaction's context
 // ends, until it is released. BEGIN itself has a context that ends with that, and
 // with the statement's, only meanwhile: database/sql and drivers keep it for COMMIT
 // and ROLLBACK. If it ended later, a branch could be rolled back between the COMMITs
 // of others, database/sql would roll back on a goroutine of its own that nobody can
 // wait for, and pgx would close the connection in the place of ROLLBACK.
-func (b *Branch) begin(ctx context.Context, begun *Begun) error {
+func (b *Branch) beginTx(ctx context.Context, begun *Begun) error {
 	t := b.t.ctx
 	if t.Done() == nil && ctx.Done() == nil && !b.Resource.Waits() {
-		tx, err := b.Resource.Begin(t, b.t.opts)
+		tx, err := b.Resource.BeginTx(t, b.t.opts)
 		begun.Tx, begun.release, begun.abandon = tx, func() bool { return true }, func() {}
 		return err
 	}
@@ -103,7 +92,7 @@ func (b *Branch) begin(ctx context.Context, begun *Begun) error {
 	if ctx != t && ctx.Done() != nil {
 		detachStatement = context.AfterFunc(ctx, cancel)
 	}
-	tx, err := b.Resource.Begin(beginCtx, b.t.opts)
+	tx, err := b.Resource.BeginTx(beginCtx, b.t.opts)
 	begun.abandon = cancel
 	alive, wanted := detach(), detachStatement()
 	if !alive || !wanted {

@@ -92,7 +92,7 @@ func TestDoubtAndTheStatementsDeadline(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	w.fail("b", "ASK", context.Canceled)
-	if _, err := w.branches["b"].Begin(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := w.branches["b"].EnsureBegun(ctx); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	w.fail("b", "ASK", nil)
@@ -175,7 +175,7 @@ func TestBeginAndTheStatementsDeadline(t *testing.T) {
 	w.must(err)
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	if _, err := w.branches["b"].Begin(ctx); !errors.Is(err, context.DeadlineExceeded) || w.branches["b"].HasBegun() {
+	if _, err := w.branches["b"].EnsureBegun(ctx); !errors.Is(err, context.DeadlineExceeded) || w.branches["b"].HasBegun() {
 		t.Error(err)
 	}
 	w.must(taken.Close())

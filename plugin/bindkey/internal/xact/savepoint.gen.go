@@ -113,12 +113,3 @@ func (t *Transaction) RollbackTo(ctx context.Context, name string, undo func(con
 	}
 	return err
 }
-
-// Doom makes every later statement, savepoint and way back to one an error with the
-// reason, and every Commit a rollback that returns it.
-func (t *Transaction) Doom(failed string, err error) {
-	if t.doomed.Load() == nil {
-		err = fmt.Errorf("bindkey: the transaction can only be rolled back, since %s failed: %w", failed, err)
-		t.doomed.CompareAndSwap(nil, &err)
-	}
-}

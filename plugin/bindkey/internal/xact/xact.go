@@ -14,8 +14,8 @@ import (
 
 // A Resource is a database that a transaction may have a branch in.
 type Resource interface {
-	// Begin begins a transaction there.
-	Begin(context.Context, *sql.TxOptions) (Tx, error)
+	// BeginTx begins a transaction there.
+	BeginTx(context.Context, *sql.TxOptions) (Tx, error)
 	// Ask has the database answer in the transaction. If it is to be sure, since a
 	// statement has failed there or may have, the answer is whether the connection is
 	// still in the transaction that was begun.

@@ -69,7 +69,7 @@ func (f *file) call(operation string) error {
 	return f.fails[operation]
 }
 
-func (f *file) Begin(ctx context.Context, opts *sql.TxOptions) (xact.Tx, error) {
+func (f *file) BeginTx(ctx context.Context, opts *sql.TxOptions) (xact.Tx, error) {
 	if err := f.call("BEGIN"); err != nil {
 		return nil, err
 	}
@@ -171,7 +171,7 @@ func (w *world) fail(file, operation string, err error) {
 }
 
 func (w *world) insert(file, text string) error {
-	begun, err := w.branches[file].Begin(context.Background())
+	begun, err := w.branches[file].EnsureBegun(context.Background())
 	if err != nil {
 		return err
 	}

@@ -62,6 +62,7 @@ func (r *reader) isCTE(name string) bool {
 	if r.inSight != nil {
 		return r.inSight[name] > 0
 	}
+	r.compared += len(r.ctes)
 	for i := len(r.ctes) - 1; i >= 0; i-- {
 		if r.ctes[i].visible && r.ctes[i].name == name {
 			return true

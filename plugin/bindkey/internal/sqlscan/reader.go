@@ -27,6 +27,10 @@ type Facts struct {
 // parentheses deeper than most.
 func scan(sql string, dialect Dialect) Facts {
 	r := reader{lexer: lexer{src: sql, dialect: dialect}, reads: true}
+	return r.facts()
+}
+
+func (r *reader) facts() Facts {
 	r.near[0].statement, r.control.fresh = true, true
 	r.next()
 	for r.next(); r.cur.kind != endToken; r.next() {
@@ -68,9 +72,11 @@ type reader struct {
 	sought  map[string]int // their places, once they are many
 	names   []string       // of tables; "" where one was taken back
 	places  map[string]int // in names, once they are many
-	reads   bool
-	started bool // some statement has begun
-	control control
+	// compared is how many names were compared one by one, for a test.
+	compared int
+	reads    bool
+	started  bool // some statement has begun
+	control  control
 }
 
 // A levelState is the text between two parentheses, or a whole statement.

@@ -94,6 +94,7 @@ func (r *reader) dropTarget() bool {
 		}
 		return ok
 	}
+	r.compared += len(r.targets)
 	for i, target := range r.targets {
 		if target == alias {
 			r.targets[i] = ""
@@ -154,6 +155,7 @@ func (r *reader) add(name string) {
 		}
 		return
 	}
+	r.compared += len(r.names)
 	for _, known := range r.names {
 		if known == name {
 			return
@@ -177,6 +179,7 @@ func (r *reader) takeBack(name string, since int) {
 		}
 		return
 	}
+	r.compared += len(r.names) - since
 	for i := since; i < len(r.names); i++ {
 		if r.names[i] == name {
 			r.names[i] = ""

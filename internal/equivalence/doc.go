@@ -5,7 +5,8 @@
 // a routed one, with the tables spread over three. The answers, the errors and
 // the rows of every table must be the same, or the routed call must fail with a
 // [bindkey.CrossBindError] where the rules (rules.go) predict one: then nothing
-// may have been sent, and no table may have changed.
+// may have been sent but the BEGIN and ROLLBACK of GORM's default transaction, and no
+// table may have changed.
 //
 // The rules know nothing of the library and read no SQL: the generator says of
 // each call which tables its statements name, and where. SQLite's own account

@@ -59,6 +59,7 @@ func TestInstallErrors(t *testing.T) {
 		"model in two binds": {bindkey.New().Register("a", good, &Team{}).
 			Register("b", good, Team{}), bindkey.ErrConflict, "Team"},
 		"unknown key of a model":     {bindkey.New(bindkey.Models(&LogEntry{})).Register("a", good), bindkey.ErrUnknownBind, "analytics"},
+		"no EndTimeout":              {bindkey.New(bindkey.EndTimeout(0)).Register("a", good), bindkey.ErrInstall, "EndTimeout"},
 		"unknown key in CommitOrder": {bindkey.New(bindkey.CommitOrder("a", "b")).Register("a", good), bindkey.ErrUnknownBind, "CommitOrder"},
 		"several mistakes": {bindkey.New(bindkey.Models(&LogEntry{}, &Note{})).Register("a", good),
 			bindkey.ErrUnknownBind, "archive"},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/types"
+	"strings"
 
 	"github.com/gormbind/gormbind/cmd/gormbind/internal/calls"
 	"github.com/gormbind/gormbind/cmd/gormbind/internal/consts"
@@ -62,6 +63,11 @@ func (c *collector) bindkey(call *ast.CallExpr, name string) {
 			c.said.key(key)
 			for _, model := range c.listed(call, 2) {
 				c.said.Registered[TypeName(model)] = key
+			}
+			for _, arg := range call.Args[min(2, len(call.Args)):] {
+				if table, ok := consts.Of(c.pass.TypesInfo, arg); ok {
+					c.said.table(strings.ToLower(table), key)
+				}
 			}
 		})
 	case "Plugin.AutoMigrate":
@@ -134,6 +140,7 @@ func (c *collector) related(model *types.Named) {
 
 // keyed notes a model that has a key of its own.
 func (c *collector) keyed(model *types.Named, written Place) {
+	c.said.Touched[TypeName(model)] = true
 	if read := c.reader.Read(model); read.Claim.Key != "" {
 		c.said.model(Model{TypeName(model), keys.TypeName(model), read.Claim.Key, c.at(model.Obj().Pos()), written})
 	}
@@ -183,6 +190,7 @@ func (c *collector) gorm(call *ast.CallExpr, name string) {
 		owner, join := keys.ModelType(c.pass.TypesInfo.TypeOf(call.Args[0])), keys.ModelType(c.pass.TypesInfo.TypeOf(call.Args[2]))
 		if field, ok := consts.Of(c.pass.TypesInfo, call.Args[1]); ok && owner != nil && join != nil {
 			c.said.Joined[TypeName(owner)+"."+field] = TypeName(join)
+			c.said.Touched[TypeName(join)] = true
 		}
 	case name == "AutoMigrate":
 		for _, arg := range call.Args {

@@ -20,6 +20,8 @@ type Fact struct {
 	Listed       map[string]bool   // models in Models, Check and Register, and what their relations refer to
 	ListedOpaque bool              // not all of them are visible
 	Registered   map[string]string // models in Register → their key
+	Tables       map[string]string // names in Register, in lower case → their key, or empty if there are several
+	Touched      map[string]bool   // types that GORM or the plugin is given
 	Models       []Model           // that are used or listed, and have a key
 	Uses         []Use             // of constants in bindkey.Use
 	Joined       map[string]string // "Type.Field" of SetupJoinTable → the join model
@@ -59,8 +61,8 @@ func (f *Fact) opaque(why string) {
 	}
 }
 
-// add adds what an imported package says. Both may have it from a third.
-func (f *Fact) add(other *Fact) {
+// Add adds what another package says. Both may have it from a third.
+func (f *Fact) Add(other *Fact) {
 	f.Plugin = f.Plugin || other.Plugin
 	f.Crossing = f.Crossing || other.Crossing
 	f.ListedOpaque = f.ListedOpaque || other.ListedOpaque
@@ -73,6 +75,10 @@ func (f *Fact) add(other *Fact) {
 	maps.Copy(f.Listed, other.Listed)
 	maps.Copy(f.Registered, other.Registered)
 	maps.Copy(f.Joined, other.Joined)
+	maps.Copy(f.Touched, other.Touched)
+	for table, key := range other.Tables {
+		f.table(table, key)
+	}
 	for _, model := range other.Models {
 		f.model(model)
 	}
@@ -106,6 +112,13 @@ func (f *Fact) setTagName(name string) {
 	f.TagName = max(f.TagName, name)
 }
 
+func (f *Fact) table(name, key string) {
+	if known, ok := f.Tables[name]; ok && known != key {
+		key = ""
+	}
+	f.Tables[name] = key
+}
+
 func (f *Fact) model(model Model) {
 	for i := range f.Models {
 		if f.Models[i].Type == model.Type {
@@ -118,11 +131,14 @@ func (f *Fact) model(model Model) {
 	f.Models = append(f.Models, model)
 }
 
-func newFact() *Fact {
-	return &Fact{Listed: map[string]bool{}, Registered: map[string]string{}, Joined: map[string]string{}}
+// NewFact is one that says nothing.
+func NewFact() *Fact {
+	return &Fact{Listed: map[string]bool{}, Registered: map[string]string{}, Joined: map[string]string{},
+		Tables: map[string]string{}, Touched: map[string]bool{}}
 }
 
 func (f *Fact) empty() bool {
 	return !f.Plugin && len(f.Keys) == 0 && f.Opaque == "" && f.Default == "" && f.TagName == "" && !f.Crossing &&
-		len(f.Listed) == 0 && !f.ListedOpaque && len(f.Models) == 0 && len(f.Uses) == 0 && len(f.Joined) == 0 && len(f.Registered) == 0
+		len(f.Listed) == 0 && !f.ListedOpaque && len(f.Models) == 0 && len(f.Uses) == 0 && len(f.Joined) == 0 && len(f.Registered) == 0 &&
+		len(f.Tables) == 0 && len(f.Touched) == 0
 }

@@ -72,11 +72,11 @@ type collector struct {
 }
 
 func run(pass *analysis.Pass) (any, error) {
-	said := &Said{Fact: *newFact()}
+	said := &Said{Fact: *NewFact()}
 	for _, imported := range pass.Pkg.Imports() {
 		var fact Fact
 		if pass.ImportPackageFact(imported, &fact) {
-			said.add(&fact)
+			said.Add(&fact)
 		}
 	}
 	if !calls.IsOwn(pass.Pkg.Path()) && calls.Imports(pass.Pkg, calls.Gorm, calls.DBResolver, calls.Bindkey, calls.Config) {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/tools/go/analysis/passes/inspect"
 
 	"github.com/gormbind/gormbind/cmd/gormbind/internal/keys"
+	"github.com/gormbind/gormbind/cmd/gormbind/internal/program"
 )
 
 // BindTag finds keys that are empty, or only look like keys.
@@ -28,7 +29,7 @@ var BindTag = &analysis.Analyzer{
 
 The plugin refuses such a model when it is first used. A model with a key of its
 own may have them.`,
-	Requires: []*analysis.Analyzer{inspect.Analyzer, keys.Analyzer},
+	Requires: []*analysis.Analyzer{inspect.Analyzer, keys.Analyzer, program.Analyzer},
 	Run: func(pass *analysis.Pass) (any, error) {
 		reader := pass.ResultOf[keys.Analyzer].(keys.Reader)
 		eachFault(pass, keys.Malformed, func(fault keys.Fault) {

@@ -10,17 +10,22 @@ import (
 
 	"github.com/gormbind/gormbind/cmd/gormbind/internal/calls"
 	"github.com/gormbind/gormbind/cmd/gormbind/internal/keys"
+	"github.com/gormbind/gormbind/cmd/gormbind/internal/program"
 )
 
 // eachFault visits the faults of one kind of the models that a package declares.
 // A fault of an embedded struct is told where that is declared.
 func eachFault(pass *analysis.Pass, kind keys.Kind, visit func(keys.Fault)) {
 	reader := pass.ResultOf[keys.Analyzer].(keys.Reader)
+	registered := pass.ResultOf[program.Analyzer].(*program.Said).Registered
 	told := map[string]bool{}
 	pass.ResultOf[inspect.Analyzer].(*inspector.Inspector).Preorder([]ast.Node{(*ast.TypeSpec)(nil)}, func(n ast.Node) {
 		declared := pass.TypesInfo.Defs[n.(*ast.TypeSpec).Name]
 		if declared == nil || !isModel(pass.Pkg, reader, declared.Type()) {
 			return
+		}
+		if model := keys.ModelType(declared.Type()); model != nil && registered[program.TypeName(model)] != "" {
+			return // Register says where it lives, whatever its type says
 		}
 		for _, fault := range reader.Read(declared.Type()).Faults {
 			if fault.Kind != kind || told[fault.Text()] || !calls.Within(pass.Files, fault.Pos) {

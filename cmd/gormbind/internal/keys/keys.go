@@ -53,6 +53,10 @@ type Fault struct {
 	Reason  string // what is wrong, and the way out
 	Pos     token.Pos
 	Field   *types.Var // whose tag is at fault, or nil
+
+	// Embedded: what it embeds disagrees. Register may say where the model lives
+	// all the same.
+	Embedded bool
 }
 
 // Text is the fault in one sentence.
@@ -134,7 +138,9 @@ func (r Reader) readEmbedded(t types.Type, fields *types.Struct, method Claim) R
 			way = fmt.Sprintf("to keep the key of its Bind method, tag the model `%s:%q`; for another, declare a Bind method, or name the model in Plugin.Register",
 				r.Tag, method.Key)
 		}
-		return conflict(t, embedded, way)
+		read := conflict(t, embedded, way)
+		read.Faults[0].Embedded = true
+		return read
 	case method.Key != "":
 		return Reading{Claim: method}
 	case len(embedded) > 0:
@@ -158,16 +164,19 @@ func (r Reader) tags(t types.Type, fields *types.Struct) (claims []Claim, faults
 		case !known:
 			unsure = true
 		case relation:
-			faults = append(faults, Fault{OnRelation, "model " + TypeName(t), fmt.Sprintf(
-				"field %s has a %s tag, but it is a relation: put the tag on %s", field.Name(), r.Tag, TypeName(related(field.Type()))), field.Pos(), field})
+			faults = append(faults, tagFault(OnRelation, t, field, "field %s has a %s tag, but it is a relation: put the tag on %s",
+				field.Name(), r.Tag, TypeName(related(field.Type()))))
 		case key == "":
-			faults = append(faults, Fault{Malformed, "model " + TypeName(t), fmt.Sprintf(
-				"the %s tag on field %s is empty; name a registered bind", r.Tag, field.Name()), field.Pos(), field})
+			faults = append(faults, tagFault(Malformed, t, field, "the %s tag on field %s is empty; name a registered bind", r.Tag, field.Name()))
 		default:
 			claims = append(claims, Claim{key, ByTag, "tag on field " + field.Name(), field.Pos()})
 		}
 	}
 	return claims, faults, unsure
+}
+
+func tagFault(kind Kind, t types.Type, field *types.Var, reason string, args ...any) Fault {
+	return Fault{Kind: kind, Subject: "model " + TypeName(t), Reason: fmt.Sprintf(reason, args...), Pos: field.Pos(), Field: field}
 }
 
 // embedded reads the keys of what a type embeds, in Go's sense or in GORM's.

@@ -66,7 +66,10 @@ func (s *source) draw() *Map {
 	drawn.Models = append(drawn.Models, joins...)
 	sort.SliceStable(drawn.Models, func(i, k int) bool {
 		one, other := drawn.Models[i], drawn.Models[k]
-		return one.Key < other.Key || one.Key == other.Key && one.Model < other.Model
+		if one.Key != other.Key {
+			return other.Key == unknown || one.Key != unknown && one.Key < other.Key
+		}
+		return one.Model < other.Model
 	})
 	sort.Strings(drawn.Mistakes)
 	return drawn

@@ -41,7 +41,7 @@ func (s *source) models() []model {
 				continue
 			}
 			of := keys.ModelType(declared.Type())
-			if of != nil && of.Obj() == declared && (s.said.Touched[program.TypeName(of)] || !mixins[of.Obj()] && looksLikeModel(root.reader, of)) {
+			if of != nil && of.Obj() == declared && (s.said.Touched[program.TypeName(of)] || !mixins[of.Obj()] && s.looksLikeModel(root.reader, of)) {
 				add(model{of, root.reader})
 			}
 		}
@@ -54,10 +54,12 @@ func (s *source) models() []model {
 	return found
 }
 
-func looksLikeModel(reader keys.Reader, of *types.Named) bool {
+func (s *source) looksLikeModel(reader keys.Reader, of *types.Named) bool {
 	read := reader.Read(of)
+	_, registered := s.said.Tables[strings.ToLower(reader.Table(of))]
 	// A tag of another library's in a type that is nothing of GORM's is no key.
-	return keys.LooksLikeModel(of) || reader.Declares(of) || keys.HasID(of) && (read.Claim.Key != "" || read.Faults != nil)
+	return keys.LooksLikeModel(of) || reader.Declares(of) ||
+		keys.HasID(of) && (read.Claim.Key != "" || read.Faults != nil || registered)
 }
 
 // embedded are the types that a package's structs embed: bases, and no models of

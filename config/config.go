@@ -30,8 +30,10 @@
 //
 // # Secrets
 //
-// A URL may hold a password. No error text of this package holds a URL, a DSN
-// or a password, and a printed [Config] shows schemes only.
+// A URL may hold a password. No error text of this package holds one, and a
+// printed [Config] shows schemes only. What a driver says is not shown where it
+// can't read its DSN, or where the URL can be read in more ways than one: escape
+// "/", "?", "#" and "@" in a password as %2F, %3F, %23 and %40.
 package config
 
 import (

@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/dsn"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -59,10 +60,16 @@ func (b bind) open(gormConfig *gorm.Config) (*gorm.DB, error) {
 	db, err := gorm.Open(b.dialector, &config)
 	if err != nil {
 		return nil, &OpenError{Key: b.key, Variable: Variable(b.key), Scheme: schemeOf(b.url), Err: err,
-			text: withoutSecrets(err, b.url, dsnOf(b.dialector))}
+			text: b.source().Tell(err)}
 	}
 	db.Config.Logger = wanted
 	return db, nil
+}
+
+func (b bind) source() dsn.Source {
+	source := dsn.Of(b.dialector)
+	source.URL = b.url
+	return source
 }
 
 // named adds the variable to an error of bindkey's about a bind that could not
@@ -72,14 +79,13 @@ func (c *Config) named(err error) error {
 	if !errors.As(err, &failed) {
 		return err
 	}
-	var cause error = failed
-	if failed.Err != nil {
-		cause = failed.Err // without bindkey's words, which say the same as ours
-	}
 	for _, b := range c.binds {
 		if b.key == failed.Key {
-			return &OpenError{Key: b.key, Variable: Variable(b.key), Scheme: schemeOf(b.url), Err: failed,
-				text: withoutSecrets(cause, b.url, dsnOf(b.dialector))}
+			text := failed.Error() // bindkey's own
+			if failed.Err != nil {
+				text = b.source().Tell(failed.Err) // without bindkey's words, which say the same as ours
+			}
+			return &OpenError{Key: b.key, Variable: Variable(b.key), Scheme: schemeOf(b.url), Err: failed, text: text}
 		}
 	}
 	return err
@@ -92,7 +98,7 @@ type OpenError struct {
 	Scheme   string // of the URL
 	Err      error  // what the driver or bindkey said, as they said it
 
-	text string // Err's text without URL, DSN and password
+	text string // what may be told of Err
 }
 
 func (e *OpenError) Error() string {

@@ -3,6 +3,7 @@ package config_test
 import (
 	"fmt"
 	"log"
+	"strings"
 
 	"gorm.io/gorm"
 
@@ -12,7 +13,7 @@ import (
 )
 
 func ExampleConfig_Open() {
-	inMemory := config.Lookup(func(string) (string, bool) { return "sqlite://", true })
+	inMemory := config.Lookup(func(name string) (string, bool) { return "sqlite://", strings.HasSuffix(name, "_DB_URL") })
 
 	cfg, err := config.Load(inMemory) // config.Load() reads the environment
 	if err != nil {
@@ -42,6 +43,6 @@ func ExampleLoad_mistakes() {
 		config.Lookup(func(name string) (string, bool) { return "postgres://app:secret@db/app", name == "MAIN_DB_URL" }))
 	fmt.Println(err)
 	// Output:
-	// config: MAIN_DB_URL (bind "main") with scheme "postgres": its scheme is not known; correct it, or add an opener with config.Schemes (known schemes: sqlite)
+	// config: MAIN_DB_URL (bind "main") with scheme "postgres": its scheme is not known; correct it, import the package config/… for it, or add an opener with config.Schemes (known schemes: sqlite)
 	// config: ARCHIVE_DB_URL (bind "archive"): it is not set, and the bind has no default; give it a URL (known schemes: sqlite)
 }

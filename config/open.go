@@ -24,17 +24,12 @@ func (c *Config) Open(plugin *bindkey.Plugin, gormConfig *gorm.Config) (*gorm.DB
 	if plugin == nil {
 		plugin = bindkey.New()
 	}
-	var db *gorm.DB
+	db, err := c.binds[0].open(gormConfig)
+	if err != nil {
+		return nil, err
+	}
 	for _, b := range c.binds {
-		if b.key == bindkey.DefaultKey {
-			opened, err := b.open(gormConfig)
-			if err != nil {
-				return nil, err
-			}
-			db = opened
-			continue
-		}
-		plugin.Register(b.key, dbresolver.Config{Sources: []gorm.Dialector{b.dialector}})
+		b.register(plugin, len(c.binds) == 1)
 	}
 	if err := db.Use(plugin); err != nil {
 		if sqlDB, closing := db.DB(); closing == nil {
@@ -45,8 +40,29 @@ func (c *Config) Open(plugin *bindkey.Plugin, gormConfig *gorm.Config) (*gorm.DB
 	return db, nil
 }
 
+// register tells the plugin of the bind. The source of main is the handle itself;
+// main is registered only if it must be: the program may have done it, for its data.
+func (b *bind) register(plugin *bindkey.Plugin, alone bool) {
+	resolver := dbresolver.Config{Policy: b.settings.policyOf()}
+	if b.key != bindkey.DefaultKey {
+		resolver.Sources = []gorm.Dialector{b.source.dialector}
+	}
+	for _, replica := range b.replicas {
+		resolver.Replicas = append(resolver.Replicas, replica.dialector)
+	}
+	if len(resolver.Sources)+len(resolver.Replicas) > 0 || alone {
+		plugin.Register(b.key, resolver)
+	}
+	if b.settings.limitsPools() {
+		plugin.ConfigurePools(b.key, b.settings.limitPool)
+	}
+	if b.settings.configures() {
+		plugin.Configure(b.key, b.settings.configure)
+	}
+}
+
 // open opens the bind as a handle of its own.
-func (b bind) open(gormConfig *gorm.Config) (*gorm.DB, error) {
+func (b *bind) open(gormConfig *gorm.Config) (*gorm.DB, error) {
 	var config gorm.Config
 	if gormConfig != nil {
 		config = *gormConfig
@@ -56,10 +72,10 @@ func (b bind) open(gormConfig *gorm.Config) (*gorm.DB, error) {
 	}
 	wanted := config.Logger
 	config.Logger = logger.Discard // it would print the DSN that some drivers put in their errors
-	db, err := gorm.Open(b.dialector, &config)
+	db, err := gorm.Open(b.source.dialector, &config)
 	if err != nil {
-		return nil, &OpenError{Key: b.key, Variable: Variable(b.key), Scheme: schemeOf(b.url), Err: err,
-			text: withoutSecrets(err, b.url, dsnOf(b.dialector))}
+		return nil, &OpenError{Key: b.key, Variable: b.source.origin, Scheme: schemeOf(b.source.url), Err: err,
+			text: b.source.told().Tell(err)}
 	}
 	db.Config.Logger = wanted
 	return db, nil
@@ -72,14 +88,14 @@ func (c *Config) named(err error) error {
 	if !errors.As(err, &failed) {
 		return err
 	}
-	var cause error = failed
-	if failed.Err != nil {
-		cause = failed.Err // without bindkey's words, which say the same as ours
-	}
 	for _, b := range c.binds {
 		if b.key == failed.Key {
-			return &OpenError{Key: b.key, Variable: Variable(b.key), Scheme: schemeOf(b.url), Err: failed,
-				text: withoutSecrets(cause, b.url, dsnOf(b.dialector))}
+			at := b.at(failed.Role)
+			text := failed.Error() // bindkey's own
+			if failed.Err != nil {
+				text = at.told().Tell(failed.Err) // without bindkey's words, which say the same as ours
+			}
+			return &OpenError{Key: b.key, Variable: at.origin, Scheme: schemeOf(at.url), Err: failed, text: text}
 		}
 	}
 	return err
@@ -88,11 +104,11 @@ func (c *Config) named(err error) error {
 // An OpenError says that the database of a variable could not be opened.
 type OpenError struct {
 	Key      string // the bind
-	Variable string // that its URL comes from
+	Variable string // that its URL comes from, or the line of a file
 	Scheme   string // of the URL
 	Err      error  // what the driver or bindkey said, as they said it
 
-	text string // Err's text without URL, DSN and password
+	text string // what may be told of Err
 }
 
 func (e *OpenError) Error() string {

@@ -23,7 +23,8 @@ type config struct {
 	data        map[reflect.Type]string // models given to Register
 	given       []any                   // the same, in their order
 	names       map[string][]string     // table names given to Register, folded → keys
-	setters     []func(gorm.ConnPool)
+	setters     []func(gorm.ConnPool)            // of all pools
+	ownSetters  map[string][]func(gorm.ConnPool) // of one bind's
 	configuring map[string][]func(*gorm.Config)
 	mistakes    []error // told by Initialize
 }

@@ -63,16 +63,13 @@ func (d *dialector) BindVarTo(writer clause.Writer, stmt *gorm.Statement, v any)
 	}
 }
 
-// QuoteTo writes a quoted name.
+// QuoteTo writes a quoted name. It may have been quoted before, by Statement.Quote.
 func (d *dialector) QuoteTo(writer clause.Writer, name string) {
-	switch {
-	case d.neutral:
+	if d.neutral {
 		neutral.WriteName(writer, name)
-	case d.plugin.mixed && neutral.Is(name):
-		d.Dialector.QuoteTo(writer, neutral.Unmark(name)) // quoted before: by Statement.Quote
-	default:
-		d.dialect.QuoteTo(writer, name)
+		return
 	}
+	d.dialect.QuoteTo(writer, name)
 }
 
 // Explain is SQL with its variables written into it, for logs and ToSQL. A part of

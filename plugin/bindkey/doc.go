@@ -40,9 +40,10 @@
 // embedded structs, unless the model has a key of its own. All else is a
 // [*ConflictError]. Reflection can't tell a promoted Bind method from a
 // declared one, so a tag does not override an embedded struct's method: declare
-// a method. An empty key, a Bind method that panics, and a tag on a relation
-// are an [*InvalidKeyError]; a key that nobody registered is an
-// [*UnknownBindError]. Bind is asked once per type, on a zero value.
+// a method. An empty key, a Bind method that panics, ends its goroutine or needs
+// its own answer (a query of its own model), and a tag on a relation are an
+// [*InvalidKeyError]; a key that nobody registered is an [*UnknownBindError].
+// Bind is asked once per type, on a zero value.
 //
 // A model without a key of its own, but with something that only looks like
 // one, is an [*InvalidKeyError] too: Bind() (string, error), BindKey() string,

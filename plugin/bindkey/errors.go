@@ -201,13 +201,14 @@ func (e *ImplicitCommitError) Error() string {
 func (e *ImplicitCommitError) Is(target error) bool { return target == ErrImplicitCommit }
 
 // An OpenError says that a connection of a bind could not be opened. Its text
-// names the bind and the cause, without what the cause says of the DSN.
+// names the bind and the cause, without the password of the DSN. Of a driver that
+// can't read the DSN, it has no word: any may be a piece of the password.
 type OpenError struct {
 	Key  string // the bind
 	Role string // "source", "source-2", "replica", …
 	Err  error  // what the driver said, as it said it; nil where it was not asked
 
-	text string // Err's text without DSN and password
+	text string // what may be told of Err
 }
 
 func (e *OpenError) Error() string {

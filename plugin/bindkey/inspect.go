@@ -54,11 +54,20 @@ func (p *Plugin) Ping(ctx context.Context) error {
 			err = db.PingContext(ctx)
 		}
 		if err != nil {
-			failures = append(failures, fmt.Errorf("bindkey: bind %q: its %s does not answer: %w", pool.bind.key, pool.role, err))
+			failures = append(failures, &pingError{err, fmt.Sprintf("bindkey: bind %q: its %s does not answer: %s", pool.bind.key, pool.role, pool.real.Source.Tell(err))})
 		}
 	})
 	return errors.Join(failures...)
 }
+
+// A pingError has a driver's error, and its text without what it says of the DSN.
+type pingError struct {
+	error
+	text string
+}
+
+func (e *pingError) Error() string { return e.text }
+func (e *pingError) Unwrap() error { return e.error }
 
 // Stats are the statistics of every pool, by bind key and role: "source",
 // "source-2", …, "replica", "replica-2", …. A pool that has none, since the

@@ -56,6 +56,7 @@ func (b *bind) ready() error {
 		defer p.installing.Unlock()
 		if !p.closed {
 			p.apply(p.setters, b.realPools())
+			p.apply(p.ownSetters[b.key], b.realPools())
 			b.late.opened.Store(true)
 			return nil
 		}

@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/dsn"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/dbpool"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/dialect"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
@@ -110,7 +111,7 @@ func (b *bind) openPool(handle *gorm.DB, d gorm.Dialector, role string, replica 
 	config.Logger = logger.Discard // it would print the DSN that some drivers put in their errors
 	opened, err := gorm.Open(d, &config)
 	if err != nil {
-		return nil, &OpenError{Key: b.key, Role: role, Err: err, text: dbpool.WithoutSecrets(err.Error(), d)}
+		return nil, &OpenError{Key: b.key, Role: role, Err: err, text: dsn.Of(d).Tell(err)}
 	}
 	opened.Config.Logger = handle.Logger
 	real := b.plugin.realPoolOf(opened.ConnPool, !dbpool.Supplied(d), d)

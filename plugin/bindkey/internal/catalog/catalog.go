@@ -30,6 +30,7 @@ type Source struct {
 type Catalog struct {
 	source Source
 	types  sync.Map // reflect.Type → *knownType
+	asking asking
 }
 
 // New makes a catalog.

@@ -3,7 +3,6 @@ package catalog
 import (
 	"fmt"
 	"reflect"
-	"sync"
 	"sync/atomic"
 
 	"gorm.io/gorm/schema"
@@ -20,8 +19,7 @@ type reading struct {
 // the key that results. Only the second is found anew where two goroutines ask
 // at once, since it is read without calling the type's code.
 type knownType struct {
-	asking sync.Once
-	method reading
+	method asked
 	whole  atomic.Pointer[reading]
 }
 

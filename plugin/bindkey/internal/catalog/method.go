@@ -10,33 +10,36 @@ var binderType = reflect.TypeOf((*binder)(nil)).Elem()
 // readMethod is what a type's Bind method says, declared or promoted. It is
 // asked once per type.
 func (c *Catalog) readMethod(t reflect.Type) reading {
-	known := c.known(t)
-	known.asking.Do(func() { known.method = askMethod(t) })
-	return known.method
+	return c.asking.ask(&c.known(t).method, t)
 }
 
-// askMethod asks the type's Bind method, on a zero value.
-func askMethod(t reflect.Type) (said reading) {
+// askMethod asks the type's Bind method, on a zero value. It leaves its answer in
+// said even where the method does not return.
+func askMethod(t reflect.Type, said *reading) {
 	if t.Kind() == reflect.Interface && t.Implements(binderType) {
-		return invalid("interface "+TypeName(t),
+		*said = invalid("interface "+TypeName(t),
 			"it has a Bind method, but is nil in a zero value, on which Bind is asked; embed a struct instead")
+		return
 	}
 	model, ok := reflect.New(t).Interface().(binder)
 	if !ok {
-		return reading{}
+		return
 	}
+	*said = invalid("model "+TypeName(t),
+		"its Bind method ends its goroutine (runtime.Goexit, as FailNow of a test does) in place of returning a key")
 	defer func() {
 		if recover() != nil {
-			said = invalid("model "+TypeName(t),
+			*said = invalid("model "+TypeName(t),
 				"its Bind method panics on a zero value; it is asked once per type, so it must not depend on the receiver, nor on an embedded pointer, which is nil there")
 		}
 	}()
 	key := model.Bind()
 	if key == "" {
-		return invalid("model "+TypeName(t),
+		*said = invalid("model "+TypeName(t),
 			"its Bind method returns an empty key on a zero value; it is asked once per type, so it must not depend on the receiver")
+		return
 	}
-	return reading{claim: Claim{Key: key, Why: ByMethod, Source: "method Bind"}}
+	*said = reading{claim: Claim{Key: key, Why: ByMethod, Source: "method Bind"}}
 }
 
 // promotesBind reports whether a model that embeds t may get a Bind method from it.

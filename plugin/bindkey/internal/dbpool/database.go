@@ -10,6 +10,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/gormbind/gormbind/internal/dsn"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
@@ -24,28 +25,14 @@ func (p *Pool) Same(other *Pool) bool {
 // known, or where each pool has a database of its own. It may hold a password:
 // it is for comparison only. The dialector or the pool may be nil.
 func DatabaseOf(d gorm.Dialector, conn gorm.ConnPool) string {
+	source := sourceOf(d, conn)
 	if isSQLite(d, conn) {
-		dsn := fieldText(d, "DSN")
-		if dsn == "" || Supplied(d) {
-			dsn = dsnOfPool(conn)
-		}
-		return sqliteDatabase(dsn)
+		return sqliteDatabase(source.DSN)
 	}
-	dsn := fieldText(d, "DSN")
-	if dsn == "" || Supplied(d) || strings.Contains(dsn, ":memory:") || strings.Contains(dsn, "mode=memory") {
+	if d == nil || source.DSN == "" || Supplied(d) || strings.Contains(source.DSN, ":memory:") || strings.Contains(source.DSN, "mode=memory") {
 		return ""
 	}
-	return strings.Join([]string{d.Name(), fieldText(d, "DriverName"), dsn}, " ")
-}
-
-func fieldText(d gorm.Dialector, name string) string {
-	if d == nil {
-		return ""
-	}
-	if field := dialectorField(d, name); field.IsValid() && field.Kind() == reflect.String {
-		return field.String()
-	}
-	return ""
+	return strings.Join([]string{source.Dialect, source.Driver, source.DSN}, " ")
 }
 
 // isSQLite asks the dialector, and the driver where that hides behind another
@@ -182,19 +169,6 @@ func realPath(path string, links int) string {
 // Supplied reports whether the application gave the dialector an open pool:
 // the dialectors of GORM have a field Conn for that.
 func Supplied(d gorm.Dialector) bool {
-	conn := dialectorField(d, "Conn")
+	conn := dsn.Field(d, "Conn")
 	return conn.IsValid() && !conn.IsZero()
-}
-
-func dialectorField(d gorm.Dialector, name string) (field reflect.Value) {
-	defer func() {
-		if recover() != nil { // a nil pointer to an embedded Config
-			field = reflect.Value{}
-		}
-	}()
-	value := reflect.Indirect(reflect.ValueOf(d))
-	if value.Kind() != reflect.Struct {
-		return reflect.Value{}
-	}
-	return value.FieldByName(name)
 }

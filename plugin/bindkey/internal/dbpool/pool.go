@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+
+	"github.com/gormbind/gormbind/internal/dsn"
 )
 
 // A Pool is one connection pool of a database, opened by the plugin or
@@ -19,6 +21,7 @@ type Pool struct {
 	Conn     gorm.ConnPool
 	Opened   bool   // by the plugin, so that Close closes it
 	Database string // which it is, for comparison with others; or "" (see DatabaseOf)
+	Source   dsn.Source
 
 	store   func() *gorm.PreparedStmtDB // makes stmts once: each starts a goroutine (internal/lru)
 	stmts   atomic.Pointer[gorm.PreparedStmtDB]
@@ -107,7 +110,7 @@ func (p *Pool) Begin(ctx context.Context, opts *sql.TxOptions) (gorm.Tx, error) 
 
 // New is a pool whose store of prepared statements is limited as GORM's are.
 func New(conn gorm.ConnPool, opened bool, d gorm.Dialector, maxSize int, ttl time.Duration) *Pool {
-	return &Pool{Conn: conn, Opened: opened, Database: DatabaseOf(d, conn), store: func() *gorm.PreparedStmtDB {
+	return &Pool{Conn: conn, Opened: opened, Database: DatabaseOf(d, conn), Source: sourceOf(d, conn), store: func() *gorm.PreparedStmtDB {
 		return gorm.NewPreparedStmtDB(conn, maxSize, ttl)
 	}}
 }

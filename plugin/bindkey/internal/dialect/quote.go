@@ -8,6 +8,8 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 )
 
 // quotedNames remembers how a dialect quotes names, which dialectors write anew,
@@ -32,22 +34,22 @@ func quotesAlike(d gorm.Dialector) bool {
 
 var quoteSeed = maphash.MakeSeed()
 
-// QuoteTo writes a quoted name.
+// QuoteTo writes a quoted name, without what could be taken for a mark.
 func (d *Dialect) QuoteTo(writer clause.Writer, name string) {
 	if d.quoted == nil || len(name) > longestQuoted {
-		d.Dialector.QuoteTo(writer, name)
+		d.Dialector.QuoteTo(writer, neutral.Unmark(name))
 		return
 	}
 	place := &d.quoted[maphash.String(quoteSeed, name)%uint64(len(d.quoted))]
 	known := place.Load()
 	if known == nil {
 		var quoted strings.Builder
-		d.Dialector.QuoteTo(&quoted, name)
+		d.Dialector.QuoteTo(&quoted, neutral.Unmark(name))
 		known = &quotedName{strings.Clone(name), quoted.String()}
 		place.Store(known)
 	}
 	if known.name != name {
-		d.Dialector.QuoteTo(writer, name)
+		d.Dialector.QuoteTo(writer, neutral.Unmark(name))
 		return
 	}
 	_, _ = writer.WriteString(known.quoted)

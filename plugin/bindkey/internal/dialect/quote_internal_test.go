@@ -71,7 +71,7 @@ func TestQuoteTo(t *testing.T) {
 	}
 	want := make([]string, len(names))
 	for i, name := range names {
-		want[i] = quotedBy(d.Dialector, name)
+		want[i] = quotedBy(d.Dialector, neutral.Unmark(name))
 	}
 	var together sync.WaitGroup
 	for g := 0; g < 8; g++ {

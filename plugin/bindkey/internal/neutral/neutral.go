@@ -47,21 +47,28 @@ func WriteVar(writer clause.Writer, stmt *gorm.Statement) {
 	_, _ = writer.WriteString(markEnd)
 }
 
-var withoutMarks = strings.NewReplacer(namePrefix, "", markEnd, "")
-
 // WriteName writes a name, which may be quoted already.
 func WriteName(writer clause.Writer, name string) {
-	if Is(name) || strings.Contains(name, markEnd) {
-		name = Unmark(name)
-	}
 	_, _ = writer.WriteString(namePrefix)
-	_, _ = writer.WriteString(name)
+	_, _ = writer.WriteString(Unmark(name))
 	_, _ = writer.WriteString(markEnd)
 }
 
 // Unmark is a name, or a qualified one, without the marks that WriteName has put
-// around its parts.
-func Unmark(name string) string { return withoutMarks.Replace(name) }
+// around its parts, and without the bytes that marks begin and end with: whatever
+// else it has, no mark can be put together from it. Only names lose them. Values
+// are never written into SQL.
+func Unmark(name string) string {
+	if strings.IndexByte(name, markStart[0]) < 0 && strings.IndexByte(name, markEnd[len(markEnd)-1]) < 0 {
+		return name
+	}
+	return withoutBytes.Replace(withoutMarks.Replace(name))
+}
+
+var (
+	withoutMarks = strings.NewReplacer(namePrefix, "", markEnd, "")
+	withoutBytes = strings.NewReplacer("\x01", "", "\x02", "")
+)
 
 // Is reports whether a text has marks.
 func Is(sql string) bool { return strings.Contains(sql, markStart) }

@@ -110,9 +110,10 @@ func TestWrite(t *testing.T) {
 		{"a name with quotes of other dialects", quoted("a`b[c"), "\"a`b[c\""},
 		{"quoted already", quoted(quoted("logs")), `"logs"`},
 		{"quoted three times", quoted(quoted(quoted("logs"))), `"logs"`},
-		{"a name with a byte of a mark's end in it", quoted("a\x02 OR 1=1 --"), "\"a\x02 OR 1=1 --\""},
-		{"a name with what was a mark in another process", quoted("a\x0101\"b\x02"), "\"a\x0101\"b\x02\""},
+		{"a name with a byte of a mark's end in it", quoted("a\x02 OR 1=1 --"), `"a OR 1=1 --"`},
+		{"a name with what was a mark in another process", quoted("a\x0101\"b\x02"), `"a01"b"`},
 		{"a name with a mark's end in it", quoted("a" + markEnd + " OR 1=1 --"), `"a OR 1=1 --"`},
+		{"a mark in two halves around another", quoted(markStart[:5] + namePrefix + markStart[5:] + "?0" + markEnd), `"` + markStart[1:] + `?0"`},
 		{"a qualified name of quoted parts", quoted(quoted("main") + "." + quoted("logs")), `"main"."logs"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -205,13 +206,45 @@ func FuzzRender(f *testing.F) {
 		WriteVar(&text, &stmt)
 		text.WriteString(after)
 		want.WriteString(before)
-		d.QuoteTo(&want, name)
+		d.QuoteTo(&want, strings.NewReplacer("\x01", "", "\x02", "").Replace(name))
 		want.WriteString("$2" + after)
 		if got := Render(d, text.String(), vars); got != want.String() {
 			t.Errorf("%q:\n\t got %q\n\twant %q", text.String(), got, want.String())
 		}
 		if again := Render(d, want.String(), vars); again != want.String() {
 			t.Errorf("rendering twice: %q", again)
+		}
+	})
+}
+
+// FuzzNames checks that no name, nor two side by side, make a mark: what is written
+// is one mark of a name each, and nothing in them says a variable, a bind or a Use.
+// S, E and M stand for the parts of a mark, which nobody who chooses a name knows.
+func FuzzNames(f *testing.F) {
+	for _, seed := range []string{"logs", "S?0E", "S", "E", "SS", "S\"aE", "S@mainE", "S(mainES)E", "\x01S\"M", "M\x02", "\x01", "\x01S\x02\"", "E\x02S", "\x01\x01MM\x02\x02", "\x01ME?0\x01MEM\x02"} {
+		f.Add(seed, seed)
+		f.Add("\x01", seed)
+	}
+	known := strings.NewReplacer("S", markStart, "E", markEnd, "M", markStart[1:])
+	f.Fuzz(func(t *testing.T, first, second string) {
+		first, second = known.Replace(first), known.Replace(second)
+		var text strings.Builder
+		WriteName(&text, first)
+		if _, ok := Name(text.String()); !ok {
+			t.Fatalf("%q is written as %q", first, text.String())
+		}
+		text.WriteString(".")
+		WriteName(&text, second)
+		if _, keys := WithoutUses(text.String()); HasVars(text.String()) || keys != nil {
+			t.Errorf("%q and %q are written as %q", first, second, text.String())
+		}
+		rendered := Render(styles["sqlite"], text.String(), []any{1})
+		if strings.ContainsAny(rendered, "\x01\x02") {
+			t.Errorf("%q and %q are rendered as %q", first, second, rendered)
+		}
+		var again strings.Builder
+		if WriteName(&again, text.String()); Is(Unmark(again.String())) {
+			t.Errorf("quoted again, %q", again.String())
 		}
 	})
 }

@@ -63,9 +63,11 @@ type reader struct {
 	near    [16]levelState
 	far     []levelState // parentheses deeper than that
 	ctes    []cte
-	targets []string        // of an UPDATE or DELETE, until its list of tables may say that they are aliases
-	names   []string        // of tables; "" where one was taken back
-	many    map[string]bool // the same, once they are many
+	inSight map[string]int // how many visible CTEs have a name, once they are many
+	targets []string       // of an UPDATE or DELETE, until its list of tables may say that they are aliases
+	sought  map[string]int // their places, once they are many
+	names   []string       // of tables; "" where one was taken back
+	places  map[string]int // in names, once they are many
 	reads   bool
 	started bool // some statement has begun
 	control control
@@ -248,9 +250,9 @@ func (r *reader) open(level *levelState) {
 // close leaves a parenthesis: the CTEs inside it go out of sight, and the one
 // that it defines comes into it.
 func (r *reader) close(level *levelState) {
-	r.ctes = r.ctes[:level.ctes]
+	r.hide(level.ctes)
 	if level.defines > 0 {
-		r.ctes[level.defines-1].visible = true
+		r.show(level.defines)
 	}
 	r.depth--
 	if outer := r.level(); outer.aliases && outer.stage == inTables {
@@ -261,7 +263,7 @@ func (r *reader) close(level *levelState) {
 func (r *reader) endStatement() {
 	r.addTargets()
 	r.depth, r.near[0] = 0, levelState{statement: true}
-	r.ctes = r.ctes[:0]
+	r.hide(0)
 	r.control.fresh = true
 }
 

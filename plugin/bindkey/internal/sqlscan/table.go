@@ -52,7 +52,7 @@ func (r *reader) table(level *levelState, expect expectation) {
 	switch {
 	case name == "", owner == 0 && (expect == readTable || sought) && r.isCTE(name):
 	case sought:
-		r.targets = append(r.targets, name)
+		r.target(name)
 	default:
 		r.add(name)
 	}
@@ -86,20 +86,45 @@ func (r *reader) dropTarget() bool {
 		return false
 	}
 	alias := r.unquoted(r.cur)
+	if r.sought != nil {
+		i, ok := r.sought[alias]
+		if ok {
+			r.targets[i] = ""
+			delete(r.sought, alias)
+		}
+		return ok
+	}
 	for i, target := range r.targets {
 		if target == alias {
-			r.targets = append(r.targets[:i], r.targets[i+1:]...)
+			r.targets[i] = ""
 			return true
 		}
 	}
 	return false
 }
 
+// target remembers what UPDATE or DELETE names.
+func (r *reader) target(name string) {
+	r.targets = append(r.targets, name)
+	if len(r.targets) < many {
+		return
+	}
+	if r.sought == nil {
+		r.sought = map[string]int{}
+		for i, target := range r.targets {
+			r.sought[target] = i
+		}
+	}
+	r.sought[name] = len(r.targets) - 1
+}
+
 func (r *reader) addTargets() {
 	for _, target := range r.targets {
-		r.add(target)
+		if target != "" {
+			r.add(target)
+		}
 	}
-	r.targets = r.targets[:0]
+	r.targets, r.sought = r.targets[:0], nil
 }
 
 // unquoted is a name as it compares: folded, without its quotes.
@@ -118,13 +143,13 @@ func (r *reader) unquoted(t token) string {
 	return Fold(strings.ReplaceAll(strings.TrimSuffix(text[1:], quote), quote+quote, quote))
 }
 
-// manyTables is how many tables are compared one by one before a map does it.
-const manyTables = 16
+// many is how many names are compared one by one before a map does it.
+const many = 16
 
 func (r *reader) add(name string) {
-	if r.many != nil {
-		if !r.many[name] {
-			r.many[name] = true
+	if r.places != nil {
+		if _, known := r.places[name]; !known {
+			r.places[name] = len(r.names)
 			r.names = append(r.names, name)
 		}
 		return
@@ -135,10 +160,26 @@ func (r *reader) add(name string) {
 		}
 	}
 	r.names = append(r.names, name)
-	if len(r.names) == manyTables {
-		r.many = map[string]bool{}
-		for _, known := range r.names {
-			r.many[known] = true
+	if len(r.names) == many {
+		r.places = map[string]int{}
+		for i, known := range r.names {
+			r.places[known] = i
+		}
+	}
+}
+
+// takeBack takes a table back, if it was named since.
+func (r *reader) takeBack(name string, since int) {
+	if r.places != nil {
+		if i, known := r.places[name]; known && i >= since {
+			r.names[i] = ""
+			delete(r.places, name)
+		}
+		return
+	}
+	for i := since; i < len(r.names); i++ {
+		if r.names[i] == name {
+			r.names[i] = ""
 		}
 	}
 }

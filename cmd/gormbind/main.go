@@ -58,6 +58,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	switch args[0] {
 	case "where":
 		return runWhere(args[1:], stdout, stderr)
+	case "ping":
+		return runPing(args[1:], stdout, stderr)
 	case "-h", "-help", "--help", "help":
 		fmt.Fprint(stdout, usage)
 		return well

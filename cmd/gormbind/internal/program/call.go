@@ -172,7 +172,7 @@ func (c *collector) config(call *ast.CallExpr, name string) {
 		}
 	case "Bind":
 		c.constant(call, 0, func(key string) { c.said.key(key) })
-	case "Schemes", "Lookup", "Variable", "Open", "Keys", "Dialector", "String":
+	case "Schemes", "Lookup", "Variable", "Open", "Keys", "Dialector", "String", "Databases", "Ping", "DefaultOpeners":
 	default:
 		c.said.opaque("config." + name + " at " + c.at(call.Pos()).Text + " may name binds outside of the program's text")
 	}

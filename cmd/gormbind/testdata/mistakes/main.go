@@ -19,6 +19,7 @@ func main() {
 		return db.Create(&User{}).Error
 	}))
 	check(db.Clauses(bindkey.Use("reports")).Find(&[]Order{}).Error)
+	check(db.Save(&Audit{}).Error)
 	check(db.Joins("Customer").Find(&[]Invoice{}).Error)
 }
 

@@ -36,3 +36,9 @@ type Customer struct {
 	_  struct{} `bind:"main"`
 	ID uint
 }
+
+// An Audit is not in bindkey.Models.
+type Audit struct {
+	_  struct{} `bind:"archive"`
+	ID uint
+}

@@ -27,8 +27,8 @@ constant. A model counts if it is listed or written.`,
 		}
 		for _, model := range said.Fact.Models {
 			if _, registered := said.Registered[model.Type]; !registered && !isKnown(said, model.Key) {
-				pass.Reportf(said.Anchor(pass, model.Declared), "model %s (%s) has the bind key %q, but the program registers only %s",
-					model.Name, model.Declared.Text, model.Key, knownKeys(said))
+				pass.Reportf(said.Anchor(pass, model.Declared), "model %s%s has the bind key %q, but the program registers only %s",
+					model.Name, said.Elsewhere(pass, model.Declared), model.Key, knownKeys(said))
 			}
 		}
 		return nil, nil

@@ -34,8 +34,8 @@ or migrates it, or gives it to Model.`,
 				continue
 			}
 			diagnostic := analysis.Diagnostic{Pos: said.Anchor(pass, model.Written, model.Declared),
-				Message: "model " + model.Name + " (" + model.Declared.Text + ") is used at " + model.Written.Text +
-					", but not listed: until it is used, raw SQL does not know its table; add it to bindkey.Models"}
+				Message: "model " + model.Name + " is used" + said.Elsewhere(pass, model.Written) +
+					", but not listed: until its first use, raw SQL does not know its table; add it to bindkey.Models"}
 			if len(said.Lists) == 1 {
 				diagnostic.SuggestedFixes = addModel(pass, said.Lists[0], model)
 			}

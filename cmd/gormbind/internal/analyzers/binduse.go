@@ -22,7 +22,8 @@ It asks where bindknown does.`,
 		}
 		for _, use := range said.Uses {
 			if !isKnown(said, use.Key) {
-				pass.Reportf(said.Anchor(pass, use.At), "bindkey.Use(%q) (%s) names no bind; the program registers only %s", use.Key, use.At.Text, knownKeys(said))
+				pass.Reportf(said.Anchor(pass, use.At), "bindkey.Use(%q)%s names no bind; the program registers only %s",
+					use.Key, said.Elsewhere(pass, use.At), knownKeys(said))
 			}
 		}
 		return nil, nil

@@ -21,7 +21,7 @@ import (
 // TestAgreesWithPlugin holds what is read from the source against what the plugin
 // reads by reflection, in its words: the rules are written down twice.
 func TestAgreesWithPlugin(t *testing.T) {
-	reader, pkg := load(t, "./testdata/models")
+	reader, pkg := load(t)
 	plugin := bindkey.New().Register("analytics", dbresolver.Config{}).Register("archive", dbresolver.Config{})
 	errors := 0
 	for _, model := range models.All() {
@@ -53,7 +53,7 @@ func TestAgreesWithPlugin(t *testing.T) {
 
 // TestTablesAndRelations holds the names of tables and relations against GORM's.
 func TestTablesAndRelations(t *testing.T) {
-	reader, pkg := load(t, "./testdata/models")
+	reader, pkg := load(t)
 	relations := 0
 	for _, model := range append(models.All(), models.Dynamic{}) {
 		parsed, err := schema.Parse(model, &sync.Map{}, schema.NamingStrategy{})
@@ -82,7 +82,7 @@ func TestTablesAndRelations(t *testing.T) {
 
 // TestUnsure holds that what only runs can tell is told by nobody.
 func TestUnsure(t *testing.T) {
-	reader, pkg := load(t, "./testdata/models")
+	reader, pkg := load(t)
 	model := pkg.Types.Scope().Lookup("Dynamic").Type().(*types.Named)
 	if read := reader.Read(model); !read.Unsure || read.Claim.Key != "" || read.Faults != nil {
 		t.Errorf("read %+v", read)
@@ -92,19 +92,26 @@ func TestUnsure(t *testing.T) {
 	}
 }
 
-// load is the reader of a package.
-func load(t *testing.T, pattern string) (keys.Reader, *packages.Package) {
+// load is the reader of testdata/models, read once.
+func load(t *testing.T) (keys.Reader, *packages.Package) {
 	t.Helper()
-	pkgs, err := packages.Load(&packages.Config{Mode: packages.LoadAllSyntax}, pattern)
-	if err != nil {
-		t.Fatal(err)
+	reading.Do(func() {
+		read, err := packages.Load(&packages.Config{Mode: packages.LoadAllSyntax}, "./testdata/models")
+		if err != nil || packages.PrintErrors(read) > 0 {
+			return
+		}
+		if graph, err := checker.Analyze([]*analysis.Analyzer{keys.Analyzer}, read, nil); err == nil {
+			pkg, reader = read[0], graph.Roots[0].Result.(keys.Reader)
+		}
+	})
+	if pkg == nil {
+		t.Fatal("testdata/models can't be read")
 	}
-	if packages.PrintErrors(pkgs) > 0 {
-		t.Fatal("the package has errors")
-	}
-	graph, err := checker.Analyze([]*analysis.Analyzer{keys.Analyzer}, pkgs, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return graph.Roots[0].Result.(keys.Reader), pkgs[0]
+	return reader, pkg
 }
+
+var (
+	reading sync.Once
+	reader  keys.Reader
+	pkg     *packages.Package
+)

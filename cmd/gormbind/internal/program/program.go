@@ -63,6 +63,14 @@ func (s *Said) Anchor(pass *analysis.Pass, places ...Place) token.Pos {
 	return pass.Files[0].Name.Pos()
 }
 
+// Elsewhere is a place for people, in brackets, if it is in another package.
+func (s *Said) Elsewhere(pass *analysis.Pass, at Place) string {
+	if at.Text == "" || calls.Within(pass.Files, at.pos) {
+		return ""
+	}
+	return " (" + at.Text + ")"
+}
+
 // A collector reads one package.
 type collector struct {
 	pass   *analysis.Pass

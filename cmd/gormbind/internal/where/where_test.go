@@ -68,13 +68,7 @@ func words(text string) (lines []string) {
 }
 
 func TestBroken(t *testing.T) {
-	for pattern, text := range map[string]string{
-		"./testdata/nowhere": "nowhere",
-		"./testdata/odd/...": "",
-	} {
-		_, err := where.Ask(where.Question{Patterns: []string{pattern}})
-		if text == "" && err != nil || text != "" && (err == nil || !strings.Contains(err.Error(), text)) {
-			t.Errorf("%s: %v", pattern, err)
-		}
+	if _, err := where.Ask(where.Question{Patterns: []string{"./testdata/nowhere"}}); err == nil || !strings.Contains(err.Error(), "nowhere") {
+		t.Errorf("the error is %v", err)
 	}
 }

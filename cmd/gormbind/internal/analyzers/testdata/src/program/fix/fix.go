@@ -18,7 +18,7 @@ type Session struct {
 func main() {
 	db, _ := gorm.Open(nil)
 	_ = db.Use(bindkey.New(bindkey.Models(&Session{}, &models.Invoice{})).Register("analytics", dbresolver.Config{}))
-	db.Save(&models.LogEntry{}) // want `model models.LogEntry \(models/models.go:\d+\) is used at fix/fix.go:\d+, but not listed: until it is used, raw SQL does not know its table; add it to bindkey.Models`
+	db.Save(&models.LogEntry{}) // want `model models.LogEntry is used, but not listed: until its first use, raw SQL does not know its table; add it to bindkey.Models`
 	var rows []models.User
 	db.Find(&rows) // may be a few columns only
 }

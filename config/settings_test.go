@@ -303,6 +303,12 @@ func TestMisspeltVariables(t *testing.T) {
 	}
 }
 
+// One that the file names is the program's own, however it is called.
+func TestMisspeltVariablesOfTheFile(t *testing.T) {
+	t.Setenv("MAIN_DB_URI", "sqlite://")
+	mustLoad(t, file(t, "binds: {main: {url: '${MAIN_DB_URI}'}}"))
+}
+
 func TestRegister(t *testing.T) {
 	for name, driver := range map[string]config.Driver{
 		"no scheme":  {Open: config.SQLite},

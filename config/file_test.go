@@ -46,6 +46,17 @@ binds:
 	}
 }
 
+// A list may come from one variable.
+func TestReplicasOfOneVariable(t *testing.T) {
+	var urls []string
+	keep := config.WithDriver(config.Driver{Schemes: []string{"db"}, Open: keeper(&urls)})
+	text := "binds: {main: {url: 'sqlite://', replica_urls: '${REPLICAS}'}}"
+	c := mustLoad(t, keep, env(map[string]string{"REPLICAS": "db://a,b/main, db://c/main"}), file(t, text))
+	if got := fmt.Sprint(urls); got != "[db://a,b/main db://c/main]" || c.String() != "main (sqlite, 2 replicas)" {
+		t.Error(got, c)
+	}
+}
+
 // With a file, nothing goes to a default file in silence.
 func TestFileHasNoDefaults(t *testing.T) {
 	path := func(err error) string {

@@ -105,10 +105,10 @@ func TestSettings(t *testing.T) {
 						t.Errorf("%q is not in %s", says, c)
 					}
 				}
-				for _, wrong := range append(test.wrong, "", " ") {
+				for _, wrong := range append(test.wrong, "", " ", " ,\n") {
 					_, err := load(t, test.name, wrong)
 					says := test.says
-					if strings.TrimSpace(wrong) == "" {
+					if strings.Trim(wrong, " ,\n") == "" {
 						says = "empty"
 					}
 					if err == nil {

@@ -12,26 +12,31 @@
 //	…
 //	db, err := cfg.Open(bindkey.New(), &gorm.Config{})
 //
+// Each bind has more settings: replicas, pool sizes, limits, read-only.
+// docs/configuration.md has them all; ANALYTICS_DB_REPLICA_URLS and
+// ANALYTICS_DB_MAX_OPEN_CONNS are two. The option [File] reads them from a YAML file
+// instead.
+//
 // # URLs
 //
-// The URLs follow SQLAlchemy's convention:
+// The URLs of SQLite follow SQLAlchemy's convention:
 //
 //	sqlite:///relative.db          relative to the working directory
 //	sqlite:////absolute/path.db    absolute
 //	sqlite://                      in memory; so is sqlite:///:memory:
 //	sqlite:///main.db?mode=ro      parameters go to the driver, and to SQLite
 //
-// Other schemes come from the program, with the option [Schemes], so that this
-// module needs no driver but SQLite's:
+// Other schemes come with an import, so that this module needs no driver but
+// SQLite's: the packages postgres, mysql, sqlserver and sqlitepure (SQLite without a
+// C compiler) beside this one, each a module of its own. The option [Schemes] adds a
+// program's own.
 //
-//	config.Load(config.Schemes(config.Openers{
-//		"postgres": func(url string) (gorm.Dialector, error) { return postgres.Open(url), nil },
-//	}))
+//	import _ "github.com/gormbind/gormbind/config/postgres"
 //
 // # Secrets
 //
-// A URL may hold a password. No error text of this package holds one, and a
-// printed [Config] shows schemes only. What a driver says is not shown where it
+// A URL may hold a password. No error text of this package holds one, or any value
+// that is wrong, and a printed [Config] shows schemes and settings, and no URL. What a driver says is not shown where it
 // can't read its DSN, or where the URL can be read in more ways than one: escape
 // "/", "?", "#" and "@" in a password as %2F, %3F, %23 and %40.
 package config
@@ -95,7 +100,8 @@ func (c *Config) bindFor(key string) (*bind, error) {
 }
 
 // Schemes adds openers for URLs of further schemes, or replaces that of a known
-// one. By default, only sqlite is known.
+// one. By default, sqlite is known, and what [Register] was given. Their databases
+// have no [Limits] but in their URLs.
 func Schemes(openers Openers) Option {
 	return func(c *Config) error {
 		var mistakes []error
@@ -111,7 +117,8 @@ func Schemes(openers Openers) Option {
 	}
 }
 
-// Lookup says where the variables are. It is [os.LookupEnv] by default.
+// Lookup says where the variables are. It is [os.LookupEnv] by default. It is asked
+// for every setting of every bind, and for each ${NAME} of a file.
 func Lookup(lookup func(name string) (value string, ok bool)) Option {
 	return func(c *Config) error {
 		if lookup == nil {

@@ -392,13 +392,3 @@ func TestMoreBindsAndSchemes(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func TestVariable(t *testing.T) {
-	for key, want := range map[string]string{
-		"main": "MAIN_DB_URL", "audit-log": "AUDIT_LOG_DB_URL", "Logs2026": "LOGS2026_DB_URL", "eu.west": "EU_WEST_DB_URL",
-	} {
-		if got := config.Variable(key); got != want {
-			t.Errorf("%s: %s, want %s", key, got, want)
-		}
-	}
-}

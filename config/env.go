@@ -34,7 +34,7 @@ func (c *Config) readVariables(b *bind) (mistakes []error) {
 			b.given[s.name] = []given{{origin: name, bad: true}}
 			mistakes = append(mistakes, &URLError{Key: b.key, Variable: name, Known: c.openers.schemes(),
 				reason: "it is set, but empty; give it a URL, or unset it to use the default"})
-		case strings.TrimSpace(text) == "":
+		case isEmpty(text):
 			b.given[s.name] = []given{{origin: name, bad: true}}
 			mistakes = append(mistakes, &SettingError{Key: b.key, Setting: s.name, Origin: name, Err: errEmpty,
 				text: "it is set, but empty; give it a value, or unset it"})
@@ -46,6 +46,9 @@ func (c *Config) readVariables(b *bind) (mistakes []error) {
 	}
 	return mistakes
 }
+
+// isEmpty reports whether a value has nothing but blanks, and commas of a list.
+func isEmpty(text string) bool { return strings.Trim(text, ", \t\r\n") == "" }
 
 var urlStart = regexp.MustCompile(`(?:^|[\s,]+)[a-zA-Z][a-zA-Z0-9+.-]*://`)
 

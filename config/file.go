@@ -189,7 +189,7 @@ func (r *fileReader) values(b *bind, s setting, value *yaml.Node) (values []give
 		switch {
 		case item.Kind != yaml.ScalarNode:
 			err = fmt.Errorf("it is not one value (%s)", s.kind)
-		case item.Tag == "!!null" || strings.TrimSpace(item.Value) == "":
+		case item.Tag == "!!null" || isEmpty(item.Value):
 			err = errors.New("it is empty; give it a value, or remove it")
 		default:
 			one.text, err = r.expand(item.Value)
@@ -199,6 +199,9 @@ func (r *fileReader) values(b *bind, s setting, value *yaml.Node) (values []give
 			r.mistakes = append(r.mistakes, &SettingError{Key: b.key, Setting: s.name, Origin: one.origin, Err: err, text: err.Error()})
 		}
 		values = append(values, one)
+	}
+	if value.Kind == yaml.ScalarNode && s.kind == kindURLs && !values[0].bad {
+		return splitURLs(values[0].origin, values[0].text) // as in a variable, which it may be
 	}
 	return values
 }

@@ -11,10 +11,11 @@ import (
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
-// Open opens the handle on the bind main, registers the other binds with the
-// plugin, and installs it. A nil plugin is bindkey.New(); a nil gormConfig is
-// an empty one. The plugin must not have these binds yet, and its default bind
-// must be main, as it is unless [bindkey.Default] says otherwise.
+// Open opens the handle on the bind main, registers the other binds and main's
+// replicas with the plugin, gives each bind its settings, and installs it. A nil
+// plugin is bindkey.New(); a nil gormConfig is an empty one. The plugin must not have
+// these binds yet, and its default bind must be main, as it is unless
+// [bindkey.Default] says otherwise.
 //
 // It returns an [*OpenError] for a database that can't be opened, and what
 // [gorm.DB.Use] says of the plugin. Nothing is left open then; try again with a

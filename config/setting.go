@@ -30,7 +30,8 @@ const (
 	kindURL      kind = "URL"
 	kindURLs     kind = "URLs"
 	kindPolicy   kind = "policy"
-	kindNumber   kind = "number"
+	kindPositive kind = "number from 1"
+	kindNumber   kind = "number from 0"
 	kindDuration kind = "duration"
 	kindSwitch   kind = "true or false"
 )
@@ -56,7 +57,7 @@ var allSettings = []setting{
 	{nameReplicas, kindURLs, "Replicas, which are read from. Their dialect must be that of `url`.", "reads go to the source", nil},
 	{"policy", kindPolicy, "Which replica a read goes to: `random` or `round-robin`.", "random",
 		func(s *settings, text string) (err error) { s.policy, err = oneOf(text, policyNames...); return err }},
-	{"max_open_conns", kindNumber, "How many connections each pool has open at most.", "no limit",
+	{"max_open_conns", kindPositive, "How many connections each pool has open at most.", "no limit",
 		func(s *settings, text string) (err error) { s.maxOpenConns, err = number(text, 1); return err }},
 	{"max_idle_conns", kindNumber, "How many idle connections each pool keeps; not more than `max_open_conns`.", "2, as database/sql has it",
 		func(s *settings, text string) (err error) { s.maxIdleConns, err = number(text, 0); return err }},

@@ -105,10 +105,10 @@ func TestSettings(t *testing.T) {
 						t.Errorf("%q is not in %s", says, c)
 					}
 				}
-				for _, wrong := range append(test.wrong, "", " ") {
+				for _, wrong := range append(test.wrong, "", " ", " ,\n") {
 					_, err := load(t, test.name, wrong)
 					says := test.says
-					if strings.TrimSpace(wrong) == "" {
+					if strings.Trim(wrong, " ,\n") == "" {
 						says = "empty"
 					}
 					if err == nil {
@@ -303,6 +303,12 @@ func TestMisspeltVariables(t *testing.T) {
 	}
 }
 
+// One that the file names is the program's own, however it is called.
+func TestMisspeltVariablesOfTheFile(t *testing.T) {
+	t.Setenv("MAIN_DB_URI", "sqlite://")
+	mustLoad(t, file(t, "binds: {main: {url: '${MAIN_DB_URI}'}}"))
+}
+
 func TestRegister(t *testing.T) {
 	for name, driver := range map[string]config.Driver{
 		"no scheme":  {Open: config.SQLite},
@@ -318,5 +324,15 @@ func TestRegister(t *testing.T) {
 			}()
 			config.Register(driver)
 		}()
+	}
+}
+
+func TestVariable(t *testing.T) {
+	for key, want := range map[string]string{
+		"main": "MAIN_DB_URL", "audit-log": "AUDIT_LOG_DB_URL", "Logs2026": "LOGS2026_DB_URL", "eu.west": "EU_WEST_DB_URL",
+	} {
+		if got := config.Variable(key); got != want {
+			t.Errorf("%s: %s, want %s", key, got, want)
+		}
 	}
 }

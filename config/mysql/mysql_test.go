@@ -135,7 +135,8 @@ func TestURLs(t *testing.T) {
 		"MySQL://app@[::1]:3306/app?timeout=3s":                  {User: "app", Net: "tcp", Addr: "[::1]:3306", DBName: "app", ParseTime: true, Timeout: 3 * time.Second},
 		"mysql://app@/app?unix_socket=%2Frun%2Fmysqld.sock":      {User: "app", Net: "unix", Addr: "/run/mysqld.sock", DBName: "app", ParseTime: true},
 		"mysql://app@/app?unix_socket=/run/mysqld.sock&tls=true": {User: "app", Net: "unix", Addr: "/run/mysqld.sock", DBName: "app", ParseTime: true, TLSConfig: "true"},
-		"mysql://db1": {Net: "tcp", Addr: "db1:3306", ParseTime: true},
+		"mysql:///app?loc=Local&charset=utf8mb4":                 {Net: "tcp", Addr: "127.0.0.1:3306", DBName: "app", ParseTime: true},
+		"mysql://db1":                                            {Net: "tcp", Addr: "db1:3306", ParseTime: true},
 	} {
 		dialector, err := config.DefaultOpeners().Dialector(url)
 		if err != nil {

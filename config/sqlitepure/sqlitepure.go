@@ -21,7 +21,6 @@ import (
 
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
-	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/gormbind/gormbind/config"
 )
@@ -46,7 +45,7 @@ func Open(rawURL string) (gorm.Dialector, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Dialector{&sqlite.Dialector{DriverName: "sqlite", DSN: like.(*sqlite.Dialector).DSN}}, nil
+	return Dialector{&sqlite.Dialector{DriverName: DriverName, DSN: like.(*sqlite.Dialector).DSN}}, nil
 }
 
 // pragmas are the parameters of mattn's driver that are pragmas, under all their

@@ -87,16 +87,55 @@ func TestOpen(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestReadOnly(t *testing.T) {
 	t.Setenv("MAIN_DB_URL", "sqlite://")
-	t.Setenv("ANALYTICS_DB_URL", "sqlite:////"+strings.TrimPrefix(dir, "/")+"/a b#1.db")
-	t.Setenv("ANALYTICS_DB_READ_ONLY", "true")
+	t.Setenv("ANALYTICS_DB_URL", "sqlite:////"+strings.TrimPrefix(filepath.ToSlash(t.TempDir()), "/")+"/a b#1.db")
 	db, _ := open(t, nil)
+	if err := errors.Join(db.AutoMigrate(&models.LogEntry{}), db.Create(&models.LogEntry{Event: "joined"}).Error); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("ANALYTICS_DB_READ_ONLY", "true")
+	db, _ = open(t, nil)
 	var log models.LogEntry
 	if err := db.First(&log).Error; err != nil || log.Event != "joined" {
 		t.Errorf("%+v, %v", log, err)
 	}
 	if err := db.Create(&models.LogEntry{}).Error; err == nil || !strings.Contains(err.Error(), "readonly") {
 		t.Errorf("a write of a read-only bind: %v", err)
+	}
+}
+
+// A COMMIT that fails leaves its connection outside of any transaction, and SQL
+// without a statement has a result.
+func TestDriver(t *testing.T) {
+	db := plain(t, sqlitepure.Open, "sqlite://?_fk=1")
+	pool, err := db.DB()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool.SetMaxOpenConns(1)
+	for _, ddl := range []string{"CREATE TABLE a (id integer PRIMARY KEY)", "CREATE TABLE b (id integer REFERENCES a DEFERRABLE INITIALLY DEFERRED)", "", "-- nothing"} {
+		if result := db.Exec(ddl); result.Error != nil || result.RowsAffected != 0 {
+			t.Fatalf("%q: %d rows, %v", ddl, result.RowsAffected, result.Error)
+		}
+	}
+	for i := 0; i < 2; i++ {
+		tx, err := pool.Begin()
+		if err != nil {
+			t.Fatalf("transaction %d: %v", i+1, err)
+		}
+		if _, err := tx.Exec("INSERT INTO b VALUES (1)"); err != nil {
+			t.Fatal(err)
+		}
+		if err := tx.Commit(); err == nil {
+			t.Error("the foreign key holds")
+		}
+	}
+	var rows int
+	if err := pool.QueryRow("SELECT count(*) FROM b").Scan(&rows); err != nil || rows != 0 {
+		t.Errorf("%d rows, %v", rows, err)
 	}
 }
 

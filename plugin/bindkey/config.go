@@ -20,9 +20,9 @@ type config struct {
 	listed      []any    // of the option Models
 	order       []string // of COMMITs
 	registered  []*bind
-	data        map[reflect.Type]string // models given to Register
-	given       []any                   // the same, in their order
-	names       map[string][]string     // table names given to Register, folded → keys
+	data        map[reflect.Type]string          // models given to Register
+	given       []any                            // the same, in their order
+	names       map[string][]string              // table names given to Register, folded → keys
 	setters     []func(gorm.ConnPool)            // of all pools
 	ownSetters  map[string][]func(gorm.ConnPool) // of one bind's
 	configuring map[string][]func(*gorm.Config)

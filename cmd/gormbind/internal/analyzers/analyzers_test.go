@@ -18,6 +18,7 @@ func TestAll(t *testing.T) {
 
 func TestBindTag(t *testing.T) {
 	analysistest.RunWithSuggestedFixes(t, analysistest.TestData(), analyzers.BindTag, "bindtag")
+	analysistest.Run(t, analysistest.TestData(), analyzers.BindTag, "tagname")
 }
 
 func TestBindConflict(t *testing.T) {

@@ -29,7 +29,7 @@ must be visible, and it must start at a handle that holds no clauses.`,
 	Requires: []*analysis.Analyzer{inspect.Analyzer, keys.Analyzer, program.Analyzer},
 	Run: func(pass *analysis.Pass) (any, error) {
 		said := pass.ResultOf[program.Analyzer].(*program.Said)
-		if said.Crossing {
+		if said.Crossing || said.OtherTag() {
 			return nil, nil
 		}
 		in := pass.ResultOf[inspect.Analyzer].(*inspector.Inspector)

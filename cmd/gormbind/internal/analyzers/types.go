@@ -17,14 +17,17 @@ import (
 // A fault of an embedded struct is told where that is declared.
 func eachFault(pass *analysis.Pass, kind keys.Kind, visit func(keys.Fault)) {
 	reader := pass.ResultOf[keys.Analyzer].(keys.Reader)
-	registered := pass.ResultOf[program.Analyzer].(*program.Said).Registered
+	said := pass.ResultOf[program.Analyzer].(*program.Said)
+	if said.OtherTag() {
+		return
+	}
 	told := map[string]bool{}
 	pass.ResultOf[inspect.Analyzer].(*inspector.Inspector).Preorder([]ast.Node{(*ast.TypeSpec)(nil)}, func(n ast.Node) {
 		declared := pass.TypesInfo.Defs[n.(*ast.TypeSpec).Name]
 		if declared == nil || !isModel(pass.Pkg, reader, declared.Type()) {
 			return
 		}
-		if model := keys.ModelType(declared.Type()); model != nil && registered[program.TypeName(model)] != "" {
+		if model := keys.ModelType(declared.Type()); model != nil && said.Registered[program.TypeName(model)] != "" {
 			return // Register says where it lives, whatever its type says
 		}
 		for _, fault := range reader.Read(declared.Type()).Faults {

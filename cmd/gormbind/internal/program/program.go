@@ -45,8 +45,12 @@ func (s *Said) Complete(pass *analysis.Pass) bool {
 			return false // a test's plugins and models are not the program's
 		}
 	}
-	return s.Plugin && (s.TagName == "" || s.TagName == keys.TagName)
+	return s.Plugin && !s.OtherTag()
 }
+
+// OtherTag reports whether the program calls its tag otherwise than the command was
+// told, so that no key was read right.
+func (s *Said) OtherTag() bool { return s.TagName != "" && s.TagName != keys.TagName }
 
 // Anchor is where to report what is at a place: there, if that is in this package,
 // since go vet takes no position in another; else where the program makes its

@@ -4,6 +4,7 @@ go 1.21
 
 require (
 	github.com/mattn/go-sqlite3 v1.14.22
+	go.yaml.in/yaml/v3 v3.0.6
 	gorm.io/driver/sqlite v1.6.0
 	gorm.io/gorm v1.31.2
 	gorm.io/plugin/dbresolver v1.6.2

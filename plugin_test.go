@@ -418,7 +418,7 @@ func TestDocumentsNameTests(t *testing.T) {
 		}
 		return err
 	}))
-	for _, document := range []string{"README.md", "docs/design.md", "docs/migrations.md", "docs/cross-bind.md"} {
+	for _, document := range []string{"README.md", "docs/design.md", "docs/migrations.md", "docs/cross-bind.md", "docs/command.md"} {
 		text, err := os.ReadFile(document)
 		must(t, err)
 		for _, name := range regexp.MustCompile(`\b(?:Test|Example)[A-Z_]\w*`).FindAllString(string(text), -1) {

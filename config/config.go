@@ -12,26 +12,31 @@
 //	…
 //	db, err := cfg.Open(bindkey.New(), &gorm.Config{})
 //
+// Each bind has more settings: replicas, pool sizes, limits, read-only.
+// docs/configuration.md has them all; ANALYTICS_DB_REPLICA_URLS and
+// ANALYTICS_DB_MAX_OPEN_CONNS are two. The option [File] reads them from a YAML file
+// instead.
+//
 // # URLs
 //
-// The URLs follow SQLAlchemy's convention:
+// The URLs of SQLite follow SQLAlchemy's convention:
 //
 //	sqlite:///relative.db          relative to the working directory
 //	sqlite:////absolute/path.db    absolute
 //	sqlite://                      in memory; so is sqlite:///:memory:
 //	sqlite:///main.db?mode=ro      parameters go to the driver, and to SQLite
 //
-// Other schemes come from the program, with the option [Schemes], so that this
-// module needs no driver but SQLite's:
+// Other schemes come with an import, so that this module needs no driver but
+// SQLite's: the packages postgres, mysql, sqlserver and sqlitepure (SQLite without a
+// C compiler) beside this one, each a module of its own. The option [Schemes] adds a
+// program's own.
 //
-//	config.Load(config.Schemes(config.Openers{
-//		"postgres": func(url string) (gorm.Dialector, error) { return postgres.Open(url), nil },
-//	}))
+//	import _ "github.com/gormbind/gormbind/config/postgres"
 //
 // # Secrets
 //
-// A URL may hold a password. No error text of this package holds one, and a
-// printed [Config] shows schemes only. What a driver says is not shown where it
+// A URL may hold a password. No error text of this package holds one, or any value
+// that is wrong, and a printed [Config] shows schemes and settings, and no URL. What a driver says is not shown where it
 // can't read its DSN, or where the URL can be read in more ways than one: escape
 // "/", "?", "#" and "@" in a password as %2F, %3F, %23 and %40.
 package config
@@ -51,44 +56,52 @@ import (
 // A Config knows the database of each bind. [Load] makes it; every URL in it
 // has an opener that accepts it.
 type Config struct {
-	binds   []bind // in the order of their Bind options
-	openers Openers
-	lookup  func(string) (string, bool)
-}
-
-type bind struct {
-	key       string
-	url       string // its default, until Load has asked for the variable
-	dialector gorm.Dialector
+	binds    []*bind // main first, then in the order of their Bind options, then of the file
+	openers  Openers
+	limits   map[string]func(string, Limits) (string, error) // by scheme
+	lookup   func(string) (string, bool)
+	environ  func() []string // nil where lookup is the program's own
+	file     string          // of the option File, or ""
+	expanded map[string]bool // variables that the file has in ${}
 }
 
 // An Option configures [Load].
 type Option func(*Config) error
 
-// Bind adds a bind, and the URL of its database where its variable is not set;
-// with the empty URL, the variable must be set. By default, there are main and
-// analytics; a Bind of one of them replaces its default URL.
+// Bind adds a bind, and the URL of its database where neither its variable nor the
+// file gives one; with the empty URL, one of them must. By default, there are main
+// and analytics; a Bind of one of them replaces its default URL.
 func Bind(key, defaultURL string) Option {
 	return func(c *Config) error {
 		if key == "" {
 			return errors.New("config: option Bind: the bind key is empty")
 		}
-		for i := range c.binds {
-			if c.binds[i].key == key {
-				c.binds[i].url = defaultURL
-				return nil
-			}
-			if Variable(c.binds[i].key) == Variable(key) {
-				return fmt.Errorf("config: bind keys %q and %q share the variable %s; rename one of them", c.binds[i].key, key, Variable(key))
-			}
+		b, err := c.bindFor(key)
+		if err == nil {
+			b.url, b.builtIn = defaultURL, false
 		}
-		c.binds = append(c.binds, bind{key: key, url: defaultURL})
-		return nil
+		return err
 	}
 }
 
+// bindFor is the bind with a key, added if there is none.
+func (c *Config) bindFor(key string) (*bind, error) {
+	for _, b := range c.binds {
+		if b.key == key {
+			return b, nil
+		}
+		if Variable(b.key) == Variable(key) {
+			return nil, fmt.Errorf("config: bind keys %q and %q share the variable %s; rename one of them", b.key, key, Variable(key))
+		}
+	}
+	b := &bind{key: key, given: map[string][]given{}}
+	c.binds = append(c.binds, b)
+	return b, nil
+}
+
 // Schemes adds openers for URLs of further schemes, or replaces that of a known
-// one. By default, only sqlite is known.
+// one. By default, sqlite is known, and what [Register] was given. Their databases
+// have no [Limits] but in their URLs.
 func Schemes(openers Openers) Option {
 	return func(c *Config) error {
 		var mistakes []error
@@ -98,86 +111,72 @@ func Schemes(openers Openers) Option {
 				continue
 			}
 			c.openers[scheme] = openers[scheme]
+			delete(c.limits, scheme)
 		}
 		return errors.Join(mistakes...)
 	}
 }
 
-// Lookup says where the variables are. It is [os.LookupEnv] by default.
+// Lookup says where the variables are. It is [os.LookupEnv] by default. It is asked
+// for every setting of every bind, and for each ${NAME} of a file.
 func Lookup(lookup func(name string) (value string, ok bool)) Option {
 	return func(c *Config) error {
 		if lookup == nil {
 			return errors.New("config: option Lookup: the function is nil")
 		}
-		c.lookup = lookup
+		c.lookup, c.environ = lookup, nil
 		return nil
 	}
 }
 
-// Variable is the name of the variable with the URL of a bind: its key in
-// upper case, with "_" for what is no letter or digit, and "_DB_URL".
-func Variable(key string) string {
-	name := strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' {
-			return r
-		}
-		return '_'
-	}, strings.ToUpper(key))
-	return name + "_DB_URL"
-}
-
-// Load reads the URL of each bind from its variable. A variable that is set,
-// but empty, is a mistake: a default would hide that something was forgotten.
+// Load reads the URL and the settings of each bind, from its variables and, with
+// the option [File], from a file. A variable that is set, but empty, is a mistake:
+// a default would hide that something was forgotten. So is one that is nearly a
+// setting's, unless [Lookup] says where the variables are.
 //
-// It returns all mistakes joined in one error: those of options, and a
-// [*URLError] for each variable. It opens no database.
+// It returns all mistakes joined in one error: those of options, a [*FileError] for
+// the file, a [*SettingError] for each setting, and a [*URLError] for each URL. It
+// opens no database.
 func Load(options ...Option) (*Config, error) {
-	c := &Config{
-		binds: []bind{
-			{key: bindkey.DefaultKey, url: "sqlite:///main.db"},
-			{key: "analytics", url: "sqlite:///analytics.db"},
-		},
-		openers: DefaultOpeners(),
-		lookup:  os.LookupEnv,
-	}
+	c := newConfig()
 	var mistakes []error
 	for _, option := range options {
 		mistakes = append(mistakes, option(c))
 	}
-	for i := range c.binds {
-		mistakes = append(mistakes, c.read(&c.binds[i]))
+	if c.file != "" {
+		mistakes = append(mistakes, c.readFile()...)
 	}
+	for _, b := range c.binds {
+		mistakes = append(mistakes, c.readVariables(b)...)
+		mistakes = append(mistakes, c.complete(b)...)
+	}
+	mistakes = append(mistakes, c.misspelt()...)
 	if err := errors.Join(mistakes...); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-// read finds a bind's URL and makes its dialector.
-func (c *Config) read(b *bind) error {
-	value, set := c.lookup(Variable(b.key))
-	if set {
-		b.url = value
+func newConfig() *Config {
+	c := &Config{
+		binds: []*bind{
+			{key: bindkey.DefaultKey, url: "sqlite:///main.db", builtIn: true, given: map[string][]given{}},
+			{key: "analytics", url: "sqlite:///analytics.db", builtIn: true, given: map[string][]given{}},
+		},
+		openers:  Openers{},
+		limits:   map[string]func(string, Limits) (string, error){},
+		lookup:   os.LookupEnv,
+		environ:  os.Environ,
+		expanded: map[string]bool{},
 	}
-	problem := &URLError{Key: b.key, Variable: Variable(b.key), Known: c.openers.schemes()}
-	switch {
-	case b.url == "" && set:
-		problem.reason = "it is set, but empty; give it a URL, or unset it to use the default"
-		return problem
-	case b.url == "":
-		problem.reason = "it is not set, and the bind has no default; give it a URL"
-		return problem
+	for scheme, driver := range drivers() {
+		c.openers[scheme], c.limits[scheme] = driver.Open, driver.Limit
 	}
-	b.dialector, problem = c.openers.dialector(b.url)
-	if problem != nil {
-		problem.Key, problem.Variable = b.key, Variable(b.key)
-		return problem
-	}
-	return nil
+	return c
 }
 
-// Keys are the bind keys, the default binds first, the others in the order of
-// their [Bind] options.
+// Keys are the bind keys: the default binds first, the others in the order of
+// their [Bind] options, and then of the file.
 func (c *Config) Keys() []string {
 	keys := make([]string, len(c.binds))
 	for i, b := range c.binds {
@@ -186,13 +185,13 @@ func (c *Config) Keys() []string {
 	return keys
 }
 
-// Dialector is the dialector of a bind, for programs that register it
+// Dialector is the dialector of a bind's source, for programs that register it
 // themselves, or open it without the plugin. It returns a
 // [*bindkey.UnknownBindError] for a key that the Config does not have.
 func (c *Config) Dialector(key string) (gorm.Dialector, error) {
 	for _, b := range c.binds {
 		if b.key == key {
-			return b.dialector, nil
+			return b.source.dialector, nil
 		}
 	}
 	known := c.Keys()
@@ -200,12 +199,12 @@ func (c *Config) Dialector(key string) (gorm.Dialector, error) {
 	return nil, &bindkey.UnknownBindError{Key: key, Known: known}
 }
 
-// String lists the binds with the schemes of their URLs, for a program's
-// start: "main (sqlite), analytics (postgres)".
+// String lists the binds with the schemes of their URLs and their settings, for a
+// program's start: "main (sqlite), analytics (postgres, 2 replicas, max_open_conns 20)".
 func (c Config) String() string {
 	parts := make([]string, len(c.binds))
 	for i, b := range c.binds {
-		parts[i] = fmt.Sprintf("%s (%s)", b.key, schemeOf(b.url))
+		parts[i] = b.String()
 	}
 	return strings.Join(parts, ", ")
 }

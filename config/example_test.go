@@ -3,6 +3,9 @@ package config_test
 import (
 	"fmt"
 	"log"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"gorm.io/gorm"
 
@@ -12,7 +15,7 @@ import (
 )
 
 func ExampleConfig_Open() {
-	inMemory := config.Lookup(func(string) (string, bool) { return "sqlite://", true })
+	inMemory := config.Lookup(func(name string) (string, bool) { return "sqlite://", strings.HasSuffix(name, "_DB_URL") })
 
 	cfg, err := config.Load(inMemory) // config.Load() reads the environment
 	if err != nil {
@@ -42,6 +45,33 @@ func ExampleLoad_mistakes() {
 		config.Lookup(func(name string) (string, bool) { return "postgres://app:secret@db/app", name == "MAIN_DB_URL" }))
 	fmt.Println(err)
 	// Output:
-	// config: MAIN_DB_URL (bind "main") with scheme "postgres": its scheme is not known; correct it, or add an opener with config.Schemes (known schemes: sqlite)
+	// config: MAIN_DB_URL (bind "main") with scheme "postgres": its scheme is not known; correct it, import the package config/… for it, or add an opener with config.Schemes (known schemes: sqlite)
 	// config: ARCHIVE_DB_URL (bind "archive"): it is not set, and the bind has no default; give it a URL (known schemes: sqlite)
+}
+
+func ExampleFile() {
+	path := filepath.Join(os.TempDir(), fmt.Sprintf("binds-%d.yaml", os.Getpid()))
+	defer os.Remove(path)
+	binds := `
+binds:
+  main:
+    url: sqlite:///${DATA}/main.db
+  analytics:
+    url: sqlite:///${DATA}/analytics.db
+    replica_urls: ["sqlite:///${DATA}/replica.db"]
+    max_open_conns: 20
+    lock_timeout: 2s
+`
+	if err := os.WriteFile(path, []byte(binds), 0o600); err != nil {
+		log.Fatal(err)
+	}
+	os.Setenv("DATA", "data")
+
+	cfg, err := config.Load(config.File(path))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(cfg)
+	// Output:
+	// main (sqlite), analytics (sqlite, 1 replica, max_open_conns 20, lock_timeout 2s)
 }

@@ -8,14 +8,14 @@ import (
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
-	"github.com/gormbind/gormbind/internal/dsn"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
-// Open opens the handle on the bind main, registers the other binds with the
-// plugin, and installs it. A nil plugin is bindkey.New(); a nil gormConfig is
-// an empty one. The plugin must not have these binds yet, and its default bind
-// must be main, as it is unless [bindkey.Default] says otherwise.
+// Open opens the handle on the bind main, registers the other binds and main's
+// replicas with the plugin, gives each bind its settings, and installs it. A nil
+// plugin is bindkey.New(); a nil gormConfig is an empty one. The plugin must not have
+// these binds yet, and its default bind must be main, as it is unless
+// [bindkey.Default] says otherwise.
 //
 // It returns an [*OpenError] for a database that can't be opened, and what
 // [gorm.DB.Use] says of the plugin. Nothing is left open then; try again with a
@@ -25,17 +25,12 @@ func (c *Config) Open(plugin *bindkey.Plugin, gormConfig *gorm.Config) (*gorm.DB
 	if plugin == nil {
 		plugin = bindkey.New()
 	}
-	var db *gorm.DB
+	db, err := c.binds[0].open(gormConfig)
+	if err != nil {
+		return nil, err
+	}
 	for _, b := range c.binds {
-		if b.key == bindkey.DefaultKey {
-			opened, err := b.open(gormConfig)
-			if err != nil {
-				return nil, err
-			}
-			db = opened
-			continue
-		}
-		plugin.Register(b.key, dbresolver.Config{Sources: []gorm.Dialector{b.dialector}})
+		b.register(plugin, len(c.binds) == 1)
 	}
 	if err := db.Use(plugin); err != nil {
 		if sqlDB, closing := db.DB(); closing == nil {
@@ -46,8 +41,29 @@ func (c *Config) Open(plugin *bindkey.Plugin, gormConfig *gorm.Config) (*gorm.DB
 	return db, nil
 }
 
+// register tells the plugin of the bind. The source of main is the handle itself;
+// main is registered only if it must be: the program may have done it, for its data.
+func (b *bind) register(plugin *bindkey.Plugin, alone bool) {
+	resolver := dbresolver.Config{Policy: b.settings.policyOf()}
+	if b.key != bindkey.DefaultKey {
+		resolver.Sources = []gorm.Dialector{b.source.dialector}
+	}
+	for _, replica := range b.replicas {
+		resolver.Replicas = append(resolver.Replicas, replica.dialector)
+	}
+	if len(resolver.Sources)+len(resolver.Replicas) > 0 || alone {
+		plugin.Register(b.key, resolver)
+	}
+	if b.settings.limitsPools() {
+		plugin.ConfigurePools(b.key, b.settings.limitPool)
+	}
+	if b.settings.configures() {
+		plugin.Configure(b.key, b.settings.configure)
+	}
+}
+
 // open opens the bind as a handle of its own.
-func (b bind) open(gormConfig *gorm.Config) (*gorm.DB, error) {
+func (b *bind) open(gormConfig *gorm.Config) (*gorm.DB, error) {
 	var config gorm.Config
 	if gormConfig != nil {
 		config = *gormConfig
@@ -57,19 +73,13 @@ func (b bind) open(gormConfig *gorm.Config) (*gorm.DB, error) {
 	}
 	wanted := config.Logger
 	config.Logger = logger.Discard // it would print the DSN that some drivers put in their errors
-	db, err := gorm.Open(b.dialector, &config)
+	db, err := gorm.Open(b.source.dialector, &config)
 	if err != nil {
-		return nil, &OpenError{Key: b.key, Variable: Variable(b.key), Scheme: schemeOf(b.url), Err: err,
-			text: b.source().Tell(err)}
+		return nil, &OpenError{Key: b.key, Variable: b.source.origin, Scheme: schemeOf(b.source.url), Err: err,
+			text: b.source.told().Tell(err)}
 	}
 	db.Config.Logger = wanted
 	return db, nil
-}
-
-func (b bind) source() dsn.Source {
-	source := dsn.Of(b.dialector)
-	source.URL = b.url
-	return source
 }
 
 // named adds the variable to an error of bindkey's about a bind that could not
@@ -81,11 +91,12 @@ func (c *Config) named(err error) error {
 	}
 	for _, b := range c.binds {
 		if b.key == failed.Key {
+			at := b.at(failed.Role)
 			text := failed.Error() // bindkey's own
 			if failed.Err != nil {
-				text = b.source().Tell(failed.Err) // without bindkey's words, which say the same as ours
+				text = at.told().Tell(failed.Err) // without bindkey's words, which say the same as ours
 			}
-			return &OpenError{Key: b.key, Variable: Variable(b.key), Scheme: schemeOf(b.url), Err: failed, text: text}
+			return &OpenError{Key: b.key, Variable: at.origin, Scheme: schemeOf(at.url), Err: failed, text: text}
 		}
 	}
 	return err
@@ -94,7 +105,7 @@ func (c *Config) named(err error) error {
 // An OpenError says that the database of a variable could not be opened.
 type OpenError struct {
 	Key      string // the bind
-	Variable string // that its URL comes from
+	Variable string // that its URL comes from, or the line of a file
 	Scheme   string // of the URL
 	Err      error  // what the driver or bindkey said, as they said it
 

@@ -50,6 +50,30 @@ func SQLite(rawURL string) (gorm.Dialector, error) {
 	return sqlite.Open(path), nil
 }
 
+// LimitSQLite is the Limit of [Driver] for sqlite URLs. SQLite has a limit for
+// locks, and read-only files; it connects to no server, and stops no statement.
+func LimitSQLite(rawURL string, limits Limits) (string, error) {
+	switch {
+	case limits.Lock > 0:
+		value, err := WholeMilliseconds(limits.Lock)
+		if err != nil {
+			return "", err
+		}
+		return AddParameter(rawURL, "_busy_timeout", value)
+	case limits.ReadOnly:
+		_, rest, _ := strings.Cut(rawURL, "://")
+		path, _, _ := strings.Cut(rest, "?")
+		if path = strings.TrimPrefix(path, "/"); path == "" || path == ":memory:" {
+			return "", errors.New("a database in memory that nobody can write to stays empty; remove it")
+		}
+		return AddParameter(rawURL, "mode", "ro")
+	case limits.Connect > 0:
+		return "", errors.New("SQLite connects to no server; remove it")
+	default:
+		return "", errors.New("SQLite stops no statement after a time; remove it, and give the statement's context a deadline")
+	}
+}
+
 var memories atomic.Int64
 
 // forSQLite reports whether some parameter is SQLite's: the driver's begin

@@ -19,9 +19,16 @@ type Opener func(rawURL string) (gorm.Dialector, error)
 // Openers are the known schemes, in lower case, each with its opener.
 type Openers map[string]Opener
 
-// DefaultOpeners are the openers that need no driver but SQLite's: one for
-// sqlite. The map is the caller's own.
-func DefaultOpeners() Openers { return Openers{"sqlite": SQLite} }
+// DefaultOpeners are the openers that are known without an option: one for sqlite,
+// and those of the packages config/… that the program imports. The map is the
+// caller's own.
+func DefaultOpeners() Openers {
+	openers := Openers{}
+	for scheme, driver := range drivers() {
+		openers[scheme] = driver.Open
+	}
+	return openers
+}
 
 // Dialector makes the dialector for a URL, with the opener of its scheme. It
 // returns a [*URLError] for a URL without a scheme, a scheme without an
@@ -42,7 +49,7 @@ func (o Openers) dialector(rawURL string) (gorm.Dialector, *URLError) {
 		problem.reason = "it has no scheme"
 		return nil, problem
 	case open == nil:
-		problem.reason = "its scheme is not known; correct it, or add an opener with config.Schemes"
+		problem.reason = "its scheme is not known; correct it, import the package config/… for it, or add an opener with config.Schemes"
 		return nil, problem
 	}
 	dialector, err := open(rawURL)
@@ -68,7 +75,7 @@ func (o Openers) schemes() []string {
 // A URLError says what is wrong with the URL of one bind.
 type URLError struct {
 	Key      string   // the bind; empty where only a URL was given
-	Variable string   // that the URL comes from; empty where only a URL was given
+	Variable string   // that the URL comes from, or the line of a file; empty where only a URL was given
 	Scheme   string   // of the URL; empty if it has none
 	Known    []string // the schemes that have an opener, sorted
 	Err      error    // what the opener said, as it said it; may be nil

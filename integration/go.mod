@@ -5,8 +5,12 @@ go 1.21
 require (
 	github.com/go-sql-driver/mysql v1.8.1
 	github.com/gormbind/gormbind v0.0.0-00010101000000-000000000000
+	github.com/gormbind/gormbind/config/mysql v0.0.0-00010101000000-000000000000
+	github.com/gormbind/gormbind/config/postgres v0.0.0-00010101000000-000000000000
 	github.com/jackc/pgx/v5 v5.6.0
 	github.com/pressly/goose/v3 v3.21.1
+	github.com/santhosh-tekuri/jsonschema/v5 v5.3.1
+	go.yaml.in/yaml/v3 v3.0.6
 	gorm.io/driver/mysql v1.6.0
 	gorm.io/driver/postgres v1.6.0
 	gorm.io/driver/sqlite v1.6.0
@@ -30,4 +34,8 @@ require (
 	golang.org/x/text v0.21.0 // indirect
 )
 
-replace github.com/gormbind/gormbind => ../
+replace (
+	github.com/gormbind/gormbind => ../
+	github.com/gormbind/gormbind/config/mysql => ../config/mysql
+	github.com/gormbind/gormbind/config/postgres => ../config/postgres
+)

@@ -48,7 +48,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 
 // tell runs the steps, and prints them.
 func tell(out io.Writer) (err error) {
-	cfg, err := config.Load(config.Schemes(openers), config.Bind("replica", "sqlite://"))
+	cfg, err := config.Load(config.Bind("replica", "sqlite://"))
 	if err != nil {
 		return err
 	}

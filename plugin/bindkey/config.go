@@ -22,10 +22,11 @@ type config struct {
 	order            []string // of COMMITs
 	endTimeout       time.Duration
 	registered       []*bind
-	registeredTypes  map[reflect.Type]string // models given to Register
-	registeredModels []any                   // the same, in their order
-	names            map[string][]string     // table names given to Register, folded → keys
-	setters          []func(gorm.ConnPool)
+	registeredTypes  map[reflect.Type]string          // models given to Register
+	registeredModels []any                            // the same, in their order
+	names            map[string][]string              // table names given to Register, folded → keys
+	setters          []func(gorm.ConnPool)            // of all pools
+	ownSetters       map[string][]func(gorm.ConnPool) // of one bind's
 	configuring      map[string][]func(*gorm.Config)
 	mistakes         []error // told by Initialize
 }

@@ -50,6 +50,11 @@ func (p *Plugin) Initialize(db *gorm.DB) error {
 	if len(p.setters) > 0 {
 		p.apply(p.setters, p.boundPools())
 	}
+	for key := range p.ownSetters {
+		if b, err := p.lookup(key, ""); err == nil && b.isOpen() {
+			p.apply(p.ownSetters[key], b.realPools())
+		}
+	}
 	return nil
 }
 
@@ -59,6 +64,11 @@ func (p *Plugin) checkNames(*gorm.DB) error {
 	for _, key := range p.order {
 		if _, err := p.lookup(key, ""); err != nil {
 			mistakes = append(mistakes, fmt.Errorf("bindkey: option CommitOrder: %w", err))
+		}
+	}
+	for key := range p.ownSetters {
+		if _, err := p.lookup(key, ""); err != nil {
+			mistakes = append(mistakes, fmt.Errorf("bindkey: Plugin.ConfigurePools: %w", err))
 		}
 	}
 	_ = p.Check(p.adopted.models()...) // they are known from now on; their mistakes show where they are used

@@ -422,6 +422,39 @@ func TestPoolSettings(t *testing.T) {
 	}
 }
 
+// A bind's own settings hold for its pools, source and replicas, and come after
+// those of all pools.
+func TestConfigurePools(t *testing.T) {
+	limit := func(n int) func(*sql.DB) { return func(db *sql.DB) { db.SetMaxOpenConns(n) } }
+	w := newWorld(t, worldConfig{install: func(w *world) {
+		w.registerBut("main")
+		w.plugin.SetMaxOpenConns(7).ConfigurePools("analytics", limit(2)).ConfigurePools("main", limit(3)).ConfigurePools("main", limit(4))
+	}})
+	w.plugin.ConfigurePools("analytics", limit(9)) // too late, and logged
+	seen := 0
+	for key, roles := range w.plugin.Stats() {
+		want := map[string]int{"main": 4, "analytics": 2}[key]
+		if want == 0 {
+			want = 7
+		}
+		for role, stats := range roles {
+			seen++
+			if stats.MaxOpenConnections != want {
+				t.Errorf("%s of %s: %d connections at most, want %d", role, key, stats.MaxOpenConnections, want)
+			}
+		}
+	}
+	if len(w.plugin.Stats()["analytics"]) < 2 || seen < 4 {
+		t.Errorf("only %d pools seen", seen)
+	}
+
+	plugin := bindkey.New().Register("main", dbresolver.Config{}).ConfigurePools("analytic", limit(1)).ConfigurePools("archiv", limit(1))
+	db := openPlain(t, sqlite.Open(filepath.Join(t.TempDir(), "a.db")), &gorm.Config{})
+	if err := db.Use(plugin); !errors.Is(err, bindkey.ErrUnknownBind) || !strings.Contains(err.Error(), `"analytic"`) || !strings.Contains(err.Error(), `"archiv"`) {
+		t.Errorf("a key that no bind has: %v", err)
+	}
+}
+
 // The settings reach every pool that Stats tells of, before and after db.Use,
 // in each way to install.
 func TestPoolSettingsReachEveryPool(t *testing.T) {

@@ -103,6 +103,7 @@ func (b *bind) openNow() error {
 		defer p.installing.Unlock()
 		if !p.closed {
 			p.apply(p.setters, b.realPools())
+			p.apply(p.ownSetters[b.key], b.realPools())
 			b.late.opened.Store(true)
 			return nil
 		}

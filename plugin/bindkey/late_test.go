@@ -2,6 +2,7 @@ package bindkey_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"strings"
 	"sync"
@@ -223,5 +224,23 @@ func TestOpenLateOnlyWhatCanComeUp(t *testing.T) {
 		if err := db.Use(plugin); !errors.As(err, &failed) || failed.Key != "a" {
 			t.Errorf("%s: err = %v", name, err)
 		}
+	}
+}
+
+// A bind that opens later has its own pool settings from then on.
+func TestOpenLateConfiguresPools(t *testing.T) {
+	wait := bindkey.AttemptSoon(t)
+	down := new(atomic.Bool)
+	down.Store(true)
+	w := newWorld(t, worldConfig{options: []bindkey.Option{bindkey.OpenLate()}, install: func(w *world) {
+		w.registerBut("analytics")
+		w.plugin.Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{downDialector{w.dialector("analytics").(*sqlite.Dialector), down, new(atomic.Int32), nil}}})
+		w.plugin.SetMaxOpenConns(7).ConfigurePools("analytics", func(db *sql.DB) { db.SetMaxOpenConns(2) })
+	}})
+	down.Store(false)
+	time.Sleep(wait)
+	w.must(w.db.First(&LogEntry{}).Error)
+	if got := w.plugin.Stats()["analytics"]["source"].MaxOpenConnections; got != 2 {
+		t.Errorf("%d connections at most, want 2", got)
 	}
 }

@@ -1,6 +1,7 @@
 package bindkey
 
 import (
+	"database/sql"
 	"time"
 
 	"gorm.io/gorm"
@@ -11,7 +12,7 @@ import (
 // those that [Plugin.Stats] tells of: the handle's own, where it is the default
 // bind's; those of a dbresolver of the program's own; and those of a bind that
 // opens later ([OpenLate]). Called before db.Use, it takes effect there. To set
-// one bind's pools, use [Plugin.Resolver].
+// one bind's pools, use [Plugin.ConfigurePools], or [Plugin.Resolver] later.
 func (p *Plugin) SetMaxOpenConns(n int) *Plugin {
 	return p.set(func(pool gorm.ConnPool) {
 		if pool, ok := pool.(interface{ SetMaxOpenConns(int) }); ok {
@@ -51,6 +52,29 @@ func (p *Plugin) SetConnMaxIdleTime(d time.Duration) *Plugin {
 			pool.SetConnMaxIdleTime(d)
 		}
 	})
+}
+
+// ConfigurePools gives the pools of one bind settings of their own, its sources'
+// and its replicas': set is called with each once it is open, after the settings
+// of all pools, also where the bind opens later ([OpenLate]). A bind without
+// sources of its own has the handle's pool.
+//
+// It returns the plugin, so that calls chain. A key that no bind has is an
+// [*UnknownBindError] when the plugin is installed. A call after that configures
+// nothing, and logs an error.
+func (p *Plugin) ConfigurePools(key string, set func(*sql.DB)) *Plugin {
+	if p.lateCall("the pools of bind %q were configured after db.Use; configure all binds before", key) {
+		return p
+	}
+	if p.ownSetters == nil {
+		p.ownSetters = map[string][]func(gorm.ConnPool){}
+	}
+	p.ownSetters[key] = append(p.ownSetters[key], func(pool gorm.ConnPool) {
+		if db, ok := pool.(*sql.DB); ok {
+			set(db)
+		}
+	})
+	return p
 }
 
 func (p *Plugin) set(setting func(gorm.ConnPool)) *Plugin {

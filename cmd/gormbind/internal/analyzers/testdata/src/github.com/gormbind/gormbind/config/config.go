@@ -1,0 +1,11 @@
+// Package config has what the analyzers look for in the configuration.
+package config
+
+type (
+	Config struct{}
+	Option func(*Config) error
+)
+
+func Bind(key, defaultURL string) Option      { return nil }
+func Load(options ...Option) (*Config, error) { return nil, nil }
+func Tomorrow() (*Config, error)              { return nil, nil }

@@ -1,0 +1,74 @@
+package where_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/gormbind/gormbind/cmd/gormbind/internal/where"
+	"github.com/gormbind/gormbind/cmd/gormbind/internal/where/testdata/odd"
+)
+
+const oddMap = `
+MODEL                               KEY        WHY                                       TABLE         CROSSES
+odd.Club.Fans                       analytics  table "club_fans" in Register             club_fans
+odd.Fan                             analytics  table "Supporters" in Register            Supporters
+odd.Moved                           analytics  Register                                  moveds
+odd.Author                          archive    tag on field ID                           authors       Clubs → odd.Club (core)
+odd.Author.Books, odd.Book.Authors  archive    join table of odd.Author.Books            author_books
+odd.Book                            archive    tag on field _                            books
+odd.Keyless                         archive    method Bind                               keylesses
+odd.Membership                      archive    join table of odd.Author.Clubs            memberships
+odd.Club                            core       default                                   clubs         Fans → odd.Fan (analytics)
+odd.Author.Peers, odd.Book.Peers    ?          a mistake                                 torn
+odd.Twice                           ?          table "twices", in several Register       twices
+`
+
+const oddMistake = `join table "torn" has conflicting bind keys: field Author.Peers is in "archive", field Book.Peers is in "analytics"; put the same db tag on the many2many fields of both models`
+
+// TestMap draws a package in which all that may move a model moves one.
+func TestMap(t *testing.T) {
+	drawn, err := where.Ask(where.Question{Patterns: []string{"./testdata/odd"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	if err := drawn.Table(&text); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := words(text.String()), words(oddMap); !reflect.DeepEqual(got, want) {
+		t.Errorf("the map is\n%s", text.String())
+	}
+	if len(drawn.Mistakes) != 1 || drawn.Mistakes[0] != oddMistake {
+		t.Errorf("the mistakes are %q", drawn.Mistakes)
+	}
+
+	plugin := odd.Plugin()
+	rows := map[string]where.Row{}
+	for _, row := range drawn.Models {
+		rows[row.Model] = row
+	}
+	for _, model := range odd.Models() {
+		name := reflect.TypeOf(model).Elem().String()
+		if name == "odd.Membership" {
+			continue // SetupJoinTable has not run
+		}
+		if key, err := plugin.KeyOf(model); err != nil || key != rows[name].Key {
+			t.Errorf("%s: the plugin says %q (%v), and the map %q", name, key, err, rows[name].Key)
+		}
+	}
+}
+
+// words are the lines of a table without its padding.
+func words(text string) (lines []string) {
+	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
+		lines = append(lines, strings.Join(strings.Fields(line), " "))
+	}
+	return lines
+}
+
+func TestBroken(t *testing.T) {
+	if _, err := where.Ask(where.Question{Patterns: []string{"./testdata/nowhere"}}); err == nil || !strings.Contains(err.Error(), "nowhere") {
+		t.Errorf("the error is %v", err)
+	}
+}

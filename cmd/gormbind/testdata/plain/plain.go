@@ -1,0 +1,7 @@
+// Package plain has one model.
+package plain
+
+// An Event lives in analytics.
+type Event struct {
+	ID uint `bind:"analytics"`
+}

@@ -1,0 +1,23 @@
+module github.com/gormbind/gormbind/config/mysql
+
+go 1.21
+
+require (
+	github.com/go-sql-driver/mysql v1.8.1
+	github.com/gormbind/gormbind v0.0.0-00010101000000-000000000000
+	gorm.io/driver/mysql v1.6.0
+	gorm.io/gorm v1.31.2
+)
+
+require (
+	filippo.io/edwards25519 v1.1.0 // indirect
+	github.com/jinzhu/inflection v1.0.0 // indirect
+	github.com/jinzhu/now v1.1.5 // indirect
+	github.com/mattn/go-sqlite3 v1.14.22 // indirect
+	go.yaml.in/yaml/v3 v3.0.6 // indirect
+	golang.org/x/text v0.20.0 // indirect
+	gorm.io/driver/sqlite v1.6.0 // indirect
+	gorm.io/plugin/dbresolver v1.6.2 // indirect
+)
+
+replace github.com/gormbind/gormbind => ../..

@@ -1,0 +1,27 @@
+module github.com/gormbind/gormbind/config/postgres
+
+go 1.21
+
+require (
+	github.com/gormbind/gormbind v0.0.0-00010101000000-000000000000
+	github.com/jackc/pgx/v5 v5.6.0
+	gorm.io/driver/postgres v1.6.0
+	gorm.io/gorm v1.31.2
+)
+
+require (
+	github.com/jackc/pgpassfile v1.0.0 // indirect
+	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/jackc/puddle/v2 v2.2.2 // indirect
+	github.com/jinzhu/inflection v1.0.0 // indirect
+	github.com/jinzhu/now v1.1.5 // indirect
+	github.com/mattn/go-sqlite3 v1.14.22 // indirect
+	go.yaml.in/yaml/v3 v3.0.6 // indirect
+	golang.org/x/crypto v0.31.0 // indirect
+	golang.org/x/sync v0.10.0 // indirect
+	golang.org/x/text v0.21.0 // indirect
+	gorm.io/driver/sqlite v1.6.0 // indirect
+	gorm.io/plugin/dbresolver v1.6.2 // indirect
+)
+
+replace github.com/gormbind/gormbind => ../..

@@ -3,7 +3,8 @@ package bindkey
 // A Binder is a model that says where it lives, as Flask-SQLAlchemy's
 // __bind_key__ does. Bind is asked once per type, on a zero value, so it must
 // not depend on the receiver's fields; receivers by value and by pointer both
-// do. It must not return the empty string.
+// do. It must not return the empty string, nor wait for a goroutine that asks for
+// its own model: that never ends.
 type Binder interface {
 	Bind() string
 }

@@ -24,9 +24,9 @@ type branch struct {
 
 	prepared preparedBranch
 
-	firstTx   dbpool.Tx                 // enough for most branches, in its own memory
-	calling   atomic.Int32              // callbacks that send a statement, and see to its rows
-	handedOut atomic.Pointer[handedOut] // nil: none
+	firstTx dbpool.Tx                 // enough for most branches, in its own memory
+	calling atomic.Int32              // callbacks that send a statement, and see to its rows
+	handed  atomic.Pointer[handedOut] // nil: nothing was
 }
 
 var _ xact.Resource = (*branch)(nil)
@@ -116,7 +116,7 @@ func (b *branch) ensureBegun(ctx context.Context) (*xact.Begun, error) {
 		if err := b.tx.mayBegin(b); err != nil {
 			return nil, err
 		}
-	} else if b.handedOut.Load() != nil {
+	} else {
 		b.seeRows(false)
 	}
 	return b.xact.EnsureBegun(ctx)
@@ -153,8 +153,8 @@ func (b *branch) Ask(ctx context.Context, tx xact.Tx, sure bool) error {
 // Ended is of xact.Resource.
 func (b *branch) Ended(err error) bool { return errors.Is(err, ErrRolledBack) }
 
-// CloseRows is of xact.Resource.
-func (b *branch) CloseRows() { b.seeRows(true) }
+// LookAtRows is of xact.Resource.
+func (b *branch) LookAtRows(closing bool) { b.seeRows(closing) }
 
 // Undecided is of xact.Resource.
 func (b *branch) Undecided(err error) bool { return b.pool.bind.product.Undecided(err) }
@@ -195,6 +195,7 @@ func (b *branch) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {
 	if err != nil {
 		return stmt
 	}
+	b.expose()
 	return txOf(begun.Tx).StmtContext(ctx, stmt)
 }
 

@@ -23,7 +23,7 @@ func (c *chainPool) owner() *Plugin { return c.plugin }
 
 func (c *chainPool) databaseFailed(error) {}
 
-func (c *chainPool) rowsGiven(*sql.Rows) {}
+func (c *chainPool) given(any, string) {}
 
 func (c *chainPool) guard(_ context.Context, query string, _ []any) (string, error) {
 	return query, nil

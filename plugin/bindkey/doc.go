@@ -324,7 +324,9 @@
 //   - With DisableNestedTransaction, GORM asks for no savepoint, so a Use before a
 //     nested Transaction holds for everything inside.
 //   - Where a result was handed out, or a statement has failed, MySQL, MariaDB and
-//     SQLite are asked once more before COMMIT.
+//     SQLite are asked once more before COMMIT; after SQLTx, before each statement.
+//   - A savepoint outside of a transaction is not sent, and only logged: GORM would
+//     keep an error in the handle.
 //   - Goroutines that share a transaction are as safe as in plain GORM: the driver
 //     decides, and few bear two statements at once. The plugin's own state does.
 //   - BEGIN that fails may be tried again by the next statement of its bind.

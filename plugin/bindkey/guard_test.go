@@ -104,6 +104,11 @@ func crossings(use func(string) clause.Expression) map[string]func(tx *gorm.DB) 
 		"soft Delete": func(tx *gorm.DB) *gorm.DB {
 			return tx.Where("user_id IN (?)", tx.Session(&gorm.Session{NewDB: true}).Model(&User{}).Select("id")).Delete(&LogEntry{})
 		},
+		"IN, a tab":           func(tx *gorm.DB) *gorm.DB { return tx.Where("id\tIN logs").Delete(&User{}) },
+		"IN, a parenthesis":   func(tx *gorm.DB) *gorm.DB { return tx.Where("(id)IN logs").Delete(&User{}) },
+		"IN, a quoted name":   func(tx *gorm.DB) *gorm.DB { return tx.Where("id IN\"logs\"").Delete(&User{}) },
+		"IN, comments around": func(tx *gorm.DB) *gorm.DB { return tx.Where("id/**/IN/**/logs").Delete(&User{}) },
+		"NOT IN, lines":       func(tx *gorm.DB) *gorm.DB { return tx.Where("id NOT\nIN\n logs").Delete(&User{}) },
 		"Delete, joins": func(tx *gorm.DB) *gorm.DB {
 			return tx.Joins("JOIN logs ON logs.user_id = users.id").Where("1 = 1").Delete(&User{})
 		},

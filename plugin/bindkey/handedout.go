@@ -1,7 +1,6 @@
 package bindkey
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -35,65 +34,80 @@ func (b *branch) statementDone(db *gorm.DB, kind statementKind) {
 	if kind != rowStatement {
 		return
 	}
+	text := db.Statement.SQL.String()
 	switch handed := db.Statement.Dest.(type) {
 	case *sql.Rows:
 		if handed != nil {
-			b.handOut(handed)
+			b.handOut(handed, text)
 		}
 	case *sql.Row:
-		b.handOutRow()
-	default:
-		return
-	}
-	p := b.tx.plugin
-	if on := b.pool.bind.product; on.Asks() && !p.texts.Scan(db.Statement.SQL.String(), on.SQL).Reads {
-		b.xact.Suspect(nil)
+		b.handOut(nil, text)
 	}
 }
 
 // handedOut are the rows that a branch has given to the program.
 type handedOut struct {
 	mu   sync.Mutex
-	rows []*sql.Rows
+	rows []handedRows
 }
 
-// handOut remembers rows, and forgets those that have ended.
-func (b *branch) handOut(rows *sql.Rows) {
-	if b.pool.bind.product.Asks() {
+// handedRows may end in the branch's end, which only the program is told, where their
+// statement writes or locks.
+type handedRows struct {
+	*sql.Rows
+	locks bool
+}
+
+// handOut notes rows, or a *sql.Row where they are nil, whose answer nobody sees but
+// the program.
+func (b *branch) handOut(rows *sql.Rows, text string) {
+	on := b.pool.bind.product
+	locks := on.Asks() && (b.tx.xact.Serializable() || !b.tx.plugin.texts.Scan(text, on.SQL).Reads)
+	if on.Asks() {
 		b.xact.Unseen()
 	}
-	b.handedOut.CompareAndSwap(nil, new(handedOut))
-	h := b.handedOut.Load()
+	if locks {
+		b.xact.Suspect(nil)
+	}
+	if rows == nil {
+		return
+	}
+	b.handed.CompareAndSwap(nil, new(handedOut))
+	h := b.handed.Load()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.rows) == cap(h.rows) {
 		b.dropEnded(h)
 	}
-	h.rows = append(h.rows, rows)
+	h.rows = append(h.rows, handedRows{rows, locks})
 }
 
-// handOutRow notes a *sql.Row, whose answer nobody sees but Scan.
-func (b *branch) handOutRow() {
+// expose notes that the program has what it can send statements with past the branch.
+func (b *branch) expose() {
 	if b.pool.bind.product.Asks() {
-		b.xact.Suspect(nil)
+		b.xact.Expose()
 	}
 }
 
-// rowsGiven is of connFinder. What a callback sends it answers for itself.
-func (b *branch) rowsGiven(rows *sql.Rows) {
-	switch {
-	case b.calling.Load() > 0:
-	case rows != nil:
-		b.handOut(rows)
+// given is of connFinder. What a callback sends it answers for itself.
+func (b *branch) given(answer any, text string) {
+	switch answer := answer.(type) {
+	case *sql.Stmt:
+		b.expose()
+	case *sql.Rows:
+		if b.calling.Load() == 0 {
+			b.handOut(answer, text)
+		}
 	default:
-		b.handOutRow()
+		if b.calling.Load() == 0 {
+			b.handOut(nil, text)
+		}
 	}
 }
 
-// seeRows looks whether rows that the program has read have ended in an error, or
-// closes those that it has left open.
+// seeRows looks which rows have ended, or closes those that the program has left open.
 func (b *branch) seeRows(closing bool) {
-	h := b.handedOut.Load()
+	h := b.handed.Load()
 	if h == nil {
 		return
 	}
@@ -105,18 +119,19 @@ func (b *branch) seeRows(closing bool) {
 	b.dropEnded(h)
 }
 
-// dropEnded forgets rows that are closed, and tells the branch of their errors.
+// dropEnded forgets rows that are closed. What their end was is not asked of them,
+// since the goroutine that reads them may just be writing it (database/sql, Rows.Next).
 func (b *branch) dropEnded(h *handedOut) {
 	open := h.rows[:0]
 	for _, rows := range h.rows {
 		if _, err := rows.Columns(); err == nil {
 			open = append(open, rows)
-		} else if err := rows.Err(); err != nil && !errors.Is(err, context.Canceled) {
-			b.databaseFailed(err)
+		} else if rows.locks {
+			b.xact.Suspect(nil)
 		}
 	}
 	for i := len(open); i < len(h.rows); i++ {
-		h.rows[i] = nil
+		h.rows[i] = handedRows{}
 	}
 	h.rows = open
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	stdlog "log"
 	"os"
 	"regexp"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
 	"github.com/gormbind/gormbind/internal/testkit"
@@ -265,5 +267,127 @@ func TestRowsGoOnAfterAFailure(t *testing.T) {
 			t.Errorf("PrepareStmt %v: %d rows are written", prepare, n)
 		}
 		w.idle()
+	}
+}
+
+// A branch that the database has rolled back is found before the next statement or
+// savepoint, also where nobody but the program has seen the error: through SQLTx, a
+// *sql.Stmt of the transaction's pool, or rows that it was given.
+func TestRolledBackUnseen(t *testing.T) {
+	const raise = "INSERT INTO logs (event) VALUES ('raise')"
+	ctx := context.Background()
+	pool := func(tx *gorm.DB) gorm.ConnPool { return tx.Model(&LogEntry{}).First(&LogEntry{}).Statement.ConnPool }
+	ways := map[string]func(w *world, tx *gorm.DB) error{
+		"SQLTx": func(w *world, tx *gorm.DB) error {
+			sqlTx, err := bindkey.SQLTx(tx, "analytics")
+			w.must(err)
+			_, err = sqlTx.Exec(raise)
+			return err
+		},
+		"a statement of the pool": func(w *world, tx *gorm.DB) error {
+			stmt, err := pool(tx).PrepareContext(ctx, raise)
+			w.must(err)
+			defer stmt.Close()
+			_, err = stmt.Exec()
+			return err
+		},
+		"a statement of the bind's pool": func(w *world, tx *gorm.DB) error {
+			resolver, err := w.plugin.Resolver("analytics")
+			w.must(err)
+			db, err := resolver.DB.DB()
+			w.must(err)
+			stmt, err := db.PrepareContext(ctx, raise)
+			w.must(err)
+			defer stmt.Close()
+			_, err = pool(tx).(gorm.Tx).StmtContext(ctx, stmt).Exec()
+			return err
+		},
+		"rows of the pool": func(w *world, tx *gorm.DB) error {
+			rows, err := pool(tx).QueryContext(ctx, raise+" RETURNING id")
+			w.must(err)
+			for rows.Next() {
+			}
+			return errors.Join(rows.Err(), rows.Close())
+		},
+		"a row of the pool": func(w *world, tx *gorm.DB) error {
+			return pool(tx).QueryRowContext(ctx, raise+" RETURNING id").Scan(new(int))
+		},
+	}
+	afters := map[string]func(tx *gorm.DB) error{
+		"a statement": func(tx *gorm.DB) error { return tx.Create(&LogEntry{ID: 77, Event: "after"}).Error },
+		"a nested transaction": func(tx *gorm.DB) error {
+			return tx.Transaction(func(tx *gorm.DB) error { return tx.Create(&LogEntry{ID: 77, Event: "after"}).Error })
+		},
+	}
+	for _, prepare := range []bool{false, true} {
+		for name, way := range ways {
+			for after, run := range afters {
+				w := newWorld(t, worldConfig{gorm: gorm.Config{PrepareStmt: prepare}})
+				w.must(w.plain["analytics"].Exec(raises).Error)
+				err := w.db.Transaction(func(tx *gorm.DB) error {
+					w.must(tx.Create(&User{ID: 77, Name: "before"}).Error)
+					w.must(tx.Create(&LogEntry{ID: 76, Event: "before"}).Error)
+					if err := way(w, tx); err == nil {
+						t.Errorf("%s: the trigger does nothing", name)
+					}
+					_ = run(tx) // ignored
+					return nil
+				})
+				if !errors.Is(err, bindkey.ErrRolledBack) {
+					t.Errorf("%s, then %s, PrepareStmt %v: %v", name, after, prepare, err)
+				}
+				testkit.CheckOutcome(t, "what GORM does not see makes the database roll back: SQLTx, a `*sql.Stmt`, rows of the pool; and the program goes on", err, 0, 1)
+				for _, count := range []*gorm.DB{w.plain["main"].Model(&User{}).Where("id = 77"), w.plain["analytics"].Model(&LogEntry{}).Where("id IN ?", []int{76, 77})} {
+					var n int64
+					w.must(count.Count(&n).Error)
+					if n != 0 {
+						t.Errorf("%s, then %s, PrepareStmt %v: %d rows stay", name, after, prepare, n)
+					}
+				}
+			}
+		}
+	}
+}
+
+// One goroutine reads rows of a transaction while another writes there, as with a plain
+// handle of SQLite. The race detector looks on.
+func TestRowsOfAnotherGoroutine(t *testing.T) {
+	w := newTxWorld(t, worldConfig{})
+	for round := 0; round < 20; round++ {
+		w.must(w.db.Transaction(func(tx *gorm.DB) error {
+			rows, err := tx.Model(&LogEntry{}).Rows()
+			if err != nil {
+				return err
+			}
+			read := make(chan error, 1)
+			go func() {
+				for rows.Next() {
+				}
+				read <- errors.Join(rows.Err(), rows.Close())
+			}()
+			for i := 0; i < 5; i++ {
+				if err := tx.Create(&LogEntry{Event: "n"}).Error; err != nil {
+					return err
+				}
+			}
+			return <-read
+		}))
+	}
+	w.idle()
+}
+
+// A savepoint outside of a transaction is not sent, and leaves no error in the handle.
+func TestSavePointOutside(t *testing.T) {
+	var log strings.Builder
+	w := newTxWorld(t, worldConfig{gorm: gorm.Config{SkipDefaultTransaction: true, Logger: logger.New(stdlog.New(&log, "", 0), logger.Config{LogLevel: logger.Error})}})
+	if got := w.trace(func() {
+		w.db.SavePoint("here")
+		w.db.Session(&gorm.Session{}).RollbackTo("here")
+		w.must(w.db.Create(&LogEntry{Event: "n"}).Error)
+	}); got != "STATEMENT analytics" {
+		t.Errorf("sent: %s", got)
+	}
+	if strings.Count(log.String(), `savepoint "here" is asked for outside of a transaction`) != 2 {
+		t.Errorf("log: %s", log.String())
 	}
 }

@@ -93,9 +93,9 @@ type connFinder interface {
 	guard(ctx context.Context, query string, args []any) (string, error)
 	// databaseFailed is told what a database answered, if that was an error.
 	databaseFailed(error)
-	// rowsGiven is told of an answer that goes to the program past GORM's callbacks: rows,
-	// or a row where that is nil.
-	rowsGiven(*sql.Rows)
+	// given is told of what goes to the program past GORM's callbacks: a *sql.Rows, a
+	// *sql.Row, a *sql.Stmt, and the text that it answers.
+	given(answer any, text string)
 }
 
 func (o onDemand) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
@@ -113,6 +113,8 @@ func (o onDemand) PrepareContext(ctx context.Context, query string) (*sql.Stmt, 
 	stmt, err := conn.PrepareContext(ctx, query)
 	if err != nil {
 		o.finder.databaseFailed(err)
+	} else {
+		o.finder.given(stmt, query)
 	}
 	return stmt, err
 }
@@ -146,7 +148,7 @@ func (o onDemand) QueryContext(ctx context.Context, query string, args ...any) (
 	if err != nil {
 		o.finder.databaseFailed(err)
 	} else {
-		o.finder.rowsGiven(rows)
+		o.finder.given(rows, query)
 	}
 	return rows, err
 }
@@ -164,7 +166,7 @@ func (o onDemand) QueryRowContext(ctx context.Context, query string, args ...any
 	if err := row.Err(); err != nil {
 		o.finder.databaseFailed(err)
 	} else {
-		o.finder.rowsGiven(nil)
+		o.finder.given(row, query)
 	}
 	return row
 }
@@ -186,7 +188,7 @@ func (r *rootPool) owner() *Plugin { return r.plugin }
 
 func (r *rootPool) databaseFailed(error) {}
 
-func (r *rootPool) rowsGiven(*sql.Rows) {}
+func (r *rootPool) given(any, string) {}
 
 func (r *rootPool) guard(_ context.Context, query string, _ []any) (string, error) {
 	return query, nil

@@ -185,9 +185,9 @@ func (s *statementConn) databaseFailed(err error) {
 	}
 }
 
-func (s *statementConn) rowsGiven(rows *sql.Rows) {
+func (s *statementConn) given(answer any, text string) {
 	if br := s.answering(); br != nil {
-		br.rowsGiven(rows)
+		br.given(answer, text)
 	}
 }
 

@@ -22,6 +22,9 @@ func (d *dialector) SavePoint(db *gorm.DB, name string) error {
 		}
 		return t.savePoint(db, name)
 	}
+	if outside(db, name) {
+		return nil
+	}
 	return d.onOwnConnection(db, name, gorm.SavePointerDialectorInterface.SavePoint)
 }
 
@@ -30,7 +33,21 @@ func (d *dialector) RollbackTo(db *gorm.DB, name string) error {
 	if t := transactionOf(db); t != nil {
 		return t.rollbackTo(db, name)
 	}
+	if outside(db, name) {
+		return nil
+	}
 	return d.onOwnConnection(db, name, gorm.SavePointerDialectorInterface.RollbackTo)
+}
+
+// outside reports whether a savepoint is asked for outside of a transaction. It would be
+// of whatever connection is free, and so nothing is sent. That is logged: an error would
+// stay in the handle for good (finisher_api.go, SavePoint).
+func outside(db *gorm.DB, name string) bool {
+	if routedBy(db.Statement.ConnPool) == nil {
+		return false
+	}
+	db.Logger.Error(db.Statement.Context, "bindkey: savepoint %q is asked for outside of a transaction, and nothing was sent; begin one with db.Transaction or db.Begin, and use its *gorm.DB", name)
+	return true
 }
 
 // onOwnConnection is for a *sql.Tx of the application's own, which the

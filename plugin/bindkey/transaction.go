@@ -49,9 +49,9 @@ func (t *transaction) databaseFailed(err error) {
 	}
 }
 
-func (t *transaction) rowsGiven(rows *sql.Rows) {
+func (t *transaction) given(answer any, text string) {
 	if b, err := t.itself(); err == nil {
-		b.rowsGiven(rows)
+		b.given(answer, text)
 	}
 }
 
@@ -240,9 +240,7 @@ func SQLTx(tx *gorm.DB, key string) (*sql.Tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	if br.pool.bind.product.Asks() {
-		br.xact.Unseen() // nobody tells what is sent there
-	}
+	br.expose()
 	if sqlTx, ok := conn.(*sql.Tx); ok {
 		return sqlTx, nil
 	}

@@ -43,6 +43,7 @@ func (c *collector) markCalled(call *ast.CallExpr) {
 var known = map[string]bool{
 	".Strict": true, ".CommitOrder": true, ".OpenLate": true, ".SQLTx": true, ".AfterCommit": true, ".AfterRollback": true,
 	".TwoPhase": true, ".PlacementOf": true,
+	".EndTimeout": true,
 }
 
 func (c *collector) bindkey(call *ast.CallExpr, name string) {

@@ -84,13 +84,28 @@ func (s *Split) Put(variables int) (inexact string) {
 	if len(s.found)*len(s.keys) > variables-variablesOfTheRest {
 		return fmt.Sprintf("the join table has %d rows for it, more than a statement can bind", len(s.found))
 	}
-	if s.repeated && !s.stmt.Distinct { // the join would tell such a row once for each owner
-		return "several owners have the same row; add Distinct to have it once"
+	if s.repeated && !s.distinct() { // the join would tell such a row once for each owner
+		return "several owners have the same row; find the model's columns with Distinct to have it once"
 	}
 	s.stmt.Clauses["FROM"] = clause.Clause{Name: "FROM", Expression: clause.From{Joins: []clause.Join{{
 		Expression: clause.Expr{SQL: "JOIN (SELECT 1) AS ? ON ?", Vars: []any{clause.Table{Name: s.rel.JoinTable.Table}, s.in()}},
 	}}}}
 	return ""
+}
+
+// distinct reports whether a statement asks for columns of the model, each row once:
+// then it does not matter how often the join finds one. A count or a sum does.
+func (s *Split) distinct() bool {
+	if !s.stmt.Distinct || stmtscan.Has(s.stmt, "GROUP BY") || stmtscan.Has(s.stmt, "SELECT") {
+		return false
+	}
+	for _, column := range s.stmt.Selects {
+		column = strings.TrimPrefix(column, s.stmt.Schema.Table+".")
+		if column != "*" && s.stmt.Schema.LookUpField(column) == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // conditions splits what the join is ON: pairs of columns that are equal in both

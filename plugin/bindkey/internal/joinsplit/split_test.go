@@ -69,10 +69,18 @@ func TestSplit(t *testing.T) {
 		variables int
 		want      string // of the statement's SQL, or why it is inexact
 	}{
-		"one owner":                  {func() *gorm.Statement { return joined(t, here, 1) }, 1000, "`tags`.`id` IN (10,11)"},
-		"nothing":                    {func() *gorm.Statement { return joined(t, here, 9) }, 1000, "`tags`.`id` IN (NULL)"},
-		"a NULL":                     {func() *gorm.Statement { return joined(t, here, 3) }, 1000, "`tags`.`id` IN (NULL)"},
-		"a row of two owners":        {func() *gorm.Statement { return joined(t, here, 1, 2) }, 1000, "add Distinct"},
+		"one owner": {func() *gorm.Statement { return joined(t, here, 1) }, 1000, "`tags`.`id` IN (10,11)"},
+		"nothing":   {func() *gorm.Statement { return joined(t, here, 9) }, 1000, "`tags`.`id` IN (NULL)"},
+		"a NULL":    {func() *gorm.Statement { return joined(t, here, 3) }, 1000, "`tags`.`id` IN (NULL)"},
+		"a row of two, counted": {func() *gorm.Statement {
+			s := joined(t, here.Distinct(), 1, 2)
+			s.AddClause(clause.Select{Expression: clause.Expr{SQL: "count(*)"}})
+			return s
+		}, 1000, "with Distinct to have it once"},
+		"a row of two, summed":       {func() *gorm.Statement { return joined(t, here.Distinct("SUM(id)"), 1, 2) }, 1000, "with Distinct to have it once"},
+		"a row of two, grouped":      {func() *gorm.Statement { return joined(t, here.Distinct("name").Group("name"), 1, 2) }, 1000, "with Distinct to have it once"},
+		"a row of two, its names":    {func() *gorm.Statement { return joined(t, here.Distinct("tags.name"), 1, 2) }, 1000, "`tags`.`id` IN (10,11)"},
+		"a row of two owners":        {func() *gorm.Statement { return joined(t, here, 1, 2) }, 1000, "with Distinct to have it once"},
 		"too many":                   {func() *gorm.Statement { return joined(t, here, 1) }, 101, "more than a statement can bind"},
 		"a column of the join":       {func() *gorm.Statement { return joined(t, here.Order("user_id"), 1) }, 1000, "names the join table's columns"},
 		"the join table":             {func() *gorm.Statement { return joined(t, here.Where("user_tags.tag_id > 1"), 1) }, 1000, "names the join table's columns"},

@@ -93,7 +93,7 @@ func nested(text string) bool {
 				}
 			}
 		case 'i':
-			if is(text, i, "in") && text[i-1] == ' ' && bytesOf[text[i+2]] == blankByte && !strings.HasPrefix(strings.TrimLeft(text[i+2:], " \t\r\n"), "(") {
+			if is(text, i, "in") && !inWord(text[i-1]) && !inWord(text[i+2]) && !strings.HasPrefix(strings.TrimLeft(text[i+2:], " \t\r\n"), "(") {
 				return true
 			}
 		default:
@@ -111,6 +111,10 @@ var leads = func() (leads [256]bool) {
 	}
 	return leads
 }()
+
+// inWord reports whether a byte continues a word. What else stands beside IN may be a
+// blank, a quote or a comment, before a table's name.
+func inWord(c byte) bool { return bytesOf[c] == letterByte || bytesOf[c] == digitByte }
 
 // is reports whether a word stands in a text, in any case. Another letter before
 // or behind it only means that the text is read for nothing.

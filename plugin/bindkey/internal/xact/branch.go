@@ -34,6 +34,7 @@ type Begun struct {
 
 	suspicion atomic.Pointer[suspicion] // nil: none
 	unseen    atomic.Bool               // statements may have failed without anybody telling
+	exposed   atomic.Bool               // the program sends statements past the branch
 }
 
 // Init makes b a branch of a transaction, which has not begun.
@@ -51,7 +52,7 @@ func (b *Branch) EnsureBegun(ctx context.Context) (*Begun, error) {
 		return nil, err // else database/sql says that the transaction is done
 	}
 	if begun := b.begun.Load(); begun != nil {
-		return begun, b.makeSure(ctx, begun)
+		return begun, b.makeSure(ctx, begun, begun.exposed.Load())
 	}
 	b.beginning.Lock()
 	defer b.beginning.Unlock()

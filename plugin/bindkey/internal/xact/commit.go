@@ -84,7 +84,7 @@ func (t *Transaction) checkEach(branches []*Branch) error {
 			ctx, cancel = t.within(t.ctx)
 			defer cancel()
 		}
-		b.Resource.CloseRows() // many drivers answer one query at a time
+		b.Resource.LookAtRows(true) // many drivers answer one query at a time
 		if err := b.ask(ctx, begun, "check before COMMIT", sure); err != nil {
 			return err
 		}

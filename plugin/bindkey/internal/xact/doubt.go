@@ -22,24 +22,33 @@ func (b *Branch) Suspect(cause error) {
 	}
 }
 
-// Unseen has it asked before COMMIT, since statements may have failed there without
-// anybody telling.
+// Unseen has it asked before a savepoint and COMMIT, since statements may have failed
+// there without anybody telling.
 func (b *Branch) Unseen() {
 	if begun := b.begun.Load(); begun != nil {
 		begun.unseen.Store(true)
 	}
 }
 
-// makeSure asks if there is a suspicion. What is not in its transaction any more
-// dooms the whole. Where the database can't tell, while the program reads rows for
+// Expose has it asked before each statement from now on: the program has what it can
+// send statements with that nobody sees.
+func (b *Branch) Expose() {
+	if begun := b.begun.Load(); begun != nil {
+		begun.unseen.Store(true)
+		begun.exposed.Store(true)
+	}
+}
+
+// makeSure asks if there is a suspicion, or always. What is not in its transaction any
+// more dooms the whole. Where the database can't tell, while the program reads rows for
 // example, the statement fails as it would have, and the next one asks again.
-func (b *Branch) makeSure(ctx context.Context, begun *Begun) error {
-	if begun.suspicion.Load() == nil {
+func (b *Branch) makeSure(ctx context.Context, begun *Begun, always bool) error {
+	if begun.suspicion.Load() == nil && !always {
 		return nil
 	}
 	b.beginning.Lock()
 	defer b.beginning.Unlock()
-	if begun.suspicion.Load() == nil {
+	if begun.suspicion.Load() == nil && !always {
 		return nil // by another goroutine
 	}
 	err := b.ask(ctx, begun, "check after a failed statement", true)

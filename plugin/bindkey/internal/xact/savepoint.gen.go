@@ -37,7 +37,8 @@ func (t *Transaction) Savepoint(ctx context.Context, name string, set func(conte
 	}
 	for _, b := range t.joined {
 		begun := b.begun.Load()
-		if err := b.makeSure(ctx, begun); err != nil {
+		b.Resource.LookAtRows(false)
+		if err := b.makeSure(ctx, begun, begun.unseen.Load()); err != nil {
 			return err // outside of a transaction, SQLite begins one, and MySQL does nothing
 		}
 		if err := set(ctx, b, begun.Tx); err != nil {

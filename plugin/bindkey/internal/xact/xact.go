@@ -22,8 +22,9 @@ type Resource interface {
 	Ask(ctx context.Context, tx Tx, sure bool) error
 	// Ended reports whether an answer to Ask says that the connection is not.
 	Ended(error) bool
-	// CloseRows closes the rows that statements have left open, as COMMIT does.
-	CloseRows()
+	// LookAtRows sees which of the rows that the program was given have ended, and
+	// closes those that it has left open, if it is to, as COMMIT does.
+	LookAtRows(closing bool)
 	// Undecided reports whether nobody knows, after an error that answered COMMIT,
 	// whether the database has committed: the connection is lost, for example.
 	Undecided(error) bool
@@ -84,6 +85,11 @@ func (t *Transaction) Context() context.Context { return t.ctx }
 
 // ReadOnly reports whether the transaction was begun for reading alone.
 func (t *Transaction) ReadOnly() bool { return t.opts != nil && t.opts.ReadOnly }
+
+// Serializable reports whether the transaction was begun to be, so that reading locks.
+func (t *Transaction) Serializable() bool {
+	return t.opts != nil && t.opts.Isolation >= sql.LevelSerializable
+}
 
 // Begun are the branches that have begun, in that order.
 func (t *Transaction) Begun() []*Branch {

@@ -78,7 +78,7 @@ func (f *file) BeginTx(ctx context.Context, opts *sql.TxOptions) (xact.Tx, error
 }
 
 func (f *file) Ended(err error) bool { return errors.Is(err, errEnded) }
-func (f *file) CloseRows()           {}
+func (f *file) LookAtRows(bool)      {}
 
 func (f *file) Ask(_ context.Context, _ xact.Tx, sure bool) error {
 	if sure {

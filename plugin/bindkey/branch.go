@@ -147,7 +147,11 @@ func (b *branch) Ask(ctx context.Context, tx xact.Tx, sure bool) error {
 	if committing != nil {
 		return nil // by the program's own DDL, as in plain GORM
 	}
-	return b.pool.bind.product.Ask(ctx, txOf(tx), sure)
+	err := b.pool.bind.product.Ask(ctx, txOf(tx), sure)
+	if b.handed.Load() == nil {
+		return err
+	}
+	return b.endOfRows(err)
 }
 
 // Ended is of xact.Resource.

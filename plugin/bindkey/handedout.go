@@ -47,8 +47,9 @@ func (b *branch) statementDone(db *gorm.DB, kind statementKind) {
 
 // handedOut are the rows that a branch has given to the program.
 type handedOut struct {
-	mu   sync.Mutex
-	rows []handedRows
+	mu    sync.Mutex
+	rows  []handedRows
+	ended []*sql.Rows // that may say why the branch has ended, until it is asked whether it has
 }
 
 // handedRows may end in the branch's end, which only the program is told, where their
@@ -119,8 +120,28 @@ func (b *branch) seeRows(closing bool) {
 	b.dropEnded(h)
 }
 
-// dropEnded forgets rows that are closed. What their end was is not asked of them,
-// since the goroutine that reads them may just be writing it (database/sql, Rows.Next).
+// endOfRows is the answer to whether the branch has ended, with what its rows have
+// ended in, if it has.
+func (b *branch) endOfRows(answer error) error {
+	h := b.handed.Load()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	ended := h.ended
+	h.ended = nil
+	if !errors.Is(answer, ErrRolledBack) {
+		return answer
+	}
+	for _, rows := range ended {
+		if err := rows.Err(); err != nil {
+			return fmt.Errorf("%w, after: %w", answer, err)
+		}
+	}
+	return answer
+}
+
+// dropEnded forgets rows that are closed. What they have ended in is asked of them only
+// where the branch has ended, too: the goroutine that reads them may just be writing it
+// (database/sql, Rows.Next).
 func (b *branch) dropEnded(h *handedOut) {
 	open := h.rows[:0]
 	for _, rows := range h.rows {
@@ -128,6 +149,7 @@ func (b *branch) dropEnded(h *handedOut) {
 			open = append(open, rows)
 		} else if rows.locks {
 			b.xact.Suspect(nil)
+			h.ended = append(h.ended, rows.Rows)
 		}
 	}
 	for i := len(open); i < len(h.rows); i++ {

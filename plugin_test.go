@@ -1,5 +1,5 @@
 // Package gormbind_test tests the library from outside: the tutorial's
-// program, what dbresolver does without the plugin, and what README.md says.
+// program, what dbresolver does without the plugin, and what the documents say.
 package gormbind_test
 
 import (
@@ -8,10 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -105,7 +103,7 @@ var logWrites = []struct {
 	{"in a hook", func(db *gorm.DB) error { return db.Create(&login{Name: "ada"}).Error }, 1},
 }
 
-// TestWithoutPlugin shows what README.md says of dbresolver alone: it knows
+// TestWithoutPlugin shows what docs/routing.md says of dbresolver alone: it knows
 // that log entries belong to analytics, and writes them to main all the same,
 // without an error.
 func TestWithoutPlugin(t *testing.T) {
@@ -137,7 +135,7 @@ func TestWithoutPlugin(t *testing.T) {
 			got := rows(t, files["main"], "SELECT count(*) FROM logs") + " in main, " +
 				rows(t, files["analytics"], "SELECT count(*) FROM logs") + " in analytics"
 			if want := fmt.Sprintf("%d in main, 0 in analytics", write.rows); got != want {
-				t.Errorf("%s; want %s, or correct README.md", got, want)
+				t.Errorf("%s; want %s, or correct docs/routing.md", got, want)
 			}
 		})
 	}
@@ -162,139 +160,6 @@ func TestWithPlugin(t *testing.T) {
 				t.Errorf("%s; want %s", got, want)
 			}
 		})
-	}
-}
-
-// TestQuickStart runs the first program of README.md, word for word, in a
-// module of its own, and compares what it prints and where its rows are.
-func TestQuickStart(t *testing.T) {
-	program := quickStart(t, "go", 0)
-	repository, err := os.Getwd()
-	must(t, err)
-	mod, err := os.ReadFile("go.mod")
-	must(t, err)
-	sum, err := os.ReadFile("go.sum")
-	must(t, err)
-	dir := t.TempDir()
-	for name, text := range map[string]string{
-		"main.go": program,
-		"go.sum":  string(sum),
-		"go.mod": strings.Replace(string(mod), "module github.com/gormbind/gormbind", "module example", 1) +
-			"\nrequire github.com/gormbind/gormbind v0.0.0\nreplace github.com/gormbind/gormbind => " + strconv.Quote(repository) + "\n",
-	} {
-		must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
-	}
-	run := exec.Command("go", "run", ".")
-	run.Dir = dir
-	run.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off")
-	var told strings.Builder
-	run.Stderr = &told
-	printed, err := run.Output()
-	printed = slowSQL.ReplaceAll(printed, nil)
-	if want := quickStart(t, "text", 0); string(printed) != want || err != nil {
-		t.Fatalf("the first program of README.md prints\n%s%s%v; want\n%s", printed, told.String(), err, want)
-	}
-	files := map[string]string{"main": filepath.Join(dir, "main.db"), "analytics": filepath.Join(dir, "analytics.db")}
-	holds(t, files, "main", "users")
-	holds(t, files, "analytics", "logs")
-	if got := rows(t, files["main"], "SELECT id, name FROM users ORDER BY id"); got != "1 ada, 2 grace" {
-		t.Errorf("main has %s", got)
-	}
-	if got := rows(t, files["analytics"], "SELECT user_id, event FROM logs ORDER BY id"); got != "1 signed up, 2 joined" {
-		t.Errorf("analytics has %s", got)
-	}
-}
-
-// slowSQL is what GORM's default logger prints on a machine that is busy.
-var slowSQL = regexp.MustCompile(`\r\n[^\n]*SLOW SQL >= [^\n]*\n[^\n]*\n`)
-
-// quickStart is a code block of README.md's quick start.
-func quickStart(t *testing.T, language string, n int) string {
-	t.Helper()
-	readme, err := os.ReadFile("README.md")
-	must(t, err)
-	_, section, _ := strings.Cut(string(readme), "## Quick start\n")
-	section, _, _ = strings.Cut(section, "\n## ")
-	blocks := regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(section, -1)
-	if len(blocks) <= n {
-		t.Fatalf("README.md's quick start has %d blocks of %s, want more than %d", len(blocks), language, n)
-	}
-	return blocks[n][1]
-}
-
-// TestQuickStartWithReplica runs the second example of README.md, word for
-// word, over a replica with rows of its own that show when it answers.
-func TestQuickStartWithReplica(t *testing.T) {
-	source, err := os.ReadFile("plugin_test.go")
-	must(t, err)
-	if quickStart(t, "go", 1) != region(string(source), "replica") {
-		t.Error("the second Go block of README.md's quick start is not the region \"replica\" of plugin_test.go")
-	}
-
-	dir := t.TempDir()
-	before, err := os.Getwd()
-	must(t, err)
-	must(t, os.Chdir(dir))
-	t.Cleanup(func() { _ = os.Chdir(before) })
-	replica := openPlain(t, "replica.db")
-	must(t, replica.AutoMigrate(&models.LogEntry{}))
-	must(t, replica.Create(&[]models.LogEntry{{UserID: 1, Event: "seen by the replica"}, {UserID: 1}, {UserID: 1}}).Error)
-	db := openPlain(t, "main.db")
-
-	type (
-		User     = models.User
-		LogEntry = models.LogEntry
-	)
-	check := func(err error) { t.Helper(); must(t, err) }
-	ada := User{Name: "ada", Logs: []LogEntry{{Event: "joined"}}}
-	var user User
-	var logs []LogEntry
-	var replicaCount, count int64
-
-	// region: replica
-	plugin := bindkey.New(bindkey.Models(&User{}, &LogEntry{})).
-		Register("analytics", dbresolver.Config{
-			Sources:  []gorm.Dialector{sqlite.Open("analytics.db")},
-			Replicas: []gorm.Dialector{sqlite.Open("replica.db")},
-		})
-	check(db.Use(plugin))
-
-	check(db.AutoMigrate(&User{}, &LogEntry{}))                                    // main, source of analytics
-	check(db.Create(&ada).Error)                                                   // main, source of analytics
-	check(db.Preload("Logs").First(&user).Error)                                   // main, replica of analytics
-	check(db.Raw("SELECT count(*) FROM logs").Scan(&replicaCount).Error)           // replica of analytics
-	check(db.Exec("UPDATE logs SET event = ? WHERE id = ?", "signed up", 1).Error) // source of analytics
-	check(db.Clauses(dbresolver.Write).Find(&logs).Error)                          // source of analytics
-	check(db.Clauses(bindkey.Use("analytics")).Raw("SELECT 1").Scan(&count).Error) // replica of analytics, says Use
-	// end
-	t.Cleanup(func() { _ = plugin.Close() })
-	if len(user.Logs) != 3 || user.Logs[0].Event != "seen by the replica" || replicaCount != 3 || count != 1 {
-		t.Errorf("the replica did not answer: %+v, %d, %d", user, replicaCount, count)
-	}
-	must(t, db.Transaction(func(tx *gorm.DB) error {
-		grace := User{Name: "grace"}
-		if err := tx.Create(&grace).Error; err != nil { // main
-			return err
-		}
-		if err := tx.Create(&LogEntry{UserID: grace.ID}).Error; err != nil { // source of analytics
-			return err
-		}
-		return tx.Model(&LogEntry{}).Count(&count).Error // source of analytics, as all in a transaction
-	}))
-	if len(logs) != 1 || logs[0].Event != "signed up" || count != 2 {
-		t.Errorf("the source did not answer: %+v, %d", logs, count)
-	}
-	files := map[string]string{"main": "main.db", "analytics": "analytics.db"}
-	holds(t, files, "main", "users")
-	holds(t, files, "analytics", "logs")
-	if got := rows(t, "main.db", "SELECT name FROM users ORDER BY id"); got != "ada, grace" {
-		t.Errorf("main has %s", got)
-	}
-	if got := rows(t, "analytics.db", "SELECT event FROM logs ORDER BY id"); got != "signed up, " {
-		t.Errorf("analytics has %s", got)
-	}
-	if got := rows(t, "replica.db", "SELECT count(*) FROM logs"); got != "3" {
-		t.Errorf("the replica has %s rows", got)
 	}
 }
 
@@ -403,8 +268,8 @@ func TestLimitations(t *testing.T) {
 	}
 }
 
-// TestDocumentsNameTests holds the tests and files that README.md and
-// docs/design.md name against the repository.
+// TestDocumentsNameTests holds the tests and files that the documents name
+// against the repository.
 func TestDocumentsNameTests(t *testing.T) {
 	tests := map[string]bool{}
 	declared := regexp.MustCompile(`(?m)^func ((?:Test|Example)\w*)\(`)
@@ -418,7 +283,7 @@ func TestDocumentsNameTests(t *testing.T) {
 		}
 		return err
 	}))
-	for _, document := range []string{"README.md", "docs/design.md", "docs/migrations.md", "docs/cross-bind.md", "docs/command.md"} {
+	for _, document := range documents(t) {
 		text, err := os.ReadFile(document)
 		must(t, err)
 		for _, name := range regexp.MustCompile(`\b(?:Test|Example)[A-Z_]\w*`).FindAllString(string(text), -1) {
@@ -432,19 +297,14 @@ func TestDocumentsNameTests(t *testing.T) {
 			}
 		}
 		for _, file := range regexp.MustCompile("`((?:plugin/bindkey/)?[a-z_]+\\.go)`").FindAllStringSubmatch(string(text), -1) {
+			if strings.Contains(string(text), "<!-- file: "+file[1]+" -->") {
+				continue // of the program that the page makes
+			}
 			if _, err := os.Stat(filepath.Join("plugin/bindkey", filepath.Base(file[1]))); err != nil {
 				t.Errorf("%s names %s: %v", document, file[1], err)
 			}
 		}
 	}
-}
-
-// region is the text between "// region: name" and "// end", one tab less
-// indented.
-func region(source, name string) string {
-	_, text, _ := strings.Cut(source, "\t// region: "+name+"\n")
-	text, _, _ = strings.Cut(text, "\t// end\n")
-	return strings.TrimPrefix(strings.ReplaceAll("\n"+text, "\n\t", "\n"), "\n")
 }
 
 func tempFiles(t *testing.T, names ...string) map[string]string {

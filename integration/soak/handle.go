@@ -85,7 +85,9 @@ func (h *handle) openPools(rng *rand.Rand) error {
 }
 
 func (h *handle) open(options []bindkey.Option) (err error) {
-	h.db, err = gorm.Open(h.at["main"].dialector(h.pools["main"]), &gorm.Config{PrepareStmt: h.prepare, Logger: logger.Discard})
+	// A statement that is prepared in a transaction keeps that, and its context, for as long as
+	// GORM keeps the statement: without a limit, each raw text for good.
+	h.db, err = gorm.Open(h.at["main"].dialector(h.pools["main"]), &gorm.Config{PrepareStmt: h.prepare, PrepareStmtMaxSize: 100, Logger: logger.Discard})
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/pprof"
 	"sort"
 	"strings"
 	"sync"
@@ -25,6 +27,7 @@ func main() {
 	flag.DurationVar(&r.bound, "bound", defaultBound, "how long after its deadline a transaction may end")
 	flag.StringVar(&r.kind, "kind", "", "rounds of this kind only: "+strings.Join(roundKinds, ", "))
 	flag.IntVar(&r.stories, "stories", 3, "how many findings of a kind are told in full")
+	flag.StringVar(&r.heapProfile, "heap", "", "a file for a profile of the heap, once the rounds are over")
 	flag.Parse()
 	r.out = os.Stdout
 	var err error
@@ -66,6 +69,8 @@ type run struct {
 	heap       uint64
 	heapMax    uint64
 
+	heapProfile string
+
 	mu       sync.Mutex
 	findings map[string]int
 	counts   map[string]int
@@ -90,6 +95,7 @@ func (r *run) during(rounds func(func(int64) bool)) (err error) {
 	}
 	defer os.RemoveAll(dir)
 	defer func() {
+		err = errors.Join(err, r.profileHeap())
 		for _, h := range r.handles {
 			err = errors.Join(err, h.close())
 		}
@@ -201,4 +207,17 @@ func (r *run) result(took time.Duration) error {
 		return nil
 	}
 	return fmt.Errorf("soak: findings with seed %d:\n%s", r.seed, summary(r.findings))
+}
+
+// profileHeap writes what is on the heap between rounds, for who looks for what stays.
+func (r *run) profileHeap() error {
+	if r.heapProfile == "" {
+		return nil
+	}
+	file, err := os.Create(r.heapProfile)
+	if err != nil {
+		return err
+	}
+	runtime.GC()
+	return errors.Join(pprof.WriteHeapProfile(file), file.Close())
 }

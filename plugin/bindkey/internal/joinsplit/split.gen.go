@@ -96,8 +96,12 @@ func (s *Split) Put(variables int) (inexact string) {
 // distinct reports whether a statement asks for columns of the model, each row once:
 // then it does not matter how often the join finds one. A count or a sum does.
 func (s *Split) distinct() bool {
-	if !s.stmt.Distinct || stmtscan.Has(s.stmt, "GROUP BY") || stmtscan.Has(s.stmt, "SELECT") {
+	if !s.stmt.Distinct || stmtscan.Has(s.stmt, "GROUP BY") {
 		return false
+	}
+	if given, ok := s.stmt.Clauses["SELECT"]; ok { // GORM's Count of one column counts each value once (finisher_api.go)
+		count, ok := given.Expression.(clause.Expr)
+		return ok && count.SQL == "COUNT(DISTINCT(?))"
 	}
 	for _, column := range s.stmt.Selects {
 		column = strings.TrimPrefix(column, s.stmt.Schema.Table+".")

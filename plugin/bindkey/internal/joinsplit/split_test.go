@@ -77,6 +77,11 @@ func TestSplit(t *testing.T) {
 			s.AddClause(clause.Select{Expression: clause.Expr{SQL: "count(*)"}})
 			return s
 		}, 1000, "with Distinct to have it once"},
+		"a row of two, its names counted": {func() *gorm.Statement {
+			s := joined(t, here.Distinct("name"), 1, 2)
+			s.AddClause(clause.Select{Expression: clause.Expr{SQL: "COUNT(DISTINCT(?))", Vars: []any{clause.Column{Name: "name"}}}})
+			return s
+		}, 1000, "`tags`.`id` IN (10,11)"},
 		"a row of two, summed":       {func() *gorm.Statement { return joined(t, here.Distinct("SUM(id)"), 1, 2) }, 1000, "with Distinct to have it once"},
 		"a row of two, grouped":      {func() *gorm.Statement { return joined(t, here.Distinct("name").Group("name"), 1, 2) }, 1000, "with Distinct to have it once"},
 		"a row of two, its names":    {func() *gorm.Statement { return joined(t, here.Distinct("tags.name"), 1, 2) }, 1000, "`tags`.`id` IN (10,11)"},

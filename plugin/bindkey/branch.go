@@ -117,7 +117,7 @@ func (b *branch) ensureBegun(ctx context.Context) (*xact.Begun, error) {
 			return nil, err
 		}
 	} else {
-		b.seeRows(false)
+		b.LookAtRows(false)
 	}
 	return b.xact.EnsureBegun(ctx)
 }
@@ -156,9 +156,6 @@ func (b *branch) Ask(ctx context.Context, tx xact.Tx, sure bool) error {
 
 // Ended is of xact.Resource.
 func (b *branch) Ended(err error) bool { return errors.Is(err, ErrRolledBack) }
-
-// LookAtRows is of xact.Resource.
-func (b *branch) LookAtRows(closing bool) { b.seeRows(closing) }
 
 // Undecided is of xact.Resource.
 func (b *branch) Undecided(err error) bool { return b.pool.bind.product.Undecided(err) }

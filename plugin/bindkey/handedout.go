@@ -106,8 +106,9 @@ func (b *branch) given(answer any, text string) {
 	}
 }
 
-// seeRows looks which rows have ended, or closes those that the program has left open.
-func (b *branch) seeRows(closing bool) {
+// LookAtRows looks which rows have ended, or closes those that the program has left open.
+// It is of xact.Resource.
+func (b *branch) LookAtRows(closing bool) {
 	h := b.handed.Load()
 	if h == nil {
 		return

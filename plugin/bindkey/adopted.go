@@ -86,7 +86,7 @@ func (a *adopted) open(b *bind) error {
 		return bound
 	}
 	b.sources, b.replicas = bound("source", pools.Sources, false), bound("replica", pools.Replicas, true)
-	b.config.TraceResolverMode, b.resolver = pools.TraceResolverMode, pools.Resolver
+	b.config.TraceResolverMode, b.traces, b.resolver = pools.TraceResolverMode, pools.TraceResolverMode, pools.Resolver
 	b.direct = b.onlyPool()
 	b.plain, b.dialect = plainHandle(handle, b.sources[0].real.Conn), b.plugin.dialect
 	b.product = b.dialect.Product

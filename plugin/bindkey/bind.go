@@ -31,11 +31,11 @@ type bind struct {
 	itself     []*bind           // the bind, for a branch that it shares with no other
 	registered bool              // registered by the application, not only the default
 	late       *lateBind         // of a bind that was not opened with the plugin; see ready
+	family     *family           // of a bind whose pools the tenant chooses; or nil
 
 	// What follows is there once the bind is open.
 
-	sources  []*boundPool
-	replicas []*boundPool // empty: reads go to the sources
+	poolSet
 
 	// plain is a handle of this bind alone, without routing: the migrator and
 	// savepoints run on it.
@@ -45,9 +45,16 @@ type bind struct {
 	// chainDialector is the dialector of the bind's statements, dialectors are all of them.
 	chainDialector *dialector
 	dialectors     sync.Map // dialect.SessionSet → *dialector
+}
+
+// A poolSet is the pools of a bind, or of one tenant of it.
+type poolSet struct {
+	sources  []*boundPool
+	replicas []*boundPool // empty: reads go to the sources
 	// resolver is the dbresolver that picks a pool among several: the bind's
 	// own, or the application's.
 	resolver *resolver.Resolver
+	traces   bool // it has dbresolver's TraceResolverMode
 }
 
 func newBind(p *Plugin, key string) *bind {
@@ -57,17 +64,17 @@ func newBind(p *Plugin, key string) *bind {
 }
 
 // pools are the pools that an operation may go to.
-func (b *bind) pools(op dbresolver.Operation) []*boundPool {
-	if op == reading && len(b.replicas) > 0 {
-		return b.replicas
+func (s *poolSet) pools(op dbresolver.Operation) []*boundPool {
+	if op == reading && len(s.replicas) > 0 {
+		return s.replicas
 	}
-	return b.sources
+	return s.sources
 }
 
 // onlyPool is the pool of a bind for which there is nothing to ask, neither
 // dbresolver nor whether it is open; or nil.
 func (b *bind) onlyPool() *boundPool {
-	if b.late != nil || len(b.sources) > 1 || len(b.replicas) > 0 || b.config.TraceResolverMode {
+	if b.late != nil || len(b.sources) > 1 || len(b.replicas) > 0 || b.traces {
 		return nil
 	}
 	return b.sources[0]
@@ -77,15 +84,28 @@ func (b *bind) onlyPool() *boundPool {
 // pool there is nothing to ask. With dbresolver's TraceResolverMode, the
 // context it returns carries dbresolver's mark for the log.
 func (b *bind) pick(ctx context.Context, op dbresolver.Operation) (*boundPool, context.Context, error) {
-	if err := b.ready(ctx); err != nil {
+	set, err := b.poolsIn(ctx)
+	if err != nil {
 		return nil, ctx, err
 	}
-	pools := b.pools(op)
-	if len(pools) == 1 && !b.config.TraceResolverMode {
+	return set.pickFor(ctx, b, op)
+}
+
+// poolsIn are the bind's pools, for a context that may name its tenant.
+func (b *bind) poolsIn(ctx context.Context) (*poolSet, error) {
+	if b.family != nil {
+		return b.family.poolsIn(ctx)
+	}
+	return &b.poolSet, b.ready(ctx)
+}
+
+func (s *poolSet) pickFor(ctx context.Context, b *bind, op dbresolver.Operation) (*boundPool, context.Context, error) {
+	pools := s.pools(op)
+	if len(pools) == 1 && !s.traces {
 		return pools[0], ctx, nil
 	}
 
-	picked, ctx := b.resolver.Pick(ctx, op)
+	picked, ctx := s.resolver.Pick(ctx, op)
 	picked = unwrap(picked)
 	for _, pool := range pools {
 		if pool.real.Conn == picked {
@@ -110,7 +130,7 @@ func (b *bind) prepares(ctx context.Context) (gorm.ConnPool, *dbpool.Pool, error
 	if err != nil {
 		return nil, nil, err
 	}
-	return pool.real.Conn, pool.real, nil
+	return pool.ConnPool, pool.real, nil
 }
 
 // source is a pool to write to, as a connection without PrepareStmt.
@@ -123,7 +143,7 @@ func (b *bind) source(ctx context.Context) (*boundPool, error) {
 // transaction, or on a source or replica. No callback of the program's runs there.
 func (p *Plugin) beside(db *gorm.DB, b *bind, op dbresolver.Operation) (*gorm.DB, error) {
 	if tx := transactionOf(db); tx != nil {
-		branch, err := tx.branchOf(b)
+		branch, err := tx.branchOf(db.Statement.Context, b)
 		if err != nil {
 			return nil, err
 		}
@@ -144,10 +164,15 @@ func (b *bind) plainSession(db *gorm.DB, conn gorm.ConnPool) *gorm.DB {
 	return session
 }
 
-// realPools are the bind's pools, each once.
-func (b *bind) realPools() (pools []*dbpool.Pool) {
+// all are the pools, sources first.
+func (s *poolSet) all() []*boundPool {
+	return append(s.sources[:len(s.sources):len(s.sources)], s.replicas...)
+}
+
+// realPools are the real pools, each once.
+func (s *poolSet) realPools() (pools []*dbpool.Pool) {
 	seen := map[*dbpool.Pool]bool{}
-	for _, pool := range append(b.sources[:len(b.sources):len(b.sources)], b.replicas...) {
+	for _, pool := range s.all() {
 		if !seen[pool.real] {
 			seen[pool.real] = true
 			pools = append(pools, pool.real)

@@ -79,11 +79,12 @@ func (c *chainPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.Conn
 	if _, gorms := transactionCaller(); !gorms {
 		tx.beganWith = []*use{c.use.origin()}
 	}
-	br, err := tx.branchOf(b)
+	br, err := tx.branchOf(ctx, b)
 	if err == nil {
 		_, err = br.conn(ctx)
 	}
 	if err != nil {
+		tx.leaveTenants()
 		return nil, err
 	}
 	return tx, nil

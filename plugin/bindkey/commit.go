@@ -10,6 +10,7 @@ import (
 // first COMMIT has succeeded rolls everything back; one after it is a
 // [*PartialCommitError].
 func (t *transaction) Commit() error {
+	defer t.leaveTenants()
 	switch outcome := t.xact.Commit(); {
 	case outcome.Partial():
 		return &PartialCommitError{

@@ -28,7 +28,8 @@ type config struct {
 	setters          []func(gorm.ConnPool)            // of all pools
 	ownSetters       map[string][]func(gorm.ConnPool) // of one bind's
 	configuring      map[string][]func(*gorm.Config)
-	mistakes         []error // told by Initialize
+	families         []*family // of the option Tenants
+	mistakes         []error   // told by Initialize
 }
 
 func newConfig(options []Option) config {

@@ -189,6 +189,21 @@
 // the naming strategy allows more. With [OpenLate], a bind that is down when the
 // plugin is installed is opened later.
 //
+// # Tenants
+//
+// A bind of [Tenants] has a database for each customer, site or shard. Its models have
+// its key, as in any bind; the context of a statement says which tenant it is for:
+//
+//	plugin := bindkey.New(bindkey.Tenants("customer", open))
+//	ctx = bindkey.WithTenant(ctx, "acme")
+//	db.WithContext(ctx).Preload("Rows").Find(&invoices) // all in acme's database
+//
+// open names a tenant's sources and replicas; they are opened when they are needed,
+// and closed when others need the room, or by [Plugin.Evict]. A statement of the bind
+// without a tenant is a [*NoTenantError], one of another tenant in a transaction a
+// [*TenantConflictError], and what open refuses a [*TenantError]. Other binds do not
+// look at the context.
+//
 // # With a dbresolver of your own
 //
 // A handle that uses a dbresolver already needs no Register:
@@ -316,6 +331,16 @@
 //     statement, replaced it for the handle's own dialect.
 //   - Set("gorm:table_options", …) goes to every table of an AutoMigrate, whatever
 //     its dialect: call it for each bind, or with [Plugin.AutoMigrate].
+//
+// Tenants:
+//
+//   - A subquery is a part of its statement, whose context says the tenant: a context
+//     of its own counts for nothing.
+//   - DB() of a handle has no context, so that of a bind with tenants is an error; that
+//     of a result is its tenant's. Connection needs DB(): use a transaction, and SQLTx.
+//   - A *sql.Stmt or *sql.DB that a program keeps fails once its tenant is closed.
+//   - A tenant's SQLite database in memory is gone when its pools are closed.
+//   - TraceResolverMode of a tenant's Config logs nothing.
 //
 // Transactions:
 //

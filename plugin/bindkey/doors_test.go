@@ -22,6 +22,7 @@ var innerImports = map[string][]string{
 	"dbpool":    {"product", "sqlscan"},
 	"dialect":   {"neutral", "processor", "product", "stmtscan"},
 	"joinsplit": {"sqlscan", "stmtscan"},
+	"lease":     nil,
 	"migrate":   {"catalog", "product", "sqlscan"},
 	"neutral":   nil,
 	"processor": nil,
@@ -36,6 +37,7 @@ var innerImports = map[string][]string{
 // that must not know a handle or a statement.
 var gormImports = map[string][]string{
 	"catalog": {"gorm.io/gorm/schema"},
+	"lease":   nil,
 	"product": nil,
 	"sqlscan": nil,
 	"xact":    nil,

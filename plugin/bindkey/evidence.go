@@ -106,7 +106,7 @@ func (e *evidence) mentions(stmt *gorm.Statement, own, writes bool) error {
 			e.text(mention.Text, why)
 		case mention.Subquery != nil:
 			// An error is told where GORM renders the subquery.
-			if route, err := e.plugin.Explain(mention.Subquery); err == nil {
+			if route, _, err := e.plugin.explain(mention.Subquery); err == nil {
 				e.subquery(route, why)
 			}
 		case mention.RawSubquery != nil:
@@ -114,7 +114,7 @@ func (e *evidence) mentions(stmt *gorm.Statement, own, writes bool) error {
 			if !stmtscan.Has(query.Statement, resolver.UsingClause) && query.Statement.Model == nil {
 				continue // its text tells
 			}
-			if route, err := e.plugin.Explain(query); err == nil && route.Why != ReasonDefault {
+			if route, _, err := e.plugin.explain(query); err == nil && route.Why != ReasonDefault {
 				e.subquery(route, why)
 			}
 		case mention.Relation != nil:

@@ -13,11 +13,12 @@ import (
 // A Route says where a statement would go.
 type Route struct {
 	Key       string               // the bind key
+	Tenant    string               // of a bind with tenants ([Tenants]): which one
 	Why       Reason               // what decided
 	Operation dbresolver.Operation // dbresolver.Write or dbresolver.Read
 	// Roles are the pools that the statement may go to: "source", "source-2",
 	// "replica", …: the names of [Plugin.Stats]. Of several, the bind's policy
-	// picks one when the statement runs. A bind that is not open yet has none.
+	// picks one when the statement runs. A bind or tenant that is not open has none.
 	Roles []string
 }
 
@@ -29,11 +30,26 @@ type Route struct {
 //
 //	route, err := plugin.Explain(db.Model(&LogEntry{}).Where("event = ?", "joined"))
 func (p *Plugin) Explain(tx *gorm.DB) (Route, error) {
+	route, b, err := p.explain(tx)
+	if err != nil || b.family == nil {
+		return route, err
+	}
+	if route.Tenant, err = b.family.tenantOf(tx.Statement.Context); err != nil {
+		return Route{}, ofModel(err, tx.Statement)
+	}
+	if set := b.family.open(route.Tenant); set != nil {
+		route.Roles = rolesOf(set.pools(route.Operation))
+	}
+	return route, nil
+}
+
+// explain is Explain, and finds the bind, but no tenant of it.
+func (p *Plugin) explain(tx *gorm.DB) (Route, *bind, error) {
 	if p.db == nil {
-		return Route{}, installError("Explain needs an installed plugin; call db.Use first")
+		return Route{}, nil, installError("Explain needs an installed plugin; call db.Use first")
 	}
 	if tx.Error != nil {
-		return Route{}, tx.Error
+		return Route{}, nil, tx.Error
 	}
 	kind := p.kindOf(tx.Statement)
 	session := tx.Session(&gorm.Session{DryRun: true, Logger: logger.Discard, Initialized: true})
@@ -48,13 +64,13 @@ func (p *Plugin) Explain(tx *gorm.DB) (Route, error) {
 		stmt.SQL.Reset() // by a finisher, and not given
 	}
 	if err := stmtscan.Parse(stmt); err != nil {
-		return Route{}, err
+		return Route{}, nil, err
 	}
 	found := decision{writes: kind.Writes()}
 	if err := p.decide(stmt, &found); err != nil {
-		return Route{}, err
+		return Route{}, nil, err
 	}
-	return p.routeTo(session, kind, &found), nil
+	return p.routeTo(session, kind, &found), found.bind, nil
 }
 
 // kindOf is what a statement is: while its callbacks run, their processor tells;
@@ -100,15 +116,20 @@ func withScopes(session *gorm.DB) *gorm.DB {
 
 func (p *Plugin) routeTo(db *gorm.DB, kind statementKind, found *decision) Route {
 	route := Route{Key: found.bind.key, Why: found.why, Operation: p.operation(db.Statement, kind, found, resolver.Asked(db.Statement))}
-	if !found.bind.isOpen() {
+	if !found.bind.isOpen() || found.bind.family != nil {
 		return route
 	}
 	pools := found.bind.pools(route.Operation)
 	if tx := transactionOf(db); tx != nil {
 		pools = found.bind.pools(tx.operation())
 	}
-	for _, pool := range pools {
-		route.Roles = append(route.Roles, pool.role)
-	}
+	route.Roles = rolesOf(pools)
 	return route
+}
+
+func rolesOf(pools []*boundPool) (roles []string) {
+	for _, pool := range pools {
+		roles = append(roles, pool.role)
+	}
+	return roles
 }

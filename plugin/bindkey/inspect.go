@@ -32,6 +32,9 @@ func (p *Plugin) Resolver(key string) (*dbresolver.DBResolver, error) {
 	if err != nil {
 		return nil, err
 	}
+	if b.family != nil {
+		return nil, installError("bind %q has pools for each tenant, and no dbresolver; set them with Plugin.ConfigurePools", key)
+	}
 	if err := b.ready(context.Background()); err != nil {
 		return nil, err
 	}
@@ -39,7 +42,8 @@ func (p *Plugin) Resolver(key string) (*dbresolver.DBResolver, error) {
 }
 
 // Ping pings every pool of every bind, all at once and no longer than the context
-// lasts, and joins the failures; each names its bind and role.
+// lasts, and joins the failures; each names its bind and role. Of a bind with tenants,
+// it pings those that are open.
 func (p *Plugin) Ping(ctx context.Context) error {
 	if p.db == nil {
 		return installError("Ping needs an installed plugin; call db.Use first")
@@ -78,7 +82,7 @@ func (b *boundPool) ping(ctx context.Context) error {
 		err = db.PingContext(ctx)
 	}
 	if err != nil {
-		return &pingError{err, fmt.Sprintf("bindkey: bind %q: its %s does not answer: %s", b.bind.key, b.role, b.real.Source.Tell(err))}
+		return &pingError{err, fmt.Sprintf("bindkey: bind %q%s: its %s does not answer: %s", b.bind.key, b.ofWhom(), b.role, b.real.Source.Tell(err))}
 	}
 	return nil
 }
@@ -93,8 +97,9 @@ func (e *pingError) Error() string { return e.text }
 func (e *pingError) Unwrap() error { return e.error }
 
 // Stats are the statistics of every pool, by bind key and role: "source",
-// "source-2", …, "replica", "replica-2", …. A pool that has none, since the
-// application supplied it and it is no *sql.DB, is left out.
+// "source-2", …, "replica", "replica-2", …. The tenants of a bind that are open each
+// have a key of their own, "customer/acme" ([Tenants]). A pool that has none, since
+// the application supplied it and it is no *sql.DB, is left out.
 func (p *Plugin) Stats() map[string]map[string]sql.DBStats {
 	stats := map[string]map[string]sql.DBStats{}
 	p.eachPool(func(pool *boundPool) {
@@ -102,10 +107,14 @@ func (p *Plugin) Stats() map[string]map[string]sql.DBStats {
 		if err != nil {
 			return
 		}
-		if stats[pool.bind.key] == nil {
-			stats[pool.bind.key] = map[string]sql.DBStats{}
+		key := pool.bind.key
+		if pool.tenant != nil {
+			key += "/" + pool.tenant.Name
 		}
-		stats[pool.bind.key][pool.role] = db.Stats()
+		if stats[key] == nil {
+			stats[key] = map[string]sql.DBStats{}
+		}
+		stats[key][pool.role] = db.Stats()
 	})
 	return stats
 }

@@ -115,6 +115,9 @@ func (p *Plugin) uninstall() {
 	p.modelBinds.forget()
 	p.tables.Forget()
 	p.learned.Range(func(s, _ any) bool { p.learned.Delete(s); return true })
+	for _, f := range p.families {
+		f.keeper = nil
+	}
 	p.binds.Range(func(key, b any) bool {
 		closed := b.(*bind)
 		if !closed.registered {

@@ -125,7 +125,7 @@ func (h migrateHost) weigh(db *gorm.DB, s *schema.Schema, table string) (b *bind
 // read neutral SQL.
 func (h migrateHost) View(db, query *gorm.DB) (migrate.Bind, *gorm.DB, error) {
 	p := h.plugin
-	route, err := p.Explain(query)
+	route, _, err := p.explain(query)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -248,7 +248,7 @@ func (b *bind) Conn(db *gorm.DB) (gorm.ConnPool, error) {
 		return nil, err
 	}
 	if t := transactionOf(db); t != nil && t.plugin == b.plugin {
-		branch, err := t.branchOf(b)
+		branch, err := t.branchOf(db.Statement.Context, b)
 		if err != nil {
 			return nil, err
 		}
@@ -270,7 +270,7 @@ func (b *bind) Conn(db *gorm.DB) (gorm.ConnPool, error) {
 	if err != nil {
 		return nil, err
 	}
-	return pool.real.Conn, nil
+	return pool.plainConn(), nil
 }
 
 // Session is a plain session of a bind on a connection, with the settings of the
@@ -296,6 +296,9 @@ func (b *bind) Shares(other migrate.Bind) bool { return b.shares(other.(*bind)) 
 func (b *bind) Change(db *gorm.DB) (done func(), err error) {
 	if t := transactionOf(db); t != nil && t.operation() == reading {
 		return nil, fmt.Errorf("%w: migrate in one without sql.TxOptions.ReadOnly", ErrReadOnly)
+	}
+	if b.family != nil {
+		return b.family.change(db.Statement.Context)
 	}
 	return func() {
 		for _, pool := range b.plugin.realPools() {

@@ -31,7 +31,11 @@ func (p *Plugin) open(db *gorm.DB) error {
 		}
 	}
 	for _, b := range p.registered {
-		switch err := b.open(db); {
+		open := b.open
+		if b.family != nil {
+			open = b.family.install
+		}
+		switch err := open(db); {
 		case err == nil:
 		case b.awaits(err):
 			p.abandon(b.realPools())
@@ -62,7 +66,7 @@ func (b *bind) open(handle *gorm.DB) error {
 	var registered dbresolver.Config
 	registered.Policy, registered.TraceResolverMode = b.config.Policy, b.config.TraceResolverMode
 
-	b.sources, b.replicas = nil, nil
+	b.sources, b.replicas, b.traces = nil, nil, b.config.TraceResolverMode
 	for i, source := range b.config.Sources {
 		opened, err := b.openPool(handle, source, roleName("source", i), false)
 		if err != nil {
@@ -121,7 +125,7 @@ func (b *bind) openPool(handle *gorm.DB, d gorm.Dialector, role string, replica 
 		return nil, &OpenError{Key: b.key, Role: role, Err: err, text: dsn.Of(d).Tell(err)}
 	}
 	opened.Config.Logger = handle.Logger
-	real := b.plugin.realPoolOf(opened.ConnPool, !dbpool.Supplied(d), d)
+	real := b.realPoolOf(opened.ConnPool, !dbpool.Supplied(d), d)
 	pool := newBoundPool(b, real, role, replica)
 	if replica {
 		b.replicas = append(b.replicas, pool)
@@ -141,7 +145,11 @@ func (b *bind) polyglot(role string, index int, opened *gorm.DB) error {
 func (p *Plugin) limitIdentifiers(db *gorm.DB) error {
 	limit, name := 0, ""
 	for _, b := range p.registered {
-		for _, source := range b.config.Sources {
+		sources := b.config.Sources
+		if b.family != nil && b.family.like != nil {
+			sources = []gorm.Dialector{b.family.like}
+		}
+		for _, source := range sources {
 			if own := dialect.IdentifierLimit(source); own > 0 && (limit == 0 || own < limit) {
 				limit, name = own, source.Name()
 			}

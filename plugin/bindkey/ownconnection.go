@@ -17,6 +17,9 @@ func (p *Plugin) onForeignConn(db *gorm.DB, kind statementKind, found *decision,
 	switch pool.(type) {
 	case *sql.Tx, *sql.Conn:
 		at := p.ownerOf(pool)
+		if err := b.family.onConn(stmt.Context, at); err != nil {
+			return err
+		}
 		if at == nil || b.has(at) || b.hasSourceAt(at) {
 			if found.route {
 				stmt.ConnPool, found.foreignConn = pool, true
@@ -45,7 +48,7 @@ func (p *Plugin) onForeignConn(db *gorm.DB, kind statementKind, found *decision,
 // checkUnowned allows an application's transaction or connection of a database that
 // no bind has for statements of the default bind, and of the bind of Use.
 func (p *Plugin) checkUnowned(stmt *gorm.Statement, b *bind, at *dbpool.Pool) error {
-	if at != nil || b == p.defaultBind() || useOf(stmt) != nil {
+	if at != nil || b.family == nil && (b == p.defaultBind() || useOf(stmt) != nil) {
 		return nil
 	}
 	return &CrossBindError{
@@ -58,12 +61,7 @@ func (b *bind) has(at *dbpool.Pool) bool {
 	if !b.isOpen() {
 		return false
 	}
-	for _, pool := range b.sources {
-		if pool.real == at {
-			return true
-		}
-	}
-	for _, pool := range b.replicas {
+	for _, pool := range b.openPools() {
 		if pool.real == at {
 			return true
 		}

@@ -55,6 +55,9 @@ var _ gorm.Plugin = (*Plugin)(nil)
 func New(options ...Option) *Plugin {
 	p := &Plugin{}
 	p.plugin, p.config = p, newConfig(options)
+	for _, f := range p.families {
+		p.registerFamily(f)
+	}
 	p.inOrder = p.commitOrder
 	p.migrations = migrate.New(migrateHost{p})
 	p.catalog = p.newCatalog()
@@ -78,22 +81,34 @@ func (p *Plugin) Register(key string, config dbresolver.Config, data ...any) *Pl
 	if p.lateCall("bind %q was registered after db.Use; register all binds before", key) {
 		return p
 	}
+	if b := p.register(key, "Register", data); b != nil {
+		b.config = config
+	}
+	return p
+}
+
+// register notes a bind, which says by what it was registered, or a mistake.
+func (p *Plugin) register(key, by string, data []any) *bind {
 	if key == "" {
-		p.mistake(&InvalidKeyError{Subject: "Plugin.Register", Reason: "the bind key is empty"})
-		return p
+		p.mistake(&InvalidKeyError{Subject: "Plugin." + by, Reason: "the bind key is empty"})
+		return nil
 	}
 	b, taken := p.bindNamed(key)
 	if taken && b.registered {
+		one := "one Register"
+		if b.family != nil {
+			one = "Tenants"
+		}
 		p.mistake(&ConflictError{Subject: "bind key " + quoted(key), Way: "register each key once, with all its sources and replicas",
-			Claims: []Claim{{Key: key, Source: "one Register"}, {Key: key, Source: "another Register"}}})
-		return p
+			Claims: []Claim{{Key: key, Source: one}, {Key: key, Source: "another " + by}}})
+		return nil
 	}
-	b.config, b.registered = config, true
+	b.registered = true
 	p.registered = append(p.registered, b)
 	for _, item := range data {
 		p.registerData(key, item)
 	}
-	return p
+	return b
 }
 
 // lateCall logs a call that came after the plugin was installed, and reports

@@ -223,9 +223,10 @@ type boundPool struct {
 	plugin   *Plugin
 	bind     *bind
 	real     *dbpool.Pool
-	role     string // "source", "source-2", "replica", …
-	replica  bool   // a read's pool, where no transaction begins
-	prepares bool   // the statements are prepared
+	tenant   *tenancy // nil: the bind has no tenants
+	role     string   // "source", "source-2", "replica", …
+	replica  bool     // a read's pool, where no transaction begins
+	prepares bool     // the statements are prepared
 	prepared atomic.Pointer[boundPool]
 }
 
@@ -243,7 +244,12 @@ func (b *boundPool) preparedIf(prepare bool) *boundPool {
 		return prepared
 	}
 	prepared := newBoundPool(b.bind, b.real, b.role, b.replica)
-	prepared.ConnPool, prepared.prepares = b.real.Prepared(), true
+	prepared.prepares = true
+	if b.tenant == nil {
+		prepared.ConnPool = b.real.Prepared()
+	} else {
+		prepared.ofTenant(b.tenant)
+	}
 	b.prepared.CompareAndSwap(nil, prepared)
 	return b.prepared.Load()
 }
@@ -297,6 +303,9 @@ func (b *boundPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.Conn
 	tx := newTransaction(b.plugin, ctx, opts)
 	if b.replica {
 		return tx, nil // an application's Begin on the result of a query
+	}
+	if b.tenant != nil {
+		return b.beginOfTenant(ctx, tx)
 	}
 	first := tx.branchAt(b)
 	if _, err := first.ensureBegun(ctx); err != nil {

@@ -106,7 +106,7 @@ func around(stmt *gorm.Statement) *record {
 }
 
 func (s *statementConn) conn(ctx context.Context) (gorm.ConnPool, error) {
-	if b, err := s.chainBranch(); b != nil || err != nil {
+	if b, err := s.chainBranch(ctx); b != nil || err != nil {
 		if err != nil {
 			return nil, err
 		}
@@ -125,7 +125,7 @@ func (s *statementConn) conn(ctx context.Context) (gorm.ConnPool, error) {
 func (s *statementConn) owner() *Plugin { return s.plugin }
 
 func (s *statementConn) prepares(ctx context.Context) (gorm.ConnPool, *dbpool.Pool, error) {
-	if b, err := s.chainBranch(); b != nil || err != nil {
+	if b, err := s.chainBranch(ctx); b != nil || err != nil {
 		if err != nil {
 			return nil, nil, err
 		}
@@ -133,7 +133,7 @@ func (s *statementConn) prepares(ctx context.Context) (gorm.ConnPool, *dbpool.Po
 	}
 	switch pool := s.pool.(type) {
 	case *boundPool:
-		return pool.real.Conn, pool.real, nil
+		return pool.plainConn(), pool.real, nil
 	case connFinder:
 		return pool.prepares(ctx)
 	default:
@@ -143,7 +143,7 @@ func (s *statementConn) prepares(ctx context.Context) (gorm.ConnPool, *dbpool.Po
 
 // chainBranch is the branch of a Use in a chain, for what is asked of the pool itself,
 // past GORM's callbacks; or nil.
-func (s *statementConn) chainBranch() (*branch, error) {
+func (s *statementConn) chainBranch(ctx context.Context) (*branch, error) {
 	t := transactionIn(s.pool)
 	if s.stmt != nil || t == nil {
 		return nil, nil
@@ -158,14 +158,22 @@ func (s *statementConn) chainBranch() (*branch, error) {
 	if b == nil {
 		return nil, nil
 	}
-	return t.branchOf(b)
+	return t.branchOf(ctx, b)
+}
+
+// context is the transaction's, for who has none.
+func (s *statementConn) context() context.Context {
+	if t := transactionIn(s.pool); t != nil {
+		return t.xact.Context()
+	}
+	return context.Background()
 }
 
 // guard looks at what is sent, with what the record knows.
 func (s *statementConn) guard(ctx context.Context, query string, args []any) (string, error) {
 	b := s.bind
 	if b == nil {
-		branch, err := s.chainBranch()
+		branch, err := s.chainBranch(ctx)
 		if err != nil || branch == nil {
 			return query, err
 		}
@@ -196,7 +204,7 @@ func (s *statementConn) answering() *branch {
 	if br := branchIn(s.pool); br != nil {
 		return br
 	}
-	br, err := s.chainBranch()
+	br, err := s.chainBranch(s.context())
 	if t, ok := s.pool.(*transaction); ok && br == nil && err == nil {
 		br, _ = t.itself()
 	}
@@ -204,7 +212,7 @@ func (s *statementConn) answering() *branch {
 }
 
 func (s *statementConn) GetDBConn() (*sql.DB, error) {
-	if b, err := s.chainBranch(); b != nil || err != nil {
+	if b, err := s.chainBranch(s.context()); b != nil || err != nil {
 		if err != nil {
 			return nil, err
 		}
@@ -263,7 +271,7 @@ func (s *statementTx) Commit() error   { return s.tx.Commit() }
 func (s *statementTx) Rollback() error { return s.tx.Rollback() }
 
 func (s *statementTx) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {
-	if b, err := s.chainBranch(); b != nil && err == nil {
+	if b, err := s.chainBranch(s.context()); b != nil && err == nil {
 		return b.StmtContext(ctx, stmt)
 	}
 	return s.tx.StmtContext(ctx, stmt)

@@ -2,6 +2,7 @@ package bindkey
 
 import (
 	"database/sql"
+	"errors"
 	"reflect"
 	"sync"
 
@@ -93,10 +94,7 @@ func (r *registry) eachPool(visit func(*boundPool)) {
 		if err != nil || !b.isOpen() {
 			continue
 		}
-		for _, pool := range b.sources {
-			visit(pool)
-		}
-		for _, pool := range b.replicas {
+		for _, pool := range b.openPools() {
 			visit(pool)
 		}
 	}
@@ -120,15 +118,24 @@ func (r *registry) boundPools() (pools []*dbpool.Pool) {
 func (r *registry) realPoolOf(conn gorm.ConnPool, opened bool, d gorm.Dialector) *dbpool.Pool {
 	r.pooling.Lock()
 	defer r.pooling.Unlock()
-	for _, known := range r.pools {
-		if known.Conn == conn {
-			return known
-		}
+	if known := r.knownPool(conn); known != nil {
+		return known
 	}
 	maxSize, ttl := r.db.PrepareStmtMaxSize, r.db.PrepareStmtTTL
 	pool := dbpool.New(conn, opened, d, maxSize, ttl)
 	r.pools = append(r.pools, pool)
 	return pool
+}
+
+// knownPool is the real pool of a connection pool that a bind without tenants has, or
+// nil. r.pooling is held.
+func (r *registry) knownPool(conn gorm.ConnPool) *dbpool.Pool {
+	for _, known := range r.pools {
+		if known.Conn == conn {
+			return known
+		}
+	}
+	return nil
 }
 
 // dialectFor is the one dialect of all binds that compile as a handle does.
@@ -153,7 +160,7 @@ func (r *registry) realPools() []*dbpool.Pool {
 
 func (r *registry) closeOpened() error {
 	r.closed = true
-	return closeAll(r.realPools())
+	return errors.Join(r.closeTenants(), closeAll(r.realPools()))
 }
 
 // abandon closes and forgets the pools of a bind that could be opened only in
@@ -183,7 +190,7 @@ func (r *registry) ownerOf(conn gorm.ConnPool) *dbpool.Pool {
 	if !field.IsValid() || field.Kind() != reflect.Pointer {
 		return nil
 	}
-	for _, pool := range r.realPools() {
+	for _, pool := range append(r.realPools(), r.tenantPools()...) {
 		if db, err := pool.DB(); err == nil && reflect.ValueOf(db).Pointer() == field.Pointer() {
 			return pool
 		}

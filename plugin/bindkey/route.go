@@ -43,7 +43,7 @@ func (p *Plugin) routeCallback(kind statementKind) func(*gorm.DB) {
 			err = p.route(db, kind)
 		}
 		if err != nil {
-			fail(db, kind, err)
+			fail(db, kind, ofModel(err, db.Statement))
 			if db.DryRun {
 				refuse(db)
 			}
@@ -210,7 +210,7 @@ func (p *Plugin) routeInTransaction(db *gorm.DB, kind statementKind, tx *transac
 		db.Statement.ConnPool = tx.dryBranch(b).preparedIf(db.PrepareStmt)
 		return nil
 	}
-	branch, err := tx.branchOf(b)
+	branch, err := tx.branchOf(db.Statement.Context, b)
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ type transaction struct {
 	branches   []*branch            // handed out, begun or not
 	committing *ImplicitCommitError // what has committed its only branch; or nil
 	beganWith  []*use               // Uses that it, and nested ones, were begun with
+	tenants    *heldTenants         // that it keeps open until it ends; nil: none
 
 	// What a transaction in one database needs, in the transaction's own memory.
 	first         branch
@@ -59,9 +60,9 @@ func (t *transaction) given(answer any, text string) {
 // GORM's callbacks: that of its Use, or the default bind's.
 func (t *transaction) itself() (*branch, error) {
 	if t.ambient != nil {
-		return t.branchOf(t.ambient)
+		return t.branchOf(t.xact.Context(), t.ambient)
 	}
-	return t.branchOf(t.plugin.defaultBind())
+	return t.branchOf(t.xact.Context(), t.plugin.defaultBind())
 }
 
 func (t *transaction) guard(ctx context.Context, query string, args []any) (string, error) {
@@ -106,12 +107,14 @@ func (t *transaction) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt
 	return b.StmtContext(ctx, stmt)
 }
 
-// branchOf is the transaction's branch in a bind, begun or not. A bind with
-// several pools picks one, which stays; a bind that is in the database of a
-// branch of another shares that branch, since SQLite would deadlock on itself,
-// and a server would hide the transaction's own rows.
-func (t *transaction) branchOf(b *bind) (*branch, error) {
-	if err := b.ready(t.xact.Context()); err != nil {
+// branchOf is the transaction's branch in a bind, begun or not, for a statement's
+// context, which may name its tenant. A bind with several pools picks one, which
+// stays; a bind that is in the database of a branch of another shares that branch,
+// since SQLite would deadlock on itself, and a server would hide the transaction's own
+// rows.
+func (t *transaction) branchOf(ctx context.Context, b *bind) (*branch, error) {
+	set, err := t.poolsOf(ctx, b)
+	if err != nil {
 		return nil, err
 	}
 	t.mu.Lock()
@@ -121,20 +124,21 @@ func (t *transaction) branchOf(b *bind) (*branch, error) {
 			return branch, nil
 		}
 	}
-	if branch := t.branchIn(b); branch != nil {
+	if branch := t.branchIn(set); branch != nil {
 		branch.binds = append(branch.binds, b)
 		return branch, nil
 	}
-	pool, _, err := b.pick(t.xact.Context(), t.operation())
+	pool, _, err := set.pickFor(t.xact.Context(), b, t.operation())
 	if err != nil {
 		return nil, err
 	}
 	return t.addBranch(pool), nil
 }
 
-// branchIn is the branch that the transaction has in a database of a bind, or nil.
-func (t *transaction) branchIn(b *bind) *branch {
-	pools := b.pools(t.operation())
+// branchIn is the branch that the transaction has in the database of one of the pools,
+// or nil.
+func (t *transaction) branchIn(set *poolSet) *branch {
+	pools := set.pools(t.operation())
 	for _, branch := range t.branches {
 		for _, pool := range pools {
 			if branch.pool.real.Same(pool.real) {
@@ -155,7 +159,7 @@ func (t *transaction) dryBranch(b *bind) *branch {
 			return branch
 		}
 	}
-	if branch := t.branchIn(b); branch != nil {
+	if branch := t.branchIn(&b.poolSet); branch != nil {
 		return branch
 	}
 	return new(branch).init(t, b.pools(t.operation())[0])
@@ -198,7 +202,10 @@ func (t *transaction) readOnly() bool { return t.xact.ReadOnly() }
 
 // Rollback rolls every branch back, even if one fails; the failures are
 // joined, each with its bind's name.
-func (t *transaction) Rollback() error { return t.xact.Rollback() }
+func (t *transaction) Rollback() error {
+	defer t.leaveTenants()
+	return t.xact.Rollback()
+}
 
 // mayBegin is the error of a branch that must not begin any more.
 func (t *transaction) mayBegin(b *branch) error {
@@ -232,7 +239,7 @@ func SQLTx(tx *gorm.DB, key string) (*sql.Tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	br, err := t.branchOf(b)
+	br, err := t.branchOf(tx.Statement.Context, b)
 	if err != nil {
 		return nil, err
 	}

@@ -261,7 +261,7 @@ func (t *transaction) beginNested(db *gorm.DB) error {
 	if err != nil {
 		return err
 	}
-	branch, err := t.branchOf(b)
+	branch, err := t.branchOf(db.Statement.Context, b)
 	if err == nil {
 		_, err = branch.conn(context.Background())
 	}

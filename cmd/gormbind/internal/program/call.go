@@ -62,14 +62,12 @@ func (c *collector) bindkey(call *ast.CallExpr, name string) {
 	case "Plugin.Register":
 		c.constant(call, 0, func(key string) {
 			c.said.key(key)
-			for _, model := range c.listed(call, 2) {
-				c.said.Registered[TypeName(model)] = key
-			}
-			for _, arg := range call.Args[min(2, len(call.Args)):] {
-				if table, ok := consts.Of(c.pass.TypesInfo, arg); ok {
-					c.said.table(strings.ToLower(table), key)
-				}
-			}
+			c.data(call, 2, key)
+		})
+	case ".Tenants":
+		c.constant(call, 0, func(key string) {
+			c.said.key(key)
+			c.tenants(call, key)
 		})
 	case "Plugin.AutoMigrate":
 		for _, arg := range call.Args[min(2, len(call.Args)):] {
@@ -82,6 +80,37 @@ func (c *collector) bindkey(call *ast.CallExpr, name string) {
 	default:
 		if isOption(c.pass.TypesInfo.TypeOf(call)) && !known[name] {
 			c.said.opaque(fmt.Sprintf("bindkey%s at %s is not known to this command", name, c.at(call.Pos()).Text))
+		}
+	}
+}
+
+// data notes the models and tables that a call gives to a bind, from its i-th argument
+// on.
+func (c *collector) data(call *ast.CallExpr, from int, key string) {
+	for _, model := range c.listed(call, from) {
+		c.said.Registered[TypeName(model)] = key
+	}
+	for _, arg := range call.Args[min(from, len(call.Args)):] {
+		if table, ok := consts.Of(c.pass.TypesInfo, arg); ok {
+			c.said.table(strings.ToLower(table), key)
+		}
+	}
+}
+
+// tenants notes the data among the options of Tenants.
+func (c *collector) tenants(call *ast.CallExpr, key string) {
+	if call.Ellipsis.IsValid() {
+		c.said.ListedOpaque = true
+		return
+	}
+	for _, arg := range call.Args[min(2, len(call.Args)):] {
+		option, ok := ast.Unparen(arg).(*ast.CallExpr)
+		if !ok {
+			c.said.ListedOpaque = true
+			continue
+		}
+		if _, _, name := calls.Callee(c.pass.TypesInfo, option); name == "TenantData" {
+			c.data(option, 0, key)
 		}
 	}
 }

@@ -16,7 +16,7 @@ func TestOptionsAreKnown(t *testing.T) {
 	if err != nil || packages.PrintErrors(pkgs) > 0 {
 		t.Fatal(err)
 	}
-	naming := map[string]bool{"Default": true, "TagName": true, "Models": true} // in collector.bindkey
+	naming := map[string]bool{"Default": true, "TagName": true, "Models": true, "Tenants": true} // in collector.bindkey
 	options := 0
 	scope := pkgs[0].Types.Scope()
 	for _, name := range scope.Names() {

@@ -1,0 +1,150 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+	"time"
+)
+
+// betweenLooks is how often who waits for a place looks whether something has become
+// idle that nobody tells of, such as rows that are closed.
+const betweenLooks = 10 * time.Millisecond
+
+// place takes a place for what is to be opened. If all are taken, it closes what was
+// used least recently and is idle, or waits until something is.
+func (k *Keeper[T]) place(ctx context.Context) error {
+	if k.tryPlace() {
+		return nil
+	}
+	k.waiting.Add(1)
+	defer k.waiting.Add(-1)
+	look := time.NewTicker(betweenLooks)
+	defer look.Stop()
+	for {
+		k.mu.Lock()
+		woken := k.woken
+		k.mu.Unlock()
+		if k.tryPlace() {
+			return nil
+		}
+		select {
+		case <-woken:
+		case <-look.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", ErrBusy, ctx.Err())
+		}
+	}
+}
+
+func (k *Keeper[T]) tryPlace() bool {
+	k.mu.Lock()
+	if k.places < k.config.Limit {
+		k.places++
+		k.mu.Unlock()
+		return true
+	}
+	idle := k.retireIdle()
+	k.mu.Unlock()
+	if idle == nil {
+		return false
+	}
+	idle.end() // which gives its place back
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.places < k.config.Limit {
+		k.places++
+		return true
+	}
+	return false
+}
+
+// retireIdle retires what was used least recently of all that is idle, or returns nil.
+// k.mu is held.
+func (k *Keeper[T]) retireIdle() *Lease[T] {
+	type one struct {
+		lease *Lease[T]
+		used  int64
+	}
+	var idle []one
+	for _, lease := range *k.open.Load() {
+		if lease.state.Load() == 0 {
+			idle = append(idle, one{lease, lease.used.Load()})
+		}
+	}
+	sort.Slice(idle, func(i, j int) bool { return idle[i].used < idle[j].used })
+	for _, one := range idle {
+		if k.config.Idle(one.lease.Value) && one.lease.retireIdle() {
+			k.forget(one.lease)
+			return one.lease
+		}
+	}
+	return nil
+}
+
+// forget hides a lease from those who look for its name. k.mu is held.
+func (k *Keeper[T]) forget(lease *Lease[T]) {
+	if k.Peek(lease.Name) == lease {
+		k.replace(func(open map[string]*Lease[T]) { delete(open, lease.Name) })
+	}
+}
+
+// gone is told that a lease's thing is closed.
+func (k *Keeper[T]) gone(lease *Lease[T]) {
+	k.mu.Lock()
+	k.forget(lease)
+	k.mu.Unlock()
+	k.leavePlace()
+}
+
+func (k *Keeper[T]) leavePlace() {
+	k.mu.Lock()
+	k.places--
+	k.mu.Unlock()
+	k.wake()
+}
+
+// wake has those who wait for a place look again.
+func (k *Keeper[T]) wake() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	close(k.woken)
+	k.woken = make(chan struct{})
+}
+
+// Evict retires what has a name, and forgets that it could not be opened. The channel
+// is closed once it is closed, which is at once if nobody is inside.
+func (k *Keeper[T]) Evict(name string) <-chan struct{} {
+	k.mu.Lock()
+	delete(k.failures, name)
+	lease := k.Peek(name)
+	if lease != nil {
+		k.forget(lease)
+	}
+	k.mu.Unlock()
+	if lease == nil {
+		done := make(chan struct{})
+		close(done)
+		return done
+	}
+	lease.retire()
+	return lease.ended
+}
+
+// Close closes all that is open, also what somebody is inside of, and opens nothing any
+// more. What is being opened is closed as soon as it is open.
+func (k *Keeper[T]) Close() error {
+	k.mu.Lock()
+	k.closed = true
+	open := *k.open.Load()
+	k.open.Store(&map[string]*Lease[T]{})
+	k.mu.Unlock()
+	var failures []error
+	for _, lease := range open {
+		lease.retire()
+		lease.end()
+		failures = append(failures, lease.failed)
+	}
+	return errors.Join(failures...)
+}

@@ -69,7 +69,8 @@ func (d Drifts) String() string {
 // is nil where all is well. Two binds on one database have no drift between
 // them; a view is no table.
 //
-// It asks one source of every bind and changes nothing. Foreign keys are read
+// It asks one source of every bind and changes nothing. Of a bind with tenants it asks
+// the one that the context names, or none; see [Plugin.TenantDrifts]. Foreign keys are read
 // from the catalogs of SQLite, PostgreSQL, MySQL and MariaDB; other dialects
 // are asked for those that GORM would have named.
 //

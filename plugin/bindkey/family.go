@@ -11,6 +11,7 @@ import (
 	"gorm.io/plugin/dbresolver"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/dbpool"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/dialect"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/lease"
 )
 
@@ -78,7 +79,7 @@ func (f *family) openTenant(ctx context.Context, l *tenancy) (*poolSet, error) {
 	p := f.bind.plugin
 	opened := newBind(p, f.key)
 	opened.config, opened.family = config, f
-	if err = opened.open(p.db); err == nil && opened.dialect != f.bind.dialect {
+	if err = opened.open(p.db); err == nil && !f.bind.dialect.Alike(opened.dialect) {
 		err = fmt.Errorf("its dialect, %s, or its server's abilities are not those of the bind, %s; all tenants of a bind are compiled for alike, so say which with TenantDialect",
 			opened.dialect.Name(), f.bind.dialect.Name())
 	}
@@ -113,6 +114,14 @@ func (b *bind) realPoolOf(conn gorm.ConnPool, opened bool, d gorm.Dialector) *db
 		return known
 	}
 	return dbpool.New(conn, opened, d, p.db.PrepareStmtMaxSize, noEviction)
+}
+
+// dialectOf is the dialect of a bind's handle. Those of tenants are not remembered.
+func (b *bind) dialectOf(opened *gorm.DB) *dialect.Dialect {
+	if b.family != nil {
+		return dialect.Of(opened, innerDialector(opened.Dialector))
+	}
+	return b.plugin.dialectFor(opened)
 }
 
 // idle reports whether no rows and no transaction hold a connection of the pools that

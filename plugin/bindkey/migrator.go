@@ -150,12 +150,18 @@ func (h migrateHost) View(db, query *gorm.DB) (migrate.Bind, *gorm.DB, error) {
 	return b, b.Session(db, nil).Raw(b.dialect.Explain(neutral.Render(b.dialect, text.String(), vars), vars...)), nil
 }
 
-// Binds are all binds. One may have several keys.
-func (h migrateHost) Binds() (binds []migrate.Bind, err error) {
+// Binds are all binds, but for one with tenants whose tenant the session does not name.
+// One may have several keys.
+func (h migrateHost) Binds(db *gorm.DB) (binds []migrate.Bind, err error) {
 	for _, key := range h.plugin.known() {
 		b, err := h.plugin.lookup(key, "")
 		if err != nil {
 			return nil, err
+		}
+		if b.family != nil {
+			if _, err := b.family.tenantOf(db.Statement.Context); err != nil {
+				continue
+			}
 		}
 		if b.key == key {
 			binds = append(binds, b)

@@ -73,7 +73,7 @@ func (b *bind) open(handle *gorm.DB) error {
 			return err
 		}
 		if i == 0 {
-			b.plain, b.dialect = opened, b.plugin.dialectFor(opened)
+			b.plain, b.dialect = opened, b.dialectOf(opened)
 		} else if !b.dialect.Alike(dialect.Of(opened, innerDialector(opened.Dialector))) {
 			return b.polyglot("source", i, opened)
 		}

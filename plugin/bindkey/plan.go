@@ -68,11 +68,15 @@ func (p Plan) String() string {
 //
 // It returns [ErrInstall] before the plugin is installed, the errors of routing
 // ([*UnknownBindError], [*UnboundError], …), and what a database answers.
-func (p *Plugin) Plan(models ...any) (Plan, error) {
+//
+// It has no context, so for models of a bind with tenants ask [Plugin.TenantPlans].
+func (p *Plugin) Plan(models ...any) (Plan, error) { return p.plan(context.Background(), models) }
+
+func (p *Plugin) plan(ctx context.Context, models []any) (Plan, error) {
 	if p.db == nil {
 		return nil, installError("Plan needs an installed plugin; call db.Use first")
 	}
-	found, err := p.migrations.Plan(p.freshSession(context.Background()), models...)
+	found, err := p.migrations.Plan(p.freshSession(ctx), models...)
 	if err != nil {
 		return nil, err
 	}

@@ -145,7 +145,7 @@ func (d *comparison) compare(table modelTable) error {
 // compareOthers looks for a model's table in the databases of other binds, unless
 // a model of theirs has one.
 func (d *comparison) compareOthers(table modelTable, own *place, difference Difference) error {
-	binds, err := d.host.Binds()
+	binds, err := d.host.Binds(d.db)
 	if err != nil {
 		return err
 	}

@@ -24,8 +24,8 @@ type Host interface {
 	// the bind's own migrator can read.
 	View(db, query *gorm.DB) (Bind, *gorm.DB, error)
 
-	// Binds are all binds, each once.
-	Binds() ([]Bind, error)
+	// Binds are all binds that the session reaches, each once.
+	Binds(db *gorm.DB) ([]Bind, error)
 	// BindsWithTable are the binds where a table is known by this name or, unless
 	// exactly, by its last part.
 	BindsWithTable(name string, exactly bool) []Bind

@@ -132,10 +132,12 @@ func (m Migrator) ownOfMySQL(b Bind) (gorm.ConnPool, error) {
 		return nil, nil
 	}
 	conn, err := b.Conn(m.db)
-	if _, pool := conn.(*sql.DB); pool {
+	switch conn.(type) {
+	case *sql.DB, gorm.ConnPoolBeginner:
 		return nil, err
+	default:
+		return conn, err
 	}
-	return conn, err
 }
 
 // dropHere drops tables of MySQL on the connection of a session. The dialect's

@@ -1,0 +1,5 @@
+//go:build race
+
+package tenantload_test
+
+func init() { raceDetector = true }

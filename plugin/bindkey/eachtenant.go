@@ -1,0 +1,194 @@
+package bindkey
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+)
+
+// DefaultTenantsAtOnce is how many tenants [Plugin.EachTenant] works on at the same
+// time without [AtOnce]: 4.
+const DefaultTenantsAtOnce = 4
+
+// EachTenant calls do for each tenant, with a context that names it ([WithTenant]): for
+// migrations and reports. Some run at the same time ([AtOnce]), in the order of the
+// list. A failure ends nothing: the failures are joined, in the order of the list, each a
+// [*TenantFailure] with the tenant's name; so is a panic. Once ctx has ended, no more
+// are begun, and what ctx ended with is in the error.
+//
+//	err := plugin.EachTenant(ctx, tenants, func(ctx context.Context) error {
+//		return db.WithContext(ctx).AutoMigrate(&Invoice{})
+//	}, bindkey.ProgressTo(os.Stderr))
+func (p *Plugin) EachTenant(ctx context.Context, tenants []string, do func(ctx context.Context) error, options ...EachOption) error {
+	return p.eachTenant(ctx, tenants, options, func(ctx context.Context, _ int) error { return do(ctx) })
+}
+
+// eachTenant is EachTenant, and tells the place of the tenant in the list.
+func (p *Plugin) eachTenant(ctx context.Context, tenants []string, options []EachOption, do func(context.Context, int) error) error {
+	if p.db == nil {
+		return installError("EachTenant needs an installed plugin; call db.Use first")
+	}
+	e := each{atOnce: DefaultTenantsAtOnce}
+	for _, option := range options {
+		if err := option(&e); err != nil {
+			return err
+		}
+	}
+	for _, f := range p.families {
+		if f.limit < e.atOnce {
+			e.atOnce = f.limit // more would wait for each other
+		}
+	}
+	return e.run(ctx, tenants, do)
+}
+
+// An EachOption configures [Plugin.EachTenant].
+type EachOption func(*each) error
+
+// AtOnce is how many tenants are worked on at the same time: [DefaultTenantsAtOnce]
+// without it, and never more than the smallest [TenantLimit].
+func AtOnce(n int) EachOption {
+	return func(e *each) error {
+		if n < 1 {
+			return installError("option AtOnce: %d tenants at once", n)
+		}
+		e.atOnce = n
+		return nil
+	}
+}
+
+// OfBinds names the binds that the tenants are of, in a program with several: without
+// it, the context names the tenant for all of them.
+func OfBinds(keys ...string) EachOption {
+	return func(e *each) error {
+		e.keys = append(e.keys, keys...)
+		return nil
+	}
+}
+
+// Progress has a function called after each tenant, one call at a time.
+func Progress(tell func(TenantProgress)) EachOption {
+	return func(e *each) error {
+		e.tell = append(e.tell, tell)
+		return nil
+	}
+}
+
+// A TenantProgress is how far [Plugin.EachTenant] has come.
+type TenantProgress struct {
+	Tenant string // which has just ended
+	Err    error  // what its call returned
+	Done   int    // how many have ended, also those that failed
+	Failed int    // how many have failed
+	All    int
+}
+
+// String is "12 of 50 tenants, 1 failed".
+func (p TenantProgress) String() string {
+	line := fmt.Sprintf("%d of %d tenants", p.Done, p.All)
+	if p.Failed > 0 {
+		line += fmt.Sprintf(", %d failed", p.Failed)
+	}
+	return line
+}
+
+// ProgressTo writes one line that tells how many tenants have ended, anew after each
+// where w is a terminal, and once at the end elsewhere.
+func ProgressTo(w io.Writer) EachOption {
+	terminal := false
+	if file, ok := w.(*os.File); ok {
+		if info, err := file.Stat(); err == nil {
+			terminal = info.Mode()&os.ModeCharDevice != 0
+		}
+	}
+	return Progress(func(p TenantProgress) {
+		if terminal {
+			fmt.Fprintf(w, "\r\x1b[K%v", p)
+		}
+		switch {
+		case p.Done < p.All:
+		case terminal:
+			fmt.Fprintln(w)
+		default:
+			fmt.Fprintln(w, p)
+		}
+	})
+}
+
+// A TenantFailure is what failed for one tenant in [Plugin.EachTenant].
+type TenantFailure struct {
+	Tenant string
+	Err    error
+}
+
+func (e *TenantFailure) Error() string {
+	return fmt.Sprintf("bindkey: tenant %q: %v", e.Tenant, e.Err)
+}
+
+// Unwrap returns what failed.
+func (e *TenantFailure) Unwrap() error { return e.Err }
+
+// An each is one EachTenant.
+type each struct {
+	atOnce int
+	keys   []string
+	tell   []func(TenantProgress)
+
+	mu       sync.Mutex
+	progress TenantProgress
+}
+
+func (e *each) run(ctx context.Context, tenants []string, do func(context.Context, int) error) error {
+	e.progress.All = len(tenants)
+	failures := make([]error, len(tenants), len(tenants)+1)
+	places := make(chan struct{}, e.atOnce)
+	var all sync.WaitGroup
+	begun := 0
+	for ; begun < len(tenants); begun++ {
+		if places <- struct{}{}; ctx.Err() != nil {
+			break
+		}
+		i, tenant := begun, tenants[begun]
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			defer func() { <-places }()
+			err := one(WithTenant(ctx, tenant, e.keys...), i, do)
+			if err != nil {
+				failures[i] = &TenantFailure{Tenant: tenant, Err: err}
+			}
+			e.ended(tenant, err)
+		}()
+	}
+	all.Wait()
+	if left := len(tenants) - begun; left > 0 {
+		failures = append(failures, fmt.Errorf("bindkey: %d of %d tenants were not begun: %w", left, len(tenants), ctx.Err()))
+	}
+	return errors.Join(failures...)
+}
+
+// one calls do. A panic would end the program, and not reach who has called EachTenant.
+func one(ctx context.Context, i int, do func(context.Context, int) error) (err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = fmt.Errorf("panic: %v", reason)
+		}
+	}()
+	return do(ctx, i)
+}
+
+func (e *each) ended(tenant string, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.progress.Tenant, e.progress.Err = tenant, err
+	e.progress.Done++
+	if err != nil {
+		e.progress.Failed++
+	}
+	for _, tell := range e.tell {
+		tell(e.progress)
+	}
+}

@@ -190,6 +190,9 @@ func TestComingFrom(t *testing.T) {
 	}
 }
 
+// TestTenantsPage builds the server of tenants.md, and runs its test.
+func TestTenantsPage(t *testing.T) { runPage(t, "tenants.md") }
+
 var linkPattern = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
 
 // TestLinks looks for the files that the pages link to.

@@ -56,21 +56,7 @@ func (c *sharedConn) IsValid() bool {
 // run sends SQL of our own.
 func (c *sharedConn) run(ctx context.Context, query string) error {
 	c.switched = true // it may be, also where the answer is lost
-	if inner, ok := c.Conn.(driver.ExecerContext); ok {
-		if _, err := inner.ExecContext(ctx, query, nil); !errors.Is(err, driver.ErrSkip) {
-			return err
-		}
-	}
-	stmt, err := c.PrepareContext(ctx, query)
-	if err != nil {
-		return err
-	}
-	defer stmt.Close()
-	if inner, ok := stmt.(driver.StmtExecContext); ok {
-		_, err = inner.ExecContext(ctx, nil)
-	} else {
-		_, err = stmt.Exec(nil) //nolint:staticcheck // there is nothing newer
-	}
+	_, err := c.ExecContext(ctx, query, nil)
 	return err
 }
 
@@ -106,10 +92,7 @@ func (c *sharedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver
 	if inner, ok := c.Conn.(driver.ConnBeginTx); ok {
 		return inner.BeginTx(ctx, opts)
 	}
-	if opts != (driver.TxOptions{}) {
-		return nil, errors.New("tenantschema: the driver knows no options of transactions")
-	}
-	return c.Conn.Begin() //nolint:staticcheck // there is nothing newer
+	return nil, errOldDriver
 }
 
 // CheckNamedValue is of driver.NamedValueChecker.
@@ -119,6 +102,8 @@ func (c *sharedConn) CheckNamedValue(value *driver.NamedValue) error {
 	}
 	return driver.ErrSkip
 }
+
+var errOldDriver = errors.New("tenantschema: the driver is none of those of PostgreSQL and MySQL that this package knows: it has no ExecContext or BeginTx")
 
 // A schemaConn is a shared connection while a tenant has it.
 type schemaConn struct {

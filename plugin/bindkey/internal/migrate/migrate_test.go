@@ -94,7 +94,7 @@ func (h *host) View(_, query *gorm.DB) (migrate.Bind, *gorm.DB, error) {
 	return h.binds[0], query, nil
 }
 
-func (h *host) Binds() (binds []migrate.Bind, err error) {
+func (h *host) Binds(*gorm.DB) (binds []migrate.Bind, err error) {
 	for _, b := range h.binds {
 		binds = append(binds, b)
 	}

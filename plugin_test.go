@@ -188,8 +188,8 @@ type (
 	}
 )
 
-// TestLimitations holds what bindkey's documentation says under Limitations
-// against the library. What no longer fails here is to be taken out there.
+// TestLimitations holds the main rows of docs/limits.md against the library. What no
+// longer fails here is to be taken out there.
 func TestLimitations(t *testing.T) {
 	files := tempFiles(t, "main", "analytics")
 	db := openPlain(t, files["main"])

@@ -30,7 +30,7 @@ func shownIn(t *testing.T, page string) (found []shown) {
 	t.Helper()
 	text, err := os.ReadFile(page)
 	must(t, err)
-	fenced := regexp.MustCompile("(?ms)^(?:(<!-- [^\n]* -->)\n)?```(\\w*)\n(.*?)^```$")
+	fenced := regexp.MustCompile("(?ms)^(?:(<!-- [^\n]* -->)\n)? *```(\\w*)\n(.*?)^ *```$")
 	nth := map[string]int{}
 	for _, match := range fenced.FindAllStringSubmatch(string(text), -1) {
 		if language := match[2]; language != "mermaid" {
@@ -83,11 +83,14 @@ func ran(s shown) bool {
 var elsewhere = map[string][2]string{
 	"README.md: go run ./docs/walkthrough":                 {".ci/run", "go run ./docs/walkthrough"},
 	"CONTRIBUTING.md: go run ./docs/walkthrough":           {".ci/run", "go run ./docs/walkthrough"},
-	"CONTRIBUTING.md: cd integration":                      {".ci/run", "(cd integration && go run ./soak "},
-	"docs/transactions.md: cd integration":                 {".ci/run", "(cd integration && go run ./soak "},
+	"docs/compatibility.md: .ci/compat":                    {".ci/run", "\t.ci/compat\n"},
+	"CONTRIBUTING.md: .ci/release v0.1.0":                  {".ci/run", "\t.ci/release -rehearse\n"},
+	"CONTRIBUTING.md: git push":                            {".ci/release", "git push origin %s"},
+	"CONTRIBUTING.md: cd integration":                      {".ci/run", "\"$work/soak\" -seed 1 -for "},
+	"docs/transactions.md: cd integration":                 {".ci/run", "\"$work/soak\" -seed 1 -for "},
 	"docs/benchmarks.md: go run ./docs/benchmarks":         {".ci/run", "go run ./docs/benchmarks -smoke"},
 	"docs/walkthrough.md: go run ./docs/walkthrough":       {".ci/run", "go run ./docs/walkthrough"},
-	"docs/walkthrough.md: cd integration":                  {".ci/run", "(cd integration && go run ./walkthrough "},
+	"docs/walkthrough.md: cd integration":                  {".ci/run", "go run ./walkthrough "},
 	"docs/benchmarks.md: go run ./docs/benchmarks -run":    {"docs/benchmarks/main_test.go", `"pprof", "-tagfocus", "by=bindkey"`},
 	"docs/command.md: go install -C cmd/gormbind .":        {"cmd/gormbind/document_test.go", "go install -C cmd/gormbind ."},
 	"docs/command.md: go vet -vettool=":                    {"cmd/gormbind/main_test.go", "-vettool="},

@@ -94,24 +94,51 @@ var elsewhere = map[string][2]string{
 	"docs/benchmarks.md: go run ./docs/benchmarks -run":    {"docs/benchmarks/main_test.go", `"pprof", "-tagfocus", "by=bindkey"`},
 	"docs/command.md: go install -C cmd/gormbind .":        {"cmd/gormbind/document_test.go", "go install -C cmd/gormbind ."},
 	"docs/command.md: go vet -vettool=":                    {"cmd/gormbind/main_test.go", "-vettool="},
-	"docs/configuration.md: func openFromEnvironment()":    {"config/document_test.go", "its program is not that"},
 	"docs/configuration.md: binds:":                        {"config/document_test.go", "```yaml"},
 	"docs/configuration.md: MAIN_DB_URL=":                  {"config/document_test.go", "([A-Z_]+)="},
 	"docs/configuration.md: config: ANALYTICS_DB_MAX_OPEN": {"config/document_test.go", `"ANALYTICS_DB_MAX_OPEN_CONNS", "many"`},
 	"docs/migrations.md: main/00001_users.sql":             {"integration/migrations/main/00001_users.sql", "CREATE TABLE users"},
 }
 
+// inTest reports whether a block stands in a file of tests, word for word but for its
+// indentation: Go as code, and text as what an example prints.
+func inTest(s shown, tests []string) bool {
+	var lines []string
+	for _, line := range strings.Split(strings.TrimSpace(s.text), "\n") {
+		if line = strings.TrimSpace(line); s.language == "text" {
+			line = strings.TrimSpace("// " + line)
+		}
+		lines = append(lines, line)
+	}
+	for _, test := range tests {
+		if strings.Contains(test, "\n"+strings.Join(lines, "\n")+"\n") {
+			return s.language == "go" || s.language == "text"
+		}
+	}
+	return false
+}
+
+// testFiles are the repository's files of tests, without indentation.
+func testFiles(t *testing.T) (texts []string) {
+	t.Helper()
+	must(t, filepath.Walk(".", func(path string, info os.FileInfo, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		texts = append(texts, regexp.MustCompile(`(?m)^[ \t]+`).ReplaceAllString(string(text), ""))
+		return err
+	}))
+	return texts
+}
+
 // TestEveryBlock holds that no code and no command stands in a page without something
-// that runs it: a test that reads it (block), a page that is run whole (run), or one
-// of those above (elsewhere).
+// that runs it: a test that has it (inTest) or reads it (block), a page that is run whole
+// (run), or one of those above (elsewhere).
 func TestEveryBlock(t *testing.T) {
-	read := map[string]bool{}
-	tests, err := filepath.Glob("*_test.go")
-	must(t, err)
-	for _, name := range tests {
-		source, err := os.ReadFile(name)
-		must(t, err)
-		for _, call := range regexp.MustCompile(`\b(?:block|sameAsRegion)\(t, "([^"]+)", "(\w+)", (\d+)`).FindAllStringSubmatch(string(source), -1) {
+	read, tests := map[string]bool{}, testFiles(t)
+	for _, test := range tests {
+		for _, call := range regexp.MustCompile(`\b(?:block|sameAsRegion)\(t, "([^"]+)", "(\w+)", (\d+)`).FindAllStringSubmatch(test, -1) {
 			read[strings.Join(call[1:], " ")] = true
 		}
 	}
@@ -119,7 +146,7 @@ func TestEveryBlock(t *testing.T) {
 	for _, page := range append(documents(t), "CONTRIBUTING.md", "SECURITY.md") {
 		for _, s := range shownIn(t, page) {
 			sum++
-			if whole := run[page]; whole != nil && whole(s) || read[page+" "+s.language+" "+strconv.Itoa(s.nth)] {
+			if whole := run[page]; whole != nil && whole(s) || read[page+" "+s.language+" "+strconv.Itoa(s.nth)] || inTest(s, tests) {
 				continue
 			}
 			where := ""

@@ -53,6 +53,21 @@ func TestCompatibility(t *testing.T) {
 	}
 	has("| Go, for the command `gormbind` | go"+regexp.MustCompile(`(?m)^go (1\.\d+)`).FindStringSubmatch(read("cmd/gormbind/go.mod"))[1]+" |", "cmd/gormbind/go.mod")
 
+	var tests strings.Builder
+	for _, test := range testFiles(t) {
+		tests.WriteString(test)
+	}
+	chosen := regexp.MustCompile(`\bTest\w+`).FindAllString(
+		strings.Join(regexp.MustCompile(`(?m)^TESTS=.*$|-skip '.*'`).FindAllString(script, -1), " "), -1)
+	for _, name := range chosen {
+		if !strings.Contains(tests.String(), "func "+name+"(") {
+			t.Errorf(".ci/compat names %s, which is no test", name)
+		}
+	}
+	if len(chosen) < 10 {
+		t.Errorf(".ci/compat chooses only %q", chosen)
+	}
+
 	for mod, modules := range map[string][]string{
 		"go.mod":                    {"gorm.io/driver/sqlite", "github.com/mattn/go-sqlite3"},
 		"config/sqlitepure/go.mod":  {"modernc.org/sqlite"},

@@ -172,7 +172,7 @@ func TestGoroutinesThatStay(t *testing.T) {
 		}
 		before := steady()
 		left(0, func(db *gorm.DB) { db.Exec("SELECT 1") })
-		plain := steady() - before // GORM's, for each store of prepared statements
+		plain := steady() - before                                                                                        // GORM's, for each store of prepared statements
 		allowed := map[string]int{"a Use that fails": plain, "a Use that fails late": plain, "open and close": 5 * plain} // its pools
 		binds := func(last gorm.Dialector) *bindkey.Plugin {
 			return bindkey.New().

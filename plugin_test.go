@@ -385,7 +385,7 @@ func must(t *testing.T, err error) {
 // TestQuickStart runs the program of README.md, word for word, with its commands, in
 // a module of its own, and compares what it prints and where its rows are.
 func TestQuickStart(t *testing.T) {
-	if cgo, err := exec.Command("go", "env", "CGO_ENABLED").Output(); err != nil || strings.TrimSpace(string(cgo)) == "0" {
+	if !sqlite.Cgo {
 		t.Skip("the program of README.md needs a C compiler, for gorm.io/driver/sqlite")
 	}
 	program := block(t, "README.md", "go", 0)

@@ -63,8 +63,8 @@ func TestErrors(t *testing.T) {
 				"UNIQUE constraint failed: things.id":   {db.Create(&thing{ID: 1, Name: "b"}).Error, gorm.ErrDuplicatedKey},
 				"UNIQUE constraint failed: things.name": {db.Create(&thing{ID: 2, Name: "a"}).Error, gorm.ErrDuplicatedKey},
 				"FOREIGN KEY constraint failed":         {db.Exec("INSERT INTO parts (thing_id) VALUES (7)").Error, gorm.ErrForeignKeyViolated},
-				"no such table: absent":                {db.Exec("DELETE FROM absent").Error, nil},
-				"no such column: absent":               {db.Where("absent = 1").Find(&[]thing{}).Error, nil},
+				"no such table: absent":                 {db.Exec("DELETE FROM absent").Error, nil},
+				"no such column: absent":                {db.Where("absent = 1").Find(&[]thing{}).Error, nil},
 			} {
 				if translate && c.want != nil {
 					if !errors.Is(c.err, c.want) {

@@ -78,6 +78,23 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// An error of a later row comes with that row.
+func TestErrorOfARow(t *testing.T) {
+	_, pool := open(t, ":memory:", &gorm.Config{})
+	rows, err := pool.Query("SELECT abs(column1) FROM (VALUES (1), (-9223372036854775808))")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	n := 0
+	for rows.Next() {
+		n++
+	}
+	if err := rows.Err(); n != 1 || err == nil || err.Error() != "integer overflow" {
+		t.Errorf("%d rows, %v", n, err)
+	}
+}
+
 // A COMMIT that fails leaves its connection outside of any transaction.
 func TestCommitThatFails(t *testing.T) {
 	_, pool := open(t, filepath.Join(t.TempDir(), "a.db")+"?_fk=1", &gorm.Config{})

@@ -11,12 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mattn/go-sqlite3"
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/internal/tenantload"
 	"github.com/gormbind/gormbind/internal/testkit"
 	"github.com/gormbind/gormbind/plugin/bindkey"
@@ -29,17 +29,9 @@ var counting = &countingDriver{}
 
 func init() { sql.Register("counting", counting) }
 
-type connector string
-
-func (c connector) Connect(context.Context) (driver.Conn, error) {
-	return (&sqlite3.SQLiteDriver{}).Open(string(c))
-}
-
-func (c connector) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
-
 func (d *countingDriver) Open(dsn string) (driver.Conn, error) {
 	passes := func(ctx context.Context, _ *testkit.Conn, _ testkit.Call, real testkit.Real) error { return real(ctx) }
-	conn, err := testkit.Wrap("tenant", connector(dsn), passes).Connect(context.Background())
+	conn, err := testkit.Wrap("tenant", sqlitedb.Connector(dsn), passes).Connect(context.Background())
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +59,7 @@ func TestTenantsStayApart(t *testing.T) {
 		return filepath.Join(dir, name+".db") + "?_busy_timeout=60000&_txlock=immediate&_journal_mode=WAL&_synchronous=OFF"
 	}
 	before := runtime.NumGoroutine()
-	db, err := gorm.Open(sqlite.Open(file("main")), &gorm.Config{Logger: logger.Discard})
+	db, err := gorm.Open(sqlitedb.Open(file("main")), &gorm.Config{Logger: logger.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +72,7 @@ func TestTenantsStayApart(t *testing.T) {
 	}
 	load := tenantload.Load{T: t, DB: db, Plugin: plugin, Tenants: tenantload.Names(50), Goroutines: 16, Rounds: 60}
 	load.Run(func(tenant, table string) (map[string]int64, error) {
-		plain, err := sql.Open("sqlite3", file(tenant))
+		plain, err := sql.Open(sqlitedb.DriverName, file(tenant))
 		if err != nil {
 			return nil, err
 		}
@@ -113,12 +105,12 @@ func TestTenantsStayApart(t *testing.T) {
 // hundred are open.
 func TestManyTenantsAreKnown(t *testing.T) {
 	opened := 0
-	shared, err := sql.Open("sqlite3", filepath.Join(t.TempDir(), "shared.db"))
+	shared, err := sql.Open(sqlitedb.DriverName, filepath.Join(t.TempDir(), "shared.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer shared.Close()
-	db, err := gorm.Open(sqlite.Open(filepath.Join(t.TempDir(), "main.db")), &gorm.Config{Logger: logger.Default.LogMode(logger.Silent)})
+	db, err := gorm.Open(sqlitedb.Open(filepath.Join(t.TempDir(), "main.db")), &gorm.Config{Logger: logger.Default.LogMode(logger.Silent)})
 	if err != nil {
 		t.Fatal(err)
 	}

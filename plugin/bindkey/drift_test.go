@@ -4,15 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"strings"
 	"testing"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/plugin/dbresolver"
 
-	"github.com/gormbind/gormbind/models"
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -82,8 +80,8 @@ func TestDriftOfBindsThatShare(t *testing.T) {
 	twin := func(t *testing.T, options ...bindkey.Option) *world {
 		return newEmptyWorld(t, worldConfig{options: options, install: func(w *world) {
 			w.plugin.
-				Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open(w.file("main"))}}). // another pool, the same database
-				Register("archive", dbresolver.Config{})                                                          // the handle's own
+				Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{sqlitedb.Open(w.file("main"))}}). // another pool, the same database
+				Register("archive", dbresolver.Config{})                                                            // the handle's own
 		}})
 	}
 	w := twin(t)
@@ -143,20 +141,4 @@ func TestDriftErrors(t *testing.T) {
 	if found, err := w.plugin.Drift(ctx, &MainThing{}); err == nil || found != nil || !strings.Contains(err.Error(), `"analytics"`) {
 		t.Errorf("closed: %v, %v", found, err)
 	}
-}
-
-// Drift finds a table that was made in main before its model had a key.
-func ExamplePlugin_Drift() {
-	db, plugin, remove := exampleHandle()
-	defer remove()
-
-	if err := db.Clauses(bindkey.Use("main")).AutoMigrate(&models.LogEntry{}); err != nil {
-		log.Fatal(err)
-	}
-	drift, err := plugin.Drift(context.Background(), &models.User{}, &models.LogEntry{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(drift)
-	// Output: bind "main" has a table "logs", but model models.LogEntry lives in "analytics"
 }

@@ -18,6 +18,8 @@ import (
 	"gorm.io/plugin/dbresolver"
 
 	"github.com/gormbind/gormbind/config"
+	"github.com/gormbind/gormbind/internal/sqlitedb"
+	_ "github.com/gormbind/gormbind/internal/sqlitedb/sqliteurl"
 	"github.com/gormbind/gormbind/internal/testkit"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
@@ -69,6 +71,9 @@ func TestNoPasswordIsTold(t *testing.T) {
 		forms = 0
 		for _, form := range testkit.DSNs(password) {
 			forms++
+			if !testkit.Full() && (i+forms)%4 != 0 {
+				continue // in a sample, each form with some of the passwords
+			}
 			d := quotingDialector{of: form.Dialect, DriverName: "quoting", DSN: form.Text}
 			if (i+forms)%2 == 0 && !(form.Lost && strings.Contains(password, "@")) { // that one names no host
 				d.DriverName = "quoting-connects"
@@ -91,7 +96,7 @@ func TestNoPasswordIsTold(t *testing.T) {
 			}
 		}
 	}
-	if passwords := len(testkit.Passwords); forms < 30 || passwords < 15 || doors < 30*15*5 {
+	if passwords := len(testkit.Passwords); forms < 30 || passwords < 15 || doors < 30*15*5 && testkit.Full() {
 		t.Errorf("%d forms, %d passwords, %d texts", forms, passwords, doors)
 	}
 }
@@ -102,7 +107,7 @@ func tellers(t *testing.T, main string, d quotingDialector) map[string]string {
 	texts := map[string]string{}
 	var log strings.Builder
 	open := func(d quotingDialector, options ...bindkey.Option) (*gorm.DB, *bindkey.Plugin, error) {
-		db, err := gorm.Open(sqlite.Open(main), &gorm.Config{Logger: logger.New(printer{&log}, logger.Config{LogLevel: logger.Info}), DisableAutomaticPing: true})
+		db, err := gorm.Open(sqlitedb.Open(main), &gorm.Config{Logger: logger.New(printer{&log}, logger.Config{LogLevel: logger.Info}), DisableAutomaticPing: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,11 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -182,7 +182,7 @@ func TestTenantPoolSettings(t *testing.T) {
 		t.Error(err)
 	}
 	w.must(own.Rollback())
-	other, err := openPlain(t, sqlite.Open(w.file("main")), &gorm.Config{}).DB()
+	other, err := openPlain(t, sqlitedb.Open(w.file("main")), &gorm.Config{}).DB()
 	w.must(err)
 	if own, err = other.Begin(); err != nil {
 		t.Fatal(err)
@@ -204,11 +204,11 @@ func TestTenantPoolSettings(t *testing.T) {
 // A tenant has replicas, as a bind has; a branch of a transaction for reading is at one.
 func TestTenantReplicas(t *testing.T) {
 	w := &tenantWorld{T: t, dir: t.TempDir()}
-	w.db = openPlain(t, sqlite.Open(w.file("main")), &gorm.Config{Logger: logger.Discard})
+	w.db = openPlain(t, sqlitedb.Open(w.file("main")), &gorm.Config{Logger: logger.Discard})
 	w.plugin = bindkey.New(bindkey.Tenants("customer", func(_ context.Context, tenant string) (dbresolver.Config, error) {
 		return dbresolver.Config{
-			Sources:  []gorm.Dialector{sqlite.Open(w.file(tenant))},
-			Replicas: []gorm.Dialector{sqlite.Open(w.file(tenant + "-1")), sqlite.Open(w.file(tenant + "-2"))},
+			Sources:  []gorm.Dialector{sqlitedb.Open(w.file(tenant))},
+			Replicas: []gorm.Dialector{sqlitedb.Open(w.file(tenant + "-1")), sqlitedb.Open(w.file(tenant + "-2"))},
 		}, nil
 	}))
 	w.must(w.db.Use(w.plugin))
@@ -218,7 +218,7 @@ func TestTenantReplicas(t *testing.T) {
 		w.must(db.AutoMigrate(&InvoiceRow{}))
 		w.must(db.Create(&InvoiceRow{Tenant: tenant}).Error)
 		for _, replica := range []string{tenant + "-1", tenant + "-2"} {
-			plain := openPlain(t, sqlite.Open(w.file(replica)), &gorm.Config{})
+			plain := openPlain(t, sqlitedb.Open(w.file(replica)), &gorm.Config{})
 			w.must(errors.Join(plain.AutoMigrate(&InvoiceRow{}), plain.Create(&InvoiceRow{Tenant: tenant + " replica"}).Error))
 			closeDB(plain)
 		}
@@ -262,8 +262,8 @@ func TestTenantAllocations(t *testing.T) {
 			w.must(w.db.WithContext(bindkey.WithTenant(context.Background(), fmt.Sprintf("t%d", i))).Clauses(bindkey.Use("customer")).Exec("SELECT 1").Error)
 		}
 		tenant := w.of("t7")
-		fixed := openPlain(t, sqlite.Open(w.file("main")), &gorm.Config{PrepareStmt: prepare, Logger: logger.Default.LogMode(logger.Silent)})
-		plugin := bindkey.New().Register("customer", dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open(w.file("fixed"))}})
+		fixed := openPlain(t, sqlitedb.Open(w.file("main")), &gorm.Config{PrepareStmt: prepare, Logger: logger.Default.LogMode(logger.Silent)})
+		plugin := bindkey.New().Register("customer", dbresolver.Config{Sources: []gorm.Dialector{sqlitedb.Open(w.file("fixed"))}})
 		w.must(errors.Join(fixed.Use(plugin), fixed.AutoMigrate(&InvoiceLabel{})))
 		fixed = fixed.WithContext(tenant.Statement.Context) // a session costs more than a handle
 		for name, run := range map[string]func(db *gorm.DB) error{

@@ -12,11 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -81,7 +81,7 @@ func newTenantWorld(t *testing.T, config *gorm.Config, options ...bindkey.Tenant
 	if config.Logger == nil {
 		config.Logger = logger.Discard
 	}
-	w.db = openPlain(t, sqlite.Open(w.file("main")), config)
+	w.db = openPlain(t, sqlitedb.Open(w.file("main")), config)
 	w.plugin = bindkey.New(bindkey.Tenants("customer", w.open, options...), bindkey.Models(tenantModels...))
 	w.must(w.db.Use(w.plugin))
 	t.Cleanup(func() { _ = w.plugin.Close() })
@@ -98,7 +98,7 @@ func (w *tenantWorld) open(_ context.Context, tenant string) (dbresolver.Config,
 	if err, ok := w.refuses.Load(tenant); ok {
 		return dbresolver.Config{}, err.(error)
 	}
-	return dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open(w.file(tenant))}}, nil
+	return dbresolver.Config{Sources: []gorm.Dialector{sqlitedb.Open(w.file(tenant))}}, nil
 }
 
 func (w *tenantWorld) must(err error, but ...error) {
@@ -125,7 +125,7 @@ func (w *tenantWorld) of(tenant string) *gorm.DB {
 func (w *tenantWorld) whole(tenants ...string) {
 	w.Helper()
 	for _, tenant := range tenants {
-		plain := openPlain(w.T, sqlite.Open(w.file(tenant)), &gorm.Config{Logger: logger.Discard})
+		plain := openPlain(w.T, sqlitedb.Open(w.file(tenant)), &gorm.Config{Logger: logger.Discard})
 		for _, table := range []string{"invoices", "invoice_rows", "auditeds"} {
 			var strangers []string
 			w.must(plain.Table(table).Where("tenant <> ? AND tenant <> ?", tenant, tenant+"'s hook").Pluck("tenant", &strangers).Error)
@@ -403,10 +403,10 @@ func TestTwoFamilies(t *testing.T) {
 	dir := t.TempDir()
 	open := func(prefix string) func(context.Context, string) (dbresolver.Config, error) {
 		return func(_ context.Context, tenant string) (dbresolver.Config, error) {
-			return dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open(filepath.Join(dir, prefix+tenant+".db"))}}, nil
+			return dbresolver.Config{Sources: []gorm.Dialector{sqlitedb.Open(filepath.Join(dir, prefix+tenant+".db"))}}, nil
 		}
 	}
-	db := openPlain(t, sqlite.Open(filepath.Join(dir, "main.db")), &gorm.Config{Logger: logger.Discard})
+	db := openPlain(t, sqlitedb.Open(filepath.Join(dir, "main.db")), &gorm.Config{Logger: logger.Discard})
 	plugin := bindkey.New(bindkey.Tenants("customer", open("c-")), bindkey.Tenants("region", open("r-"), bindkey.TenantData("region_codes")))
 	if err := db.Use(plugin); err != nil {
 		t.Fatal(err)
@@ -449,9 +449,9 @@ func TestDefaultBindOfTenants(t *testing.T) {
 	}
 	dir := t.TempDir()
 	for _, prepare := range []bool{false, true} {
-		db := openPlain(t, sqlite.Open(filepath.Join(dir, "main.db")), &gorm.Config{Logger: logger.Discard, PrepareStmt: prepare})
+		db := openPlain(t, sqlitedb.Open(filepath.Join(dir, "main.db")), &gorm.Config{Logger: logger.Discard, PrepareStmt: prepare})
 		plugin := bindkey.New(bindkey.Tenants("main", func(_ context.Context, tenant string) (dbresolver.Config, error) {
-			return dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open(filepath.Join(dir, tenant+".db"))}}, nil
+			return dbresolver.Config{Sources: []gorm.Dialector{sqlitedb.Open(filepath.Join(dir, tenant+".db"))}}, nil
 		})).Register("shared", dbresolver.Config{}, &Rate{})
 		if err := db.Use(plugin); err != nil {
 			t.Fatal(err)
@@ -523,20 +523,20 @@ func TestTenantMistakes(t *testing.T) {
 		"no time":       {bindkey.New(bindkey.Tenants("customer", open, bindkey.TenantWait(0))), bindkey.ErrInstall},
 		"twice":         {bindkey.New(bindkey.Tenants("customer", open), bindkey.Tenants("customer", open)), bindkey.ErrConflict},
 		"and Register":  {bindkey.New(bindkey.Tenants("customer", open)).Register("customer", dbresolver.Config{}), bindkey.ErrConflict},
-		"a bad dialect": {bindkey.New(bindkey.Tenants("customer", open, bindkey.TenantDialect(sqlite.Open("/no/such/dir/a.db")))), nil},
+		"a bad dialect": {bindkey.New(bindkey.Tenants("customer", open, bindkey.TenantDialect(sqlitedb.Open("/no/such/dir/a.db")))), nil},
 	} {
-		db := openPlain(t, sqlite.Open(filepath.Join(t.TempDir(), "main.db")), &gorm.Config{Logger: logger.Discard})
+		db := openPlain(t, sqlitedb.Open(filepath.Join(t.TempDir(), "main.db")), &gorm.Config{Logger: logger.Discard})
 		if err := db.Use(c.plugin); err == nil || c.want != nil && !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	// An open that returns no source, or one of another dialect, is no tenant's.
-	db := openPlain(t, sqlite.Open(filepath.Join(t.TempDir(), "main.db")), &gorm.Config{Logger: logger.Discard})
+	db := openPlain(t, sqlitedb.Open(filepath.Join(t.TempDir(), "main.db")), &gorm.Config{Logger: logger.Discard})
 	pidgin := newPidgin("other")
 	plugin := bindkey.New(bindkey.Tenants("customer", func(_ context.Context, tenant string) (dbresolver.Config, error) {
 		switch tenant {
 		case "pidgin":
-			pidgin.Dialector = *sqlite.Open(filepath.Join(t.TempDir(), "other.db")).(*sqlite.Dialector)
+			pidgin.Dialector = *sqlitedb.New(filepath.Join(t.TempDir(), "other.db"))
 			return dbresolver.Config{Sources: []gorm.Dialector{&pidgin}}, nil
 		case "panics":
 			panic("oh")
@@ -561,7 +561,7 @@ func TestTenantMistakes(t *testing.T) {
 func TestTenantHangs(t *testing.T) {
 	hang := make(chan struct{})
 	dir := t.TempDir()
-	db := openPlain(t, sqlite.Open(filepath.Join(dir, "main.db")), &gorm.Config{Logger: logger.Discard})
+	db := openPlain(t, sqlitedb.Open(filepath.Join(dir, "main.db")), &gorm.Config{Logger: logger.Discard})
 	plugin := bindkey.New(bindkey.Tenants("customer", func(ctx context.Context, tenant string) (dbresolver.Config, error) {
 		if _, ok := ctx.Deadline(); !ok {
 			t.Error("open has no deadline")
@@ -569,7 +569,7 @@ func TestTenantHangs(t *testing.T) {
 		if tenant == "hangs" {
 			<-hang
 		}
-		return dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open(filepath.Join(dir, tenant+".db"))}}, nil
+		return dbresolver.Config{Sources: []gorm.Dialector{sqlitedb.Open(filepath.Join(dir, tenant+".db"))}}, nil
 	}, bindkey.TenantWait(200*time.Millisecond)))
 	if err := db.Use(plugin); err != nil {
 		t.Fatal(err)

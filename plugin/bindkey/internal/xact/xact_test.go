@@ -12,8 +12,7 @@ import (
 	"testing"
 	"time"
 
-	_ "github.com/mattn/go-sqlite3"
-
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/xact"
 )
 
@@ -31,6 +30,7 @@ type file struct {
 
 	silent  chan struct{} // nil: it answers; else COMMIT and ROLLBACK wait until it is closed
 	givesUp bool          // its driver looks at the context of BEGIN meanwhile
+	known   bool          // and is known to
 }
 
 // calls are recorded from the goroutines that roll back, too.
@@ -89,6 +89,7 @@ func (f *file) Ask(_ context.Context, _ xact.Tx, sure bool) error {
 
 func (f *file) Undecided(err error) bool { return errors.Is(err, errLost) }
 func (f *file) Waits() bool              { return f.silent != nil }
+func (f *file) Interruptible() bool      { return f.known }
 func (f *file) Failed(operation string, err error) error {
 	return fmt.Errorf("%s in %s: %w", operation, f.name, err)
 }
@@ -140,7 +141,7 @@ func newWorld(t *testing.T, ctx context.Context) *world {
 		return ordered
 	}, limit)
 	for _, name := range []string{"a", "b", "c"} {
-		db, err := sql.Open("sqlite3", filepath.Join(t.TempDir(), name+".db"))
+		db, err := sql.Open(sqlitedb.DriverName, filepath.Join(t.TempDir(), name+".db"))
 		w.must(err)
 		t.Cleanup(func() { _ = db.Close() })
 		_, err = db.Exec("CREATE TABLE rows (text)")

@@ -60,6 +60,7 @@ var run = map[string]func(shown) bool{
 	"docs/from-dbresolver.md":  ran,
 	"docs/from-two-handles.md": ran,
 	"docs/from-sqlalchemy.md":  ran,
+	"docs/tenants.md":          ran,
 	// docs/walkthrough/page_test.go, TestPage: what the program has and prints.
 	"docs/walkthrough.md": func(s shown) bool {
 		return strings.HasPrefix(s.mark, "<!-- code: ") || strings.HasPrefix(s.mark, "<!-- output: ")

@@ -2,15 +2,12 @@ package bindkey_test
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"log"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -373,105 +370,4 @@ func Example_savepoint() {
 	}
 	// Output:
 	// ada joined
-}
-
-// A customer's database is chosen by the context.
-func ExampleTenants() {
-	type Order struct {
-		_    struct{} `bind:"customer"`
-		ID   uint
-		Item string
-	}
-	file, remove := exampleFiles()
-	defer remove()
-	db, err := gorm.Open(file("main.db"), &gorm.Config{Logger: logger.Discard})
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer closeDB(db)
-	plugin := bindkey.New(bindkey.Tenants("customer", func(_ context.Context, tenant string) (dbresolver.Config, error) {
-		return dbresolver.Config{Sources: []gorm.Dialector{file(tenant + ".db")}}, nil
-	}))
-	if err := db.Use(plugin); err != nil {
-		log.Fatal(err)
-	}
-	defer plugin.Close()
-
-	for _, tenant := range []string{"acme", "globex"} {
-		ctx := bindkey.WithTenant(context.Background(), tenant)
-		var orders []Order
-		err := errors.Join(
-			db.WithContext(ctx).AutoMigrate(&Order{}),
-			db.WithContext(ctx).Create(&Order{Item: "for " + tenant}).Error,
-			db.WithContext(ctx).Find(&orders).Error,
-		)
-		fmt.Println(tenant, len(orders), orders[0].Item, err)
-	}
-	fmt.Println(errors.Is(db.First(&Order{}).Error, bindkey.ErrNoTenant))
-	// Output:
-	// acme 1 for acme <nil>
-	// globex 1 for globex <nil>
-	// true
-}
-
-// Users are spread over four files by a hash of their id, which the context has.
-func ExampleTenantBy() {
-	type Visit struct {
-		_      struct{} `bind:"shard"`
-		ID     uint
-		UserID uint32
-	}
-	type userID struct{}
-
-	file, remove := exampleFiles()
-	defer remove()
-	db, err := gorm.Open(file("main.db"), &gorm.Config{Logger: logger.Discard})
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer closeDB(db)
-	shardOf := func(id uint32) string {
-		hash := fnv.New32a()
-		_ = binary.Write(hash, binary.BigEndian, id)
-		return fmt.Sprintf("shard%d", hash.Sum32()%4)
-	}
-	open := func(_ context.Context, shard string) (dbresolver.Config, error) {
-		return dbresolver.Config{Sources: []gorm.Dialector{file(shard + ".db")}}, nil
-	}
-	plugin := bindkey.New(bindkey.Tenants("shard", open, bindkey.TenantBy(func(ctx context.Context) (shard string, ok bool) {
-		id, ok := ctx.Value(userID{}).(uint32)
-		return shardOf(id), ok
-	})))
-	if err := db.Use(plugin); err != nil {
-		log.Fatal(err)
-	}
-	defer plugin.Close()
-
-	shards := []string{"shard0", "shard1", "shard2", "shard3"}
-	err = plugin.EachTenant(context.Background(), shards, func(ctx context.Context) error {
-		return db.WithContext(ctx).AutoMigrate(&Visit{})
-	})
-	for id := uint32(1); id <= 100 && err == nil; id++ {
-		ctx := context.WithValue(context.Background(), userID{}, id)
-		err = db.WithContext(ctx).Create(&Visit{UserID: id}).Error
-	}
-
-	// A query over all shards is one for each.
-	var all, used atomic.Int64
-	err = errors.Join(err, plugin.EachTenant(context.Background(), shards, func(ctx context.Context) error {
-		var visits []Visit
-		err := db.WithContext(ctx).Find(&visits).Error
-		for _, visit := range visits {
-			if shardOf(visit.UserID) != bindkey.TenantOf(ctx, "shard") {
-				return fmt.Errorf("user %d is elsewhere", visit.UserID)
-			}
-		}
-		all.Add(int64(len(visits)))
-		if len(visits) > 0 {
-			used.Add(1)
-		}
-		return err
-	}))
-	fmt.Println(all.Load(), "visits in", used.Load(), "shards,", err)
-	// Output: 100 visits in 4 shards, <nil>
 }

@@ -93,6 +93,7 @@ func (c *Config) complete(b *bind) (mistakes []error) {
 		}
 		b.replicas, problems = append(b.replicas, e), append(problems, more...)
 	}
+	mistakes = append(mistakes, b.checkTenants()...)
 	return append(mistakes, distinct(problems)...)
 }
 
@@ -112,7 +113,7 @@ func (c *Config) endpoint(b *bind, from given) (e endpoint, mistakes []error) {
 	if from.bad {
 		return e, nil
 	}
-	limited := from.text
+	limited := strings.ReplaceAll(from.text, tenantMark, anyTenant)
 	names, limits := b.settings.limits()
 	for i, name := range names {
 		if c.openers[schemeOf(from.text)] == nil {

@@ -30,20 +30,34 @@ func (c *Config) Open(plugin *bindkey.Plugin, gormConfig *gorm.Config) (*gorm.DB
 		return nil, err
 	}
 	for _, b := range c.binds {
-		b.register(plugin, len(c.binds) == 1)
+		if err := c.register(plugin, b); err != nil {
+			closeHandle(db)
+			return nil, err
+		}
 	}
 	if err := db.Use(plugin); err != nil {
-		if sqlDB, closing := db.DB(); closing == nil {
-			_ = sqlDB.Close() // what failed is the better error
-		}
+		closeHandle(db)
 		return nil, c.named(err)
 	}
 	return db, nil
 }
 
+func closeHandle(db *gorm.DB) {
+	if sqlDB, err := db.DB(); err == nil {
+		_ = sqlDB.Close() // what failed is the better error
+	}
+}
+
 // register tells the plugin of the bind. The source of main is the handle itself;
 // main is registered only if it must be: the program may have done it, for its data.
-func (b *bind) register(plugin *bindkey.Plugin, alone bool) {
+func (c *Config) register(plugin *bindkey.Plugin, b *bind) error {
+	if b.tenanted() {
+		if err := c.registerTenants(plugin, b); err != nil {
+			return err
+		}
+		b.set(plugin)
+		return nil
+	}
 	resolver := dbresolver.Config{Policy: b.settings.policyOf()}
 	if b.key != bindkey.DefaultKey {
 		resolver.Sources = []gorm.Dialector{b.source.dialector}
@@ -51,9 +65,15 @@ func (b *bind) register(plugin *bindkey.Plugin, alone bool) {
 	for _, replica := range b.replicas {
 		resolver.Replicas = append(resolver.Replicas, replica.dialector)
 	}
-	if len(resolver.Sources)+len(resolver.Replicas) > 0 || alone {
+	if len(resolver.Sources)+len(resolver.Replicas) > 0 || len(c.binds) == 1 {
 		plugin.Register(b.key, resolver)
 	}
+	b.set(plugin)
+	return nil
+}
+
+// set gives the bind its settings.
+func (b *bind) set(plugin *bindkey.Plugin) {
 	if b.settings.limitsPools() {
 		plugin.ConfigurePools(b.key, b.settings.limitPool)
 	}

@@ -16,6 +16,7 @@ import (
 // A Database is one of a bind's: its source, or a replica.
 type Database struct {
 	Key    string // the bind
+	Tenant string // whose it is, of a bind with tenants ([Config.DatabasesOf])
 	Role   string // "source", "replica", or "replica-1" of several
 	Scheme string // of its URL
 	Origin string // the variable that the URL comes from, or the line of a file
@@ -23,16 +24,17 @@ type Database struct {
 	endpoint endpoint
 }
 
-// Databases are those of all binds, each bind's source first.
+// Databases are those of all binds, each bind's source first. Those of a bind with
+// tenants ({tenant} in its URL) are of no tenant; see [Config.DatabasesOf].
 func (c *Config) Databases() (all []Database) {
 	for _, b := range c.binds {
-		all = append(all, Database{b.key, "source", schemeOf(b.source.url), b.source.origin, b.source})
+		all = append(all, Database{b.key, "", "source", schemeOf(b.source.url), b.source.origin, b.source})
 		for i, replica := range b.replicas {
 			role := "replica"
 			if len(b.replicas) > 1 {
 				role = fmt.Sprintf("replica-%d", i+1)
 			}
-			all = append(all, Database{b.key, role, schemeOf(replica.url), replica.origin, replica})
+			all = append(all, Database{b.key, "", role, schemeOf(replica.url), replica.origin, replica})
 		}
 	}
 	return all

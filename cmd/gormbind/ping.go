@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"text/tabwriter"
 	"time"
@@ -38,6 +39,7 @@ type answer struct {
 func runPing(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("gormbind ping", flag.ContinueOnError)
 	file := flags.String("config", "", "the YAML `file` with the binds")
+	tenants := flags.String("tenants", "", "the `names` of tenants, with commas between, of binds whose URL has {tenant}")
 	timeout := flags.Duration("timeout", 5*time.Second, "how long each database may take to answer")
 	var options []config.Option
 	flags.Func("bind", "a further bind's `key`, whose URL is in a variable; may be repeated", func(key string) error {
@@ -59,7 +61,16 @@ func runPing(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "gormbind ping:", err)
 		return wrong
 	}
-	answers := pingAll(loaded.Databases(), *timeout)
+	if keys := loaded.Tenanted(); len(keys) > 0 && *tenants == "" {
+		fmt.Fprintf(stderr, "gormbind ping: bind %q has a database for each tenant; name them behind -tenants\n", keys[0])
+		return misuse
+	}
+	databases, err := loaded.DatabasesOf(strings.FieldsFunc(*tenants, func(r rune) bool { return r == ',' })...)
+	if err != nil {
+		fmt.Fprintln(stderr, "gormbind ping:", err)
+		return misuse
+	}
+	answers := pingAll(databases, *timeout)
 	printAnswers(answers, stdout)
 	status := well
 	for _, one := range answers {
@@ -97,7 +108,11 @@ func printAnswers(answers []answer, stdout io.Writer) {
 		if one.err != nil {
 			connect, ask = "-", "fails"
 		}
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", one.Key, one.Role, one.Scheme, connect, ask)
+		key := one.Key
+		if one.Tenant != "" {
+			key += "/" + one.Tenant
+		}
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", key, one.Role, one.Scheme, connect, ask)
 	}
 	out.Flush()
 }

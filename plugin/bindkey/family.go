@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/dsn"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/dbpool"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/dialect"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/lease"
@@ -48,13 +50,15 @@ func (f *family) install(handle *gorm.DB) error {
 	none := dbpool.Failing{Err: &NoTenantError{Key: f.key}}
 	b.plain, b.dialect = plainHandle(handle, none), b.plugin.dialect
 	if f.like != nil {
-		model := newBind(b.plugin, f.key)
-		opened, err := model.openPool(handle, f.like, "dialect", false)
+		config := dialect.PlainConfig(handle, innerDialector(handle.Dialector))
+		config.Logger, config.DisableAutomaticPing = logger.Discard, true
+		opened, err := gorm.Open(f.like, &config)
 		if err != nil {
-			return err
+			return &OpenError{Key: f.key, Role: "dialect", Err: err, text: dsn.Of(f.like).Tell(err)}
 		}
+		opened.Config.Logger = handle.Logger
 		b.plain, b.dialect = plainHandle(opened, none), b.plugin.dialectFor(opened)
-		b.plugin.abandon(model.realPools())
+		_ = dbpool.New(opened.ConnPool, !dbpool.Supplied(f.like), nil, 0, noEviction).Close()
 	}
 	b.product = b.dialect.Product
 	b.sources = []*boundPool{newBoundPool(b, dbpool.New(none, false, nil, 0, noEviction), roleName("source", 0), false)}

@@ -32,18 +32,42 @@ import (
 // another in it is a [*TenantConflictError].
 func Tenants(key string, open func(ctx context.Context, tenant string) (dbresolver.Config, error), options ...TenantOption) Option {
 	return func(c *config) error {
-		if open == nil {
-			return installError("option Tenants(%q): there is no function to open a tenant with", key)
+		f, err := newFamily(key, open, options)
+		if err == nil {
+			c.families = append(c.families, f)
 		}
-		f := &family{key: key, config: open, limit: DefaultTenantLimit, wait: DefaultTenantWait}
-		for _, option := range options {
-			if err := option(f); err != nil {
-				return err
-			}
-		}
-		c.families = append(c.families, f)
-		return nil
+		return err
 	}
+}
+
+// RegisterTenants is the option [Tenants] for a plugin that there is already. It returns
+// the plugin, so that calls chain; mistakes show when the plugin is installed. A call after
+// that registers nothing, and logs an error.
+func (p *Plugin) RegisterTenants(key string, open func(ctx context.Context, tenant string) (dbresolver.Config, error), options ...TenantOption) *Plugin {
+	if p.lateCall("bind %q was registered after db.Use; register all binds before", key) {
+		return p
+	}
+	f, err := newFamily(key, open, options)
+	if err != nil {
+		p.mistake(err)
+		return p
+	}
+	p.families = append(p.families, f)
+	p.registerFamily(f)
+	return p
+}
+
+func newFamily(key string, open func(ctx context.Context, tenant string) (dbresolver.Config, error), options []TenantOption) (*family, error) {
+	if open == nil {
+		return nil, installError("the tenants of bind %q have no function to open one with", key)
+	}
+	f := &family{key: key, config: open, limit: DefaultTenantLimit, wait: DefaultTenantWait}
+	for _, option := range options {
+		if err := option(f); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
 }
 
 // A TenantOption configures a bind of [Tenants].
@@ -83,9 +107,10 @@ func TenantWait(limit time.Duration) TenantOption {
 	}
 }
 
-// TenantDialect says which dialect the tenants speak, if that is not the handle's. A
-// connection with d is opened and closed when the plugin is installed, since what a
-// dialect can do depends on its server.
+// TenantDialect says which dialect the tenants speak, if that is not the handle's. What a
+// dialect can do may depend on its server: so d is opened and closed when the plugin is
+// installed, and is asked no more than it asks by itself. That of PostgreSQL asks
+// nothing, and that of MySQL for the version.
 func TenantDialect(d gorm.Dialector) TenantOption {
 	return func(f *family) error {
 		f.like = d

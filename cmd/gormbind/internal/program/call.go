@@ -64,7 +64,7 @@ func (c *collector) bindkey(call *ast.CallExpr, name string) {
 			c.said.key(key)
 			c.data(call, 2, key)
 		})
-	case ".Tenants":
+	case ".Tenants", "Plugin.RegisterTenants":
 		c.constant(call, 0, func(key string) {
 			c.said.key(key)
 			c.tenants(call, key)

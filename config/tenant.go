@@ -1,0 +1,155 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/plugin/dbresolver"
+
+	"github.com/gormbind/gormbind/plugin/bindkey"
+)
+
+// A URL with {tenant} in it is a pattern: its bind has a database for each tenant
+// ([bindkey.Tenants]), and the tenant's name takes the mark's place.
+//
+//	CUSTOMER_DB_URL=postgres://app@db/customer_{tenant}
+
+const tenantMark = "{tenant}"
+
+// anyTenant is who a pattern is tried with, and who has no database.
+const anyTenant = "tenant"
+
+// tenantNames are the names that can take the mark's place: nothing in one ends a part
+// of a URL or a path, or means another folder.
+var tenantNames = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$`)
+
+// ErrTenantName says that a tenant's name can't be put into a URL: it has 1 to 128
+// letters, digits, "_" and "-" of ASCII, and does not begin with "-".
+var ErrTenantName = errors.New(`config: the name of a tenant in a URL is 1 to 128 letters, digits, "_" and "-", and does not begin with "-"`)
+
+func (b *bind) tenanted() bool { return strings.Contains(b.source.url, tenantMark) }
+
+// checkTenants finds what patterns can't be: main, which the handle opens, and a bind of
+// which some databases are the tenant's and others all tenants'.
+func (b *bind) checkTenants() (mistakes []error) {
+	mistake := func(e endpoint, reason string) {
+		mistakes = append(mistakes, &URLError{Key: b.key, Variable: e.origin, Scheme: schemeOf(e.url), reason: reason})
+	}
+	if b.tenanted() && b.key == bindkey.DefaultKey {
+		mistake(b.source, "it has "+tenantMark+", and the handle opens this bind before there is a tenant; give the tenants a bind of their own")
+	}
+	for _, replica := range b.replicas {
+		if strings.Contains(replica.url, tenantMark) != b.tenanted() {
+			mistake(replica, "a source with "+tenantMark+" has replicas with it, and one without has none: a tenant must not read another's rows")
+		}
+	}
+	return mistakes
+}
+
+// dialectorOf is the dialector of a database of a bind's, for a tenant.
+func (c *Config) dialectorOf(b *bind, pattern endpoint, tenant string) (gorm.Dialector, error) {
+	if !tenantNames.MatchString(tenant) {
+		return nil, ErrTenantName
+	}
+	e, mistakes := c.endpoint(b, given{origin: pattern.origin, text: strings.ReplaceAll(pattern.url, tenantMark, tenant)})
+	return e.dialector, errors.Join(mistakes...)
+}
+
+// open is what bindkey.Tenants wants of a bind.
+func (c *Config) openTenant(b *bind) func(context.Context, string) (dbresolver.Config, error) {
+	return func(_ context.Context, tenant string) (dbresolver.Config, error) {
+		resolver := dbresolver.Config{Policy: b.settings.policyOf()}
+		source, err := c.dialectorOf(b, b.source, tenant)
+		if err != nil {
+			return resolver, err
+		}
+		resolver.Sources = []gorm.Dialector{source}
+		for _, pattern := range b.replicas {
+			replica, err := c.dialectorOf(b, pattern, tenant)
+			if err != nil {
+				return resolver, err
+			}
+			resolver.Replicas = append(resolver.Replicas, replica)
+		}
+		return resolver, nil
+	}
+}
+
+// registerTenants tells the plugin of a bind with tenants. If these speak another dialect
+// than main, it is found with the tenants' server, and none of their databases.
+func (c *Config) registerTenants(plugin *bindkey.Plugin, b *bind) error {
+	var options []bindkey.TenantOption
+	if scheme := schemeOf(b.source.url); scheme != schemeOf(c.binds[0].source.url) {
+		server := scheme + "://" // in memory
+		if !strings.HasPrefix(scheme, "sqlite") {
+			parsed, err := url.Parse(strings.ReplaceAll(b.source.url, tenantMark, anyTenant))
+			if err != nil {
+				return &URLError{Key: b.key, Variable: b.source.origin, Scheme: scheme, reason: "it can't be read as a URL"}
+			}
+			parsed.Path = "/"
+			server = parsed.String()
+		}
+		like, problem := c.openers.dialector(server)
+		if problem != nil {
+			problem.Key, problem.Variable = b.key, b.source.origin
+			return problem
+		}
+		options = append(options, bindkey.TenantDialect(like))
+	}
+	plugin.RegisterTenants(b.key, c.openTenant(b), options...)
+	return nil
+}
+
+// DatabasesOf are those of [Config.Databases], and of each bind with tenants those of
+// the tenants. It returns [ErrTenantName] for a name that is none, and an error where
+// tenants are named and no bind has any.
+func (c *Config) DatabasesOf(tenants ...string) (all []Database, err error) {
+	tenanted := false
+	for _, database := range c.Databases() {
+		b := c.bindNamed(database.Key)
+		if !b.tenanted() {
+			all = append(all, database)
+			continue
+		}
+		tenanted = true
+		for _, tenant := range tenants {
+			if !tenantNames.MatchString(tenant) {
+				return nil, fmt.Errorf("tenant %q: %w", tenant, ErrTenantName)
+			}
+			own := database
+			own.Tenant, own.endpoint.url = tenant, strings.ReplaceAll(database.endpoint.url, tenantMark, tenant)
+			if own.endpoint.dialector, err = c.dialectorOf(b, database.endpoint, tenant); err != nil {
+				return nil, err
+			}
+			all = append(all, own)
+		}
+	}
+	if len(tenants) > 0 && !tenanted {
+		return nil, errors.New("config: tenants are named, and no bind has " + tenantMark + " in its URL")
+	}
+	return all, nil
+}
+
+// Tenanted are the keys of the binds with a database for each tenant.
+func (c *Config) Tenanted() (keys []string) {
+	for _, b := range c.binds {
+		if b.tenanted() {
+			keys = append(keys, b.key)
+		}
+	}
+	return keys
+}
+
+func (c *Config) bindNamed(key string) *bind {
+	for _, b := range c.binds {
+		if b.key == key {
+			return b
+		}
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+package config_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"github.com/gormbind/gormbind/config"
+	"github.com/gormbind/gormbind/internal/sqlitedb"
+	"github.com/gormbind/gormbind/plugin/bindkey"
+)
+
+type tenantNote struct {
+	_    struct{} `bind:"customer"`
+	ID   uint
+	Text string
+}
+
+// A URL with {tenant} is a bind with a database for each tenant, with its settings.
+func TestTenantURL(t *testing.T) {
+	dir := filepath.ToSlash(t.TempDir())
+	c := mustLoad(t, config.Bind("customer", ""), env(map[string]string{
+		"MAIN_DB_URL":                "sqlite:///" + dir + "/main.db",
+		"ANALYTICS_DB_URL":           "sqlite:///" + dir + "/analytics.db",
+		"CUSTOMER_DB_URL":            "sqlite:///" + dir + "/customer_{tenant}.db",
+		"CUSTOMER_DB_REPLICA_URLS":   "sqlite:///" + dir + "/replica_{tenant}.db",
+		"CUSTOMER_DB_MAX_OPEN_CONNS": "3",
+	}))
+	plugin := bindkey.New()
+	db, err := c.Open(plugin, &gorm.Config{Logger: logger.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = plugin.Close()
+		if pool, err := db.DB(); err == nil {
+			_ = pool.Close()
+		}
+	}()
+	for _, tenant := range []string{"acme", "globex"} {
+		tx := db.WithContext(bindkey.WithTenant(context.Background(), tenant))
+		if err := errors.Join(tx.AutoMigrate(&tenantNote{}), tx.Create(&tenantNote{Text: tenant}).Error); err != nil {
+			t.Fatal(err)
+		}
+		for file, want := range map[string]string{"customer_": tenant, "replica_": tenant + " replica"} {
+			plain, err := gorm.Open(sqlitedb.Open(dir+"/"+file+tenant+".db"), &gorm.Config{Logger: logger.Discard})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if file == "replica_" {
+				err = errors.Join(plain.AutoMigrate(&tenantNote{}), plain.Create(&tenantNote{Text: want}).Error)
+			}
+			var found tenantNote
+			if err = errors.Join(err, plain.First(&found).Error); err != nil || found.Text != want {
+				t.Errorf("%s%s has %q, %v", file, tenant, found.Text, err)
+			}
+			pool, _ := plain.DB()
+			_ = pool.Close()
+		}
+		var found tenantNote
+		if err := tx.First(&found).Error; err != nil || found.Text != tenant+" replica" {
+			t.Errorf("%q, %v", found.Text, err)
+		}
+		if got := plugin.Stats()["customer/"+tenant]["source"].MaxOpenConnections; got != 3 {
+			t.Errorf("%d connections", got)
+		}
+	}
+	for _, tenant := range []string{"../main", "a.b", "a/b", "a?mode=memory", "a%2Fb", "a@b", "{tenant}"} {
+		err := db.WithContext(bindkey.WithTenant(context.Background(), tenant)).First(&tenantNote{}).Error
+		if !errors.Is(err, bindkey.ErrTenant) {
+			t.Errorf("%q: %v", tenant, err)
+		}
+	}
+	if _, err := os.Stat(dir + "/customer_tenant.db"); err == nil {
+		t.Error("the name that a pattern is tried with has a file")
+	}
+
+	if keys := c.Tenanted(); len(keys) != 1 || keys[0] != "customer" {
+		t.Error(keys)
+	}
+	databases, err := c.DatabasesOf("acme", "globex")
+	if err != nil || len(databases) != 2+4 {
+		t.Fatalf("%v, %v", databases, err)
+	}
+	for _, database := range databases {
+		if _, _, err := database.Ping(context.Background()); (err == nil) != (database.Key != "analytics" || fileIs(dir+"/analytics.db")) {
+			t.Errorf("%s of %q: %v", database.Key, database.Tenant, err)
+		}
+	}
+	if _, err := c.DatabasesOf("../main"); !errors.Is(err, config.ErrTenantName) {
+		t.Error(err)
+	}
+	if without, err := c.DatabasesOf(); err != nil || len(without) != 2 {
+		t.Errorf("%v, %v", without, err)
+	}
+}
+
+func fileIs(path string) bool { _, err := os.Stat(path); return err == nil }
+
+// Another dialect than main's is found without a tenant's database.
+func TestTenantURLOfAnotherDialect(t *testing.T) {
+	dir := filepath.ToSlash(t.TempDir())
+	var opened []string
+	c := mustLoad(t, config.Bind("customer", "other://app:secret@db/customer_{tenant}?x=1"), config.Bind("main", "sqlite:///"+dir+"/main.db"),
+		env(map[string]string{"ANALYTICS_DB_URL": "sqlite:///" + dir + "/a.db"}),
+		config.Schemes(config.Openers{"other": func(url string) (gorm.Dialector, error) {
+			opened = append(opened, url)
+			return sqlitedb.Open(dir + "/other.db"), nil
+		}}))
+	plugin := bindkey.New()
+	if _, err := c.Open(plugin, &gorm.Config{Logger: logger.Discard}); err != nil {
+		t.Fatal(err)
+	}
+	defer plugin.Close()
+	if last := opened[len(opened)-1]; last != "other://app:secret@db/?x=1" {
+		t.Error(last)
+	}
+}
+
+// What a pattern can't be is a mistake.
+func TestTenantURLMistakes(t *testing.T) {
+	for name, c := range map[string]struct {
+		variables map[string]string
+		want      string
+	}{
+		"main":                      {map[string]string{"MAIN_DB_URL": "sqlite:///{tenant}.db"}, "the handle opens this bind"},
+		"a replica for all":         {map[string]string{"CUSTOMER_DB_URL": "sqlite:///{tenant}.db", "CUSTOMER_DB_REPLICA_URLS": "sqlite:///all.db"}, "another's rows"},
+		"a replica for each":        {map[string]string{"CUSTOMER_DB_URL": "sqlite:///all.db", "CUSTOMER_DB_REPLICA_URLS": "sqlite:///{tenant}.db"}, "another's rows"},
+		"a scheme that is nobody's": {map[string]string{"CUSTOMER_DB_URL": "nobody://{tenant}"}, "scheme is not known"},
+	} {
+		if c.variables["CUSTOMER_DB_URL"] == "" {
+			c.variables["CUSTOMER_DB_URL"] = "sqlite:///c.db"
+		}
+		_, err := config.Load(config.Bind("customer", ""), env(c.variables))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	c := mustLoad(t, env(nil))
+	if _, err := c.DatabasesOf("acme"); err == nil {
+		t.Error("no bind has tenants")
+	}
+}

@@ -182,7 +182,11 @@ func (b *branch) failed(operation string, err error) *BranchError {
 			err = translator.Translate(err)
 		}
 	}
-	return &BranchError{Key: b.pool.bind.key, Operation: operation, Err: err}
+	failed := &BranchError{Key: b.pool.bind.key, Operation: operation, Err: err}
+	if b.pool.tenant != nil {
+		failed.Tenant = b.pool.tenant.Name
+	}
+	return failed
 }
 
 // Commit and Rollback are the transaction's: GORM calls them on whichever pool

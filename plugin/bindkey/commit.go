@@ -19,6 +19,7 @@ func (t *transaction) Commit() error {
 			Unknown:    outcome.Unknown,
 			RolledBack: keysOf(outcome.RolledBack),
 			Err:        outcome.Err,
+			Tenants:    t.tenantNames(),
 		}
 	case outcome.Waiting != nil:
 		return &AfterCommitError{Err: outcome.Waiting}

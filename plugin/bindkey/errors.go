@@ -235,6 +235,8 @@ type PartialCommitError struct {
 	Unknown    bool     // no answer decides that COMMIT: Failed may be committed all the same
 	RolledBack []string // binds whose branch was rolled back because of it
 	Err        error    // what the driver said to the COMMIT, and to a ROLLBACK that failed after it
+	// Tenants are those of the binds with tenants ([Tenants]), by the bind's key; or nil.
+	Tenants map[string]string
 }
 
 func (e *PartialCommitError) Error() string {
@@ -250,7 +252,11 @@ func (e *PartialCommitError) Error() string {
 	if len(e.RolledBack) > 0 {
 		where = append(where, fmt.Sprintf("rows of %s are rolled back", list(e.RolledBack)))
 	}
-	return fmt.Sprintf("bindkey: transaction committed in part: %s: %v", strings.Join(where, ", "), e.Err)
+	of := ""
+	for _, key := range sortedKeys(e.Tenants) {
+		of += fmt.Sprintf(" (of %q, tenant %q)", key, e.Tenants[key])
+	}
+	return fmt.Sprintf("bindkey: transaction committed in part: %s%s: %v", strings.Join(where, ", "), of, e.Err)
 }
 
 // Is reports whether target is [ErrPartialCommit].
@@ -264,12 +270,17 @@ func (e *PartialCommitError) Unwrap() error { return e.Err }
 // savepoint failed.
 type BranchError struct {
 	Key       string // the bind
+	Tenant    string // of a bind with tenants ([Tenants]): which one
 	Operation string // "BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", …
 	Err       error  // what the driver said
 }
 
 func (e *BranchError) Error() string {
-	return fmt.Sprintf("bindkey: %s in bind %q: %v", e.Operation, e.Key, e.Err)
+	of := ""
+	if e.Tenant != "" {
+		of = " of tenant " + quoted(e.Tenant)
+	}
+	return fmt.Sprintf("bindkey: %s in bind %q%s: %v", e.Operation, e.Key, of, e.Err)
 }
 
 // Unwrap returns the driver's error.

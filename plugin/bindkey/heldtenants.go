@@ -90,6 +90,20 @@ func (t *transaction) hold(f *family, entered *tenancy) (*tenancy, error) {
 	return entered, nil
 }
 
+// tenantNames are the transaction's tenants by the keys of their binds, or nil.
+func (t *transaction) tenantNames() map[string]string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.tenants == nil {
+		return nil
+	}
+	names := map[string]string{}
+	for _, one := range t.tenants.held {
+		names[one.family.key] = one.open.Name
+	}
+	return names
+}
+
 // leaveTenants is for the transaction's end.
 func (t *transaction) leaveTenants() {
 	t.mu.Lock()

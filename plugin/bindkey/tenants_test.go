@@ -68,16 +68,22 @@ var tenantModels = []any{&Invoice{}, &InvoiceRow{}, &InvoiceLabel{}, &Audited{},
 // A tenantWorld is a handle with a bind of tenants, in files of SQLite.
 type tenantWorld struct {
 	*testing.T
-	dir     string
-	db      *gorm.DB
-	plugin  *bindkey.Plugin
-	opened  atomic.Int64
-	refuses sync.Map // tenant → error
+	dir        string
+	parameters string // of each file's DSN
+	db         *gorm.DB
+	plugin     *bindkey.Plugin
+	opened     atomic.Int64
+	refuses    sync.Map // tenant → error
 }
 
 func newTenantWorld(t *testing.T, config *gorm.Config, options ...bindkey.TenantOption) *tenantWorld {
 	t.Helper()
-	w := &tenantWorld{T: t, dir: t.TempDir()}
+	return newTenantWorldWith(t, "", config, options...)
+}
+
+func newTenantWorldWith(t *testing.T, parameters string, config *gorm.Config, options ...bindkey.TenantOption) *tenantWorld {
+	t.Helper()
+	w := &tenantWorld{T: t, dir: t.TempDir(), parameters: parameters}
 	if config.Logger == nil {
 		config.Logger = logger.Discard
 	}
@@ -90,7 +96,7 @@ func newTenantWorld(t *testing.T, config *gorm.Config, options ...bindkey.Tenant
 }
 
 func (w *tenantWorld) file(name string) string {
-	return filepath.Join(w.dir, name+".db") + "?_busy_timeout=10000"
+	return filepath.Join(w.dir, name+".db") + "?_busy_timeout=10000" + w.parameters
 }
 
 func (w *tenantWorld) open(_ context.Context, tenant string) (dbresolver.Config, error) {
@@ -589,5 +595,29 @@ func TestTenantHangs(t *testing.T) {
 	close(hang)
 	for err := error(bindkey.ErrTenant); errors.Is(err, bindkey.ErrTenant); { // what was opened meanwhile, or is opened again
 		err = db.WithContext(bindkey.WithTenant(context.Background(), "hangs")).Exec("SELECT count(*) FROM invoices").Error
+	}
+}
+
+// The errors of a transaction's end say whose database it is.
+func TestTenantInOutcome(t *testing.T) {
+	w := newTenantWorldWith(t, "&_foreign_keys=on", &gorm.Config{})
+	acme := w.of("acme")
+	for _, table := range []string{"CREATE TABLE parents (id integer PRIMARY KEY)", "CREATE TABLE children (parent_id integer REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)"} {
+		w.must(w.db.Exec(table).Error)
+		w.must(acme.Clauses(bindkey.Use("customer")).Exec(table).Error)
+	}
+	violate := func(key string) error {
+		return acme.Transaction(func(tx *gorm.DB) error {
+			return errors.Join(tx.Create(&Rate{}).Error, tx.Create(&Invoice{Tenant: "acme"}).Error,
+				tx.Clauses(bindkey.Use(key)).Exec("INSERT INTO children VALUES (7)").Error)
+		})
+	}
+	var partial *bindkey.PartialCommitError
+	if err := violate("main"); !errors.As(err, &partial) || partial.Tenants["customer"] != "acme" || !strings.Contains(err.Error(), `of "customer", tenant "acme"`) {
+		t.Error(err)
+	}
+	var failed *bindkey.BranchError
+	if err := violate("customer"); !errors.As(err, &failed) || failed.Tenant != "acme" || !strings.Contains(err.Error(), `of tenant "acme"`) {
+		t.Error(err)
 	}
 }

@@ -36,19 +36,38 @@ func (d *countingDriver) Open(dsn string) (driver.Conn, error) {
 		return nil, err
 	}
 	d.open.Add(1)
-	return &countedConn{Conn: conn.(*testkit.Conn)}, nil
+	return &countedConn{wrapped: conn.(wrapped)}, nil
+}
+
+// A wrapped is what a *testkit.Conn can do.
+type wrapped interface {
+	driver.Conn
+	driver.ConnPrepareContext
+	driver.ConnBeginTx
+	driver.ExecerContext
+	driver.QueryerContext
+	driver.NamedValueChecker
+	driver.Pinger
+	driver.Validator
 }
 
 type countedConn struct {
-	*testkit.Conn
+	wrapped
 	closed atomic.Bool
+}
+
+func (c *countedConn) ResetSession(ctx context.Context) error {
+	if resets, ok := c.wrapped.(driver.SessionResetter); ok {
+		return resets.ResetSession(ctx)
+	}
+	return nil
 }
 
 func (c *countedConn) Close() error {
 	if !c.closed.Swap(true) {
 		counting.open.Add(-1)
 	}
-	return c.Conn.Close()
+	return c.wrapped.Close()
 }
 
 // Fifty tenants in files of SQLite, of which eight may be open, under load: every row is

@@ -83,12 +83,13 @@ func (p *Plugin) keep(stmt *gorm.Statement, found *decision, implied *bind, asks
 	}
 	stmt.ConnPool = p.withRecord(stmt.ConnPool, record{
 		stmt: stmt, bind: found.bind, ambient: found.ambient, use: found.use, from: found.from,
-		trusted: found.use != nil || allowed, hasOperation: asks, refused: found.refused,
+		trusted: found.use != nil || allowed, hasOperation: asks, refused: found.refused, own: found.own,
 	})
 }
 
 // fail adds an error to a statement, whose Row returns what has the error.
 func fail(db *gorm.DB, kind statementKind, err error) {
+	db.Statement.Settings.Store(refusedSetting, true)
 	if err != nil {
 		_ = db.AddError(err)
 		if !db.DryRun && db.Statement.SQL.Len() == 0 {

@@ -207,7 +207,7 @@
 // # Introspection
 //
 // [Plugin.Explain] tells where a statement would go, and why, and [PlacementOf] where
-// one goes, to callbacks, hooks and plugins. [Plugin.Keys],
+// one goes, to callbacks, hooks and plugins; with [LogBinds] the log tells it, too. [Plugin.Keys],
 // [Plugin.Ping] and [Plugin.Stats] see all binds and pools, [Plugin.Pools] are the pools
 // themselves, [Plugin.Resolver]
 // is a bind's dbresolver, for pool settings, and [Plugin.Close] closes the pools

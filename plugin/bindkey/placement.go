@@ -53,8 +53,14 @@ func PlacementOf(tx *gorm.DB) (Placement, bool) {
 
 func (b *boundPool) placement() Placement { return Placement{Key: b.bind.key, Role: b.role} }
 
-// refusedSetting marks a statement that was not routed, in its Settings: its pool is
-// still that of another.
+// nowhere notes that a statement was not sent.
+func nowhere(stmt *gorm.Statement) {
+	stmt.Settings.Store(refusedSetting, true)
+	stmt.Context = untold(stmt.Context)
+}
+
+// refusedSetting marks a statement that was not sent, in its Settings: its pool may be
+// that of another.
 const refusedSetting = "bindkey:refused"
 
 // boundPoolIn is the bound pool that a statement's pool is, or is a branch at; or nil.

@@ -47,6 +47,8 @@ func (p *Plugin) routeCallback(kind statementKind) func(*gorm.DB) {
 			if db.DryRun {
 				refuse(db)
 			}
+		} else if p.logBinds {
+			p.tell(db)
 		}
 	}
 }
@@ -89,7 +91,7 @@ func (p *Plugin) keep(stmt *gorm.Statement, found *decision, implied *bind, asks
 
 // fail adds an error to a statement, whose Row returns what has the error.
 func fail(db *gorm.DB, kind statementKind, err error) {
-	db.Statement.Settings.Store(refusedSetting, true)
+	nowhere(db.Statement)
 	if err != nil {
 		_ = db.AddError(err)
 		if !db.DryRun && db.Statement.SQL.Len() == 0 {

@@ -1,6 +1,7 @@
 package bindkey
 
 import (
+	"errors"
 	"fmt"
 
 	"gorm.io/gorm"
@@ -41,7 +42,15 @@ func (p *Plugin) wrapSend(kind statementKind, callback func(*gorm.DB)) func(*gor
 			br.calling.Add(-1)
 			br.statementDone(db, kind)
 		}
+		if db.Error != nil && notSent(db.Error) {
+			nowhere(db.Statement)
+		}
 	}
+}
+
+// notSent reports whether an error is the guard's, which has sent nothing.
+func notSent(err error) bool {
+	return errors.Is(err, ErrCrossBind) || errors.Is(err, ErrTransactionControl) || errors.Is(err, ErrImplicitCommit) || errors.Is(err, ErrForeignPool)
 }
 
 // wrapBegin is GORM's callback that begins the default transaction. A plugin that
@@ -53,6 +62,9 @@ func (p *Plugin) wrapBegin(kind statementKind, callback func(*gorm.DB)) func(*go
 			fail(db, kind, foreignPool(db.Statement.ConnPool))
 		}
 		callback(db)
+		if p.logBinds {
+			tellTransaction(db.Statement)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -662,4 +663,65 @@ func ExamplePlugin_Pools() {
 	// Output:
 	// analytics source 0
 	// main source 0
+}
+
+// The log tells where each statement went.
+func ExampleLogBinds() {
+	file, remove := exampleFiles()
+	defer remove()
+
+	steady := func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey || a.Key == "duration" {
+			return slog.Attr{} // not the same in each run
+		}
+		return a
+	}
+	out := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: steady}))
+	config := logger.Config{LogLevel: logger.Warn, ParameterizedQueries: true}
+	db, err := gorm.Open(file("main.db"), &gorm.Config{Logger: logger.NewSlogLogger(out, config)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	plugin := bindkey.New(bindkey.LogBinds(), bindkey.Models(&models.User{}, &models.LogEntry{})).
+		Register("analytics", dbresolver.Config{
+			Sources:  []gorm.Dialector{file("analytics.db")},
+			Replicas: []gorm.Dialector{file("analytics.db")}, // a replica of its own in production
+		})
+	if err := db.Use(plugin); err != nil {
+		log.Fatal(err)
+	}
+	defer plugin.Close()
+	if err := db.AutoMigrate(&models.User{}, &models.LogEntry{}); err != nil {
+		log.Fatal(err)
+	}
+
+	db = db.Debug() // logs every statement
+	db.Create(&models.User{Name: "ada", Logs: []models.LogEntry{{Event: "joined"}}})
+	db.Preload("Logs").Find(&[]models.User{})
+	// Output:
+	// level=INFO msg="SQL executed" trace.sql="INSERT INTO `logs` (`user_id`,`event`,`created_at`) VALUES (?,?,?) ON CONFLICT (`id`) DO UPDATE SET `user_id`=`excluded`.`user_id` RETURNING `id`" trace.rows=1 bind=analytics role=source tx=1
+	// level=INFO msg="SQL executed" trace.sql="INSERT INTO `users` (`name`) VALUES (?) RETURNING `id`" trace.rows=1 bind=main role=source tx=1
+	// level=INFO msg="SQL executed" trace.sql="SELECT * FROM `logs` WHERE `logs`.`user_id` = ?" trace.rows=1 bind=analytics role=replica
+	// level=INFO msg="SQL executed" trace.sql="SELECT * FROM `users`" trace.rows=1 bind=main role=source
+}
+
+// The map of a program's models, as a table and as a diagram.
+func ExamplePlugin_Map() {
+	_, plugin, remove := exampleHandle()
+	defer remove()
+
+	fmt.Print(plugin.Map())
+	fmt.Print(plugin.Map().Mermaid())
+	// Output:
+	// MODEL            KEY        WHY             TABLE  CROSSES
+	// models.LogEntry  analytics  method Bind     logs
+	// models.User      main       tag on field _  users  Logs → models.LogEntry (analytics, preload)
+	// flowchart LR
+	//     subgraph b0["analytics"]
+	//         t0["<b>logs</b><br/>models.LogEntry"]
+	//     end
+	//     subgraph b1["main"]
+	//         t1["<b>users</b><br/>models.User"]
+	//     end
+	//     t1 -.->|"Logs"| t0
 }

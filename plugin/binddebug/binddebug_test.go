@@ -21,6 +21,7 @@ import (
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/models"
 	"github.com/gormbind/gormbind/plugin/binddebug"
 	"github.com/gormbind/gormbind/plugin/bindkey"
@@ -63,11 +64,8 @@ func serve(t *testing.T, state *atomic.Pointer[string]) *binddebug.Handler {
 	t.Helper()
 	state.Store(new(string))
 	dir := t.TempDir()
-	file := func(name string) gorm.Dialector { return sqlite.Open(filepath.Join(dir, name)) }
-	known, err := sql.Open(sqlite.DriverName, "")
-	must(t, err)
-	defer known.Close()
-	replica := sql.OpenDB(pinged{known.Driver(), filepath.Join(dir, "replica.db"), state})
+	file := func(name string) gorm.Dialector { return sqlitedb.Open(filepath.Join(dir, name)) }
+	replica := sql.OpenDB(pinged{sqlitedb.Driver(), filepath.Join(dir, "replica.db"), state})
 	t.Cleanup(func() { _ = replica.Close() })
 	db, err := gorm.Open(file("main.db"), &gorm.Config{Logger: logger.Discard})
 	must(t, err)
@@ -177,11 +175,11 @@ func TestHandlerFormats(t *testing.T) {
 // A bind that is not open yet is on the page, and what several binds share is there once.
 func TestHandlerOfOpenLateAndShared(t *testing.T) {
 	dir := t.TempDir()
-	db, err := gorm.Open(sqlite.Open(filepath.Join(dir, "main.db")), &gorm.Config{Logger: logger.Discard})
+	db, err := gorm.Open(sqlitedb.Open(filepath.Join(dir, "main.db")), &gorm.Config{Logger: logger.Discard})
 	must(t, err)
 	plugin := bindkey.New(bindkey.OpenLate()).
 		Register("also", dbresolver.Config{}).
-		Register("late", dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open(filepath.Join(dir, "nowhere", "late.db"))}})
+		Register("late", dbresolver.Config{Sources: []gorm.Dialector{sqlitedb.Open(filepath.Join(dir, "nowhere", "late.db"))}})
 	must(t, db.Use(plugin))
 	report := (&binddebug.Handler{Plugin: plugin}).Report(context.Background())
 	if report.OK || len(report.Pools) != 2 || report.Pools[0].Key != "main" || !report.Pools[0].OK || report.Pools[0].Shared[0] != "also" ||

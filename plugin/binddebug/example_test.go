@@ -9,10 +9,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/plugin/binddebug"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
@@ -43,11 +43,11 @@ func examplePlugin() (plugin *bindkey.Plugin, remove func()) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	db, err := gorm.Open(sqlite.Open(filepath.Join(dir, "main.db")), &gorm.Config{})
+	db, err := gorm.Open(sqlitedb.Open(filepath.Join(dir, "main.db")), &gorm.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	plugin = bindkey.New().Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open(filepath.Join(dir, "analytics.db"))}})
+	plugin = bindkey.New().Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{sqlitedb.Open(filepath.Join(dir, "analytics.db"))}})
 	if err := db.Use(plugin); err != nil {
 		log.Fatal(err)
 	}

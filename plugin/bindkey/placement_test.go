@@ -15,6 +15,7 @@ import (
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -165,7 +166,7 @@ func TestPlacementOnOwnConnection(t *testing.T) {
 		w.must(conn.Close())
 	}
 
-	stranger, err := sql.Open(sqlite.DriverName, w.file("archive")+"?_query_only=1")
+	stranger, err := sql.Open(sqlitedb.DriverName, w.file("archive")+"?_query_only=1")
 	w.must(err)
 	defer stranger.Close()
 	conn, err := stranger.Conn(context.Background())
@@ -241,7 +242,7 @@ func TestPools(t *testing.T) {
 	}{
 		"each bind": {(*world).registerAll, "analytics/source, analytics/replica, archive/source, main/source, main/replica"},
 		"shared": {func(w *world) {
-			pool, err := sql.Open(sqlite.DriverName, w.file("archive"))
+			pool, err := sql.Open(sqlitedb.DriverName, w.file("archive"))
 			w.must(err)
 			w.Cleanup(func() { _ = pool.Close() })
 			shared := sqlite.New(sqlite.Config{Conn: pool})

@@ -185,6 +185,22 @@ func (s *statementConn) databaseFailed(err error) {
 	}
 }
 
+func (s *statementConn) sends() SentStatement {
+	if br := s.answering(); br != nil {
+		return br.sends()
+	}
+	switch pool := s.pool.(type) {
+	case *boundPool:
+		return pool.sends()
+	case connFinder:
+		return pool.sends()
+	}
+	if s.bind == nil {
+		return SentStatement{}
+	}
+	return SentStatement{Key: s.bind.key} // on a connection of the program's own
+}
+
 func (s *statementConn) given(answer any, text string) {
 	if br := s.answering(); br != nil {
 		br.given(answer, text)

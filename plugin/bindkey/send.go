@@ -23,13 +23,17 @@ func (p *Plugin) wrapSend(kind statementKind, callback func(*gorm.DB)) func(*gor
 		}
 		b := boundTo(db.Statement)
 		if b == nil {
-			fail(db, kind, foreignPool(db.Statement.ConnPool))
+			p.refuseForeign(db, kind)
 			callback(db)
 			return
 		}
 		br := branchIn(unwrapRecord(db.Statement.ConnPool))
 		if br != nil {
 			br.calling.Add(1)
+		}
+		told := p.observers.sending(db)
+		if told != nil {
+			defer told.done(db)
 		}
 		if p.mixed {
 			p.send(db, b, kind, callback)
@@ -41,6 +45,9 @@ func (p *Plugin) wrapSend(kind statementKind, callback func(*gorm.DB)) func(*gor
 			br.calling.Add(-1)
 			br.statementDone(db, kind)
 		}
+		if told != nil {
+			told.returned = true
+		}
 	}
 }
 
@@ -50,10 +57,16 @@ func (p *Plugin) wrapSend(kind statementKind, callback func(*gorm.DB)) func(*gor
 func (p *Plugin) wrapBegin(kind statementKind, callback func(*gorm.DB)) func(*gorm.DB) {
 	return func(db *gorm.DB) {
 		if db.Error == nil && boundTo(db.Statement) == nil {
-			fail(db, kind, foreignPool(db.Statement.ConnPool))
+			p.refuseForeign(db, kind)
 		}
 		callback(db)
 	}
+}
+
+func (p *Plugin) refuseForeign(db *gorm.DB, kind statementKind) {
+	err := foreignPool(db.Statement.ConnPool)
+	fail(db, kind, err)
+	p.tellRefused(db, err)
 }
 
 // foreignPool is the error of a pool that the plugin can't see through.

@@ -18,6 +18,7 @@ type config struct {
 	defaultKey       string
 	tag              string
 	openLate         bool
+	logBinds         bool
 	listed           []any    // of the option Models
 	order            []string // of COMMITs
 	endTimeout       time.Duration

@@ -627,3 +627,39 @@ func Example_savepoint() {
 	// Output:
 	// ada joined
 }
+
+// A callback that counts statements by where they went.
+func ExamplePlacementOf() {
+	db, _, remove := exampleHandle()
+	defer remove()
+
+	count := map[bindkey.Placement]int{}
+	counting := func(tx *gorm.DB) {
+		if at, ok := bindkey.PlacementOf(tx); ok {
+			count[at]++
+		}
+	}
+	if err := db.Callback().Create().After("gorm:create").Register("app:count", counting); err != nil {
+		log.Fatal(err)
+	}
+	db.Create(&models.User{Name: "ada", Logs: []models.LogEntry{{Event: "joined"}, {Event: "left"}}})
+	for at, n := range count {
+		fmt.Println(at.Key, at.Role, n)
+	}
+	// Unordered output:
+	// main source 1
+	// analytics source 1
+}
+
+// Pools are what a collector of sql.DBStats wants.
+func ExamplePlugin_Pools() {
+	_, plugin, remove := exampleHandle()
+	defer remove()
+
+	for _, pool := range plugin.Pools() {
+		fmt.Println(pool.Key, pool.Role, pool.DB.Stats().MaxOpenConnections)
+	}
+	// Output:
+	// analytics source 0
+	// main source 0
+}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"sync"
 
@@ -108,6 +109,57 @@ func (p *Plugin) Stats() map[string]map[string]sql.DBStats {
 		stats[pool.bind.key][pool.role] = db.Stats()
 	})
 	return stats
+}
+
+// A Pool is a connection pool, as [Plugin.Pools] lists it.
+type Pool struct {
+	Key  string // of its bind
+	Role string // there: "source", "source-2", …, "replica", "replica-2", …
+	// Shared are the keys of other binds that have the same pool. They have no Pool of
+	// their own.
+	Shared []string
+	DB     *sql.DB
+}
+
+// Pools are the connection pools of all binds, sorted by key, sources first, each once:
+// what collectors of [sql.DBStats] want, which must not count a pool twice. A pool that
+// several binds have, such as the handle's own for a bind without sources, goes by the
+// default bind's key, if it is one of them, or by the first. Two pools of one DSN are two.
+//
+// A bind that is not open yet ([OpenLate]) has no pool, and is left out until it is: so
+// ask again where it matters, as a collector does each time it collects. A pool that the
+// application supplied and that is no *sql.DB is left out, and before the plugin is
+// installed there are none.
+func (p *Plugin) Pools() (pools []Pool) {
+	at := map[*sql.DB]int{}
+	p.eachPool(func(pool *boundPool) {
+		db, err := pool.GetDBConn()
+		if err != nil {
+			return
+		}
+		i, listed := at[db]
+		if !listed {
+			at[db] = len(pools)
+			pools = append(pools, Pool{Key: pool.bind.key, Role: pool.role, DB: db})
+			return
+		}
+		pools[i].share(pool, p.defaultKey)
+	})
+	sort.SliceStable(pools, func(i, j int) bool { return pools[i].Key < pools[j].Key })
+	return pools
+}
+
+// share notes that another bind has the pool, too.
+func (l *Pool) share(with *boundPool, first string) {
+	key := with.bind.key
+	if key == l.Key || slices.Contains(l.Shared, key) {
+		return
+	}
+	if key == first {
+		l.Key, l.Role, key = key, with.role, l.Key
+	}
+	l.Shared = append(l.Shared, key)
+	sort.Strings(l.Shared)
 }
 
 // Close closes the pools that the plugin opened. It leaves alone the handle's

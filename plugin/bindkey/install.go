@@ -134,7 +134,7 @@ func (p *Plugin) uninstall() {
 // hook puts the plugin into the handle's three seams: the callbacks, the
 // connection pool and the dialector.
 func (p *Plugin) hook(db *gorm.DB) error {
-	if err := errors.Join(p.registerCallbacks(db), processor.Wrap(db, p.wrapBegin, p.wrapSend)); err != nil {
+	if err := errors.Join(p.registerCallbacks(db), processor.Wrap(db, p.wrapBegin, p.wrapEnd, p.wrapSend)); err != nil {
 		return err
 	}
 	p.storeStatements()

@@ -39,6 +39,9 @@ type record struct {
 	hasOperation bool
 	// refused is why a statement in DryRun would not be sent.
 	refused *CrossBindError
+	// own is the pool that a connection of the application's own is of; nil: there is no such
+	// connection, or nobody knows.
+	own *boundPool
 }
 
 // A statementConn is the connection pool of a statement that has a record.

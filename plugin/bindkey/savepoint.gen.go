@@ -86,7 +86,9 @@ type savePointFunc func(gorm.SavePointerDialectorInterface, *gorm.DB, string) er
 // bind. Dialectors run Exec and may drop its error, which the handle keeps.
 func (b *branch) onSavePoint(ctx context.Context, db *gorm.DB, tx xact.Tx, stage Stage, name string, run savePointFunc) error {
 	plain := b.pool.bind.plainSession(db, txOf(tx))
-	plain.Statement.Context = ctx
+	if plain.Statement.Context = ctx; b.tx.plugin.logBinds {
+		plain.Statement.Context = placedAt(ctx, b.pool, b.tx)
+	}
 	dialect, ok := plain.Dialector.(gorm.SavePointerDialectorInterface)
 	if !ok {
 		return xact.ErrNoSavepoints

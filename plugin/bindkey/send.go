@@ -1,6 +1,7 @@
 package bindkey
 
 import (
+	"errors"
 	"fmt"
 
 	"gorm.io/gorm"
@@ -48,7 +49,15 @@ func (p *Plugin) wrapSend(kind statementKind, callback func(*gorm.DB)) func(*gor
 		if told != nil {
 			told.returned = true
 		}
+		if db.Error != nil && notSent(db.Error) {
+			nowhere(db.Statement)
+		}
 	}
+}
+
+// notSent reports whether an error is the guard's, which has sent nothing.
+func notSent(err error) bool {
+	return errors.Is(err, ErrCrossBind) || errors.Is(err, ErrTransactionControl) || errors.Is(err, ErrImplicitCommit) || errors.Is(err, ErrForeignPool)
 }
 
 // wrapBegin is GORM's callback that begins the default transaction. A plugin that
@@ -60,6 +69,29 @@ func (p *Plugin) wrapBegin(kind statementKind, callback func(*gorm.DB)) func(*go
 			p.refuseForeign(db, kind)
 		}
 		callback(db)
+		if p.logBinds {
+			tellTransaction(db.Statement)
+		}
+	}
+}
+
+// wrapEnd is GORM's callback that ends the default transaction and gives the statement the
+// Config's pool again. It gets its own pool instead, as a statement without a transaction
+// keeps it, so that what comes after (callbacks, the log, the result) knows where it went.
+func (p *Plugin) wrapEnd(_ statementKind, callback func(*gorm.DB)) func(*gorm.DB) {
+	return func(db *gorm.DB) {
+		stmt := db.Statement
+		inside, known := unwrapRecord(stmt.ConnPool), recordOf(stmt)
+		callback(db)
+		br := branchIn(inside)
+		if br == nil || stmt.ConnPool != db.Config.ConnPool {
+			return // GORM has ended none, or one of the application's own
+		}
+		_, prepared := inside.(*preparedBranch)
+		stmt.ConnPool = br.pool.preparedIf(prepared)
+		if known != nil {
+			stmt.ConnPool = p.withRecord(stmt.ConnPool, *known)
+		}
 	}
 }
 

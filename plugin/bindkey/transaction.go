@@ -19,8 +19,9 @@ type transaction struct {
 	onDemand // past GORM's callbacks: the default bind's branch
 	xact     xact.Transaction
 	plugin   *Plugin
-	ambient  *bind // where what has no key goes: the bind of its Use, or of the Use around it; or nil
-	reads    bool  // it was begun with dbresolver.Read: its branches are at replicas
+	ambient  *bind  // where what has no key goes: the bind of its Use, or of the Use around it; or nil
+	reads    bool   // it was begun with dbresolver.Read: its branches are at replicas
+	number   uint32 // in the log, with LogBinds; else 0
 
 	mu         sync.Mutex
 	branches   []*branch            // handed out, begun or not
@@ -37,6 +38,9 @@ func newTransaction(p *Plugin, ctx context.Context, opts *sql.TxOptions) *transa
 	tx.finder = tx
 	tx.branches = tx.firstBranches[:0]
 	tx.xact.Init(p.observers.begin(ctx), opts, &p.xacts, p.endTimeout)
+	if p.logBinds {
+		tx.number = p.transactions.Add(1)
+	}
 	return tx
 }
 

@@ -71,7 +71,7 @@ func (b *branch) guard(_ context.Context, query string, args []any) (string, err
 }
 
 func (b *branch) sends() SentStatement {
-	return SentStatement{Key: b.pool.bind.key, Role: b.pool.role, Transaction: b.tx.xact.Context()}
+	return SentStatement{Placement: b.pool.placement(), Transaction: b.tx.xact.Context()}
 }
 
 func (b *branch) owner() *Plugin { return b.tx.plugin }

@@ -50,12 +50,9 @@ type Observer struct {
 // What the program sends through a *sql.DB, a *sql.Tx or a *sql.Stmt is not seen, nor is
 // what the migrator sends outside of a transaction.
 type SentStatement struct {
-	// Key is that of the bind. Binds in one database share a branch of a transaction, whose
-	// key this is.
-	Key string
-	// Role is "source", "source-2", …, "replica", … It is empty on a connection of the
-	// program's own.
-	Role string
+	// Placement is where it goes, as [PlacementOf] tells it. The role is empty on a connection
+	// of the program's own whose database no bind has.
+	Placement
 	// SQL is the text that is sent, with placeholders. It has values only where the program
 	// has written them into it.
 	SQL string
@@ -81,9 +78,8 @@ const (
 
 // A BranchStage is a stage of the branch of a transaction in one bind.
 type BranchStage struct {
-	Key   string // of the bind that began the branch
-	Role  string // "source", …; "replica" in a transaction that only reads
-	Stage Stage
+	Placement // of the branch
+	Stage     Stage
 }
 
 // An Outcome is what has become of a transaction.

@@ -54,7 +54,7 @@ func (b *branch) stage(stage Stage) (answered func(error)) {
 		if one.Stage == nil {
 			continue
 		}
-		if fn := one.Stage(ctx, BranchStage{Key: b.pool.bind.key, Role: b.pool.role, Stage: stage}); fn != nil {
+		if fn := one.Stage(ctx, BranchStage{Placement: b.pool.placement(), Stage: stage}); fn != nil {
 			all = append(all, fn)
 		}
 	}
@@ -243,11 +243,17 @@ func (o observers) sending(db *gorm.DB) *sending {
 	return by
 }
 
-// done is called when the callback has returned, or in its panic.
-func (s *sending) done(db *gorm.DB) {
+// callbackReturned gives the statement its context back, before others change it.
+func (s *sending) callbackReturned(db *gorm.DB) {
+	s.returned = true
 	db.Statement.Context = s.before
+}
+
+// done tells of the end, also in a panic.
+func (s *sending) done(db *gorm.DB) {
 	switch err := db.Error; {
 	case !s.returned:
+		db.Statement.Context = s.before
 		s.end(errUnanswered)
 	case errors.Is(err, gorm.ErrRecordNotFound):
 		s.end(nil)

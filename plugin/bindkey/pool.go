@@ -280,7 +280,7 @@ func (b *boundPool) ready(ctx context.Context, query string, args []any) (string
 	return query, b.plugin.observed(b.ConnPool, b.sends()), err
 }
 
-func (b *boundPool) sends() SentStatement { return SentStatement{Key: b.bind.key, Role: b.role} }
+func (b *boundPool) sends() SentStatement { return SentStatement{Placement: b.placement()} }
 
 // ExecContext, QueryContext and QueryRowContext send a statement.
 func (b *boundPool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {

@@ -198,10 +198,14 @@ func (s *statementConn) sends() SentStatement {
 	case connFinder:
 		return pool.sends()
 	}
-	if s.bind == nil {
+	switch at := s.place(); { // on a connection of the program's own
+	case at != nil:
+		return at.sends()
+	case s.bind != nil:
+		return SentStatement{Placement: Placement{Key: s.bind.key}}
+	default:
 		return SentStatement{}
 	}
-	return SentStatement{Key: s.bind.key} // on a connection of the program's own
 }
 
 func (s *statementConn) given(answer any, text string) {

@@ -47,7 +47,7 @@ func (p *Plugin) wrapSend(kind statementKind, callback func(*gorm.DB)) func(*gor
 			br.statementDone(db, kind)
 		}
 		if told != nil {
-			told.returned = true
+			told.callbackReturned(db)
 		}
 		if db.Error != nil && notSent(db.Error) {
 			nowhere(db.Statement)

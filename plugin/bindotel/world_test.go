@@ -208,7 +208,9 @@ func (w *world) metrics() map[string]float64 {
 	points := map[string]float64{}
 	for _, scope := range all.ScopeMetrics {
 		for _, m := range scope.Metrics {
-			put := func(of attribute.Set, value float64) { points[m.Name+"{"+of.Encoded(attribute.DefaultEncoder())+"}"] += value }
+			put := func(of attribute.Set, value float64) {
+				points[m.Name+"{"+of.Encoded(attribute.DefaultEncoder())+"}"] += value
+			}
 			switch data := m.Data.(type) {
 			case metricdata.Sum[int64]:
 				for _, p := range data.DataPoints {

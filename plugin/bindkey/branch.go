@@ -193,13 +193,6 @@ func (b *branch) failed(operation string, err error) *BranchError {
 	return &BranchError{Key: b.pool.bind.key, Operation: operation, Err: err}
 }
 
-// Commit and Rollback are the transaction's: GORM calls them on whichever pool
-// the statement carries.
-func (b *branch) Commit() error { return b.tx.Commit() }
-
-// Rollback rolls the whole transaction back.
-func (b *branch) Rollback() error { return b.tx.Rollback() }
-
 // StmtContext is of gorm.Tx, for the PreparedStmtTX that Session makes; a
 // routed statement never gets here.
 func (b *branch) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {

@@ -40,7 +40,8 @@ func (p *Plugin) Resolver(key string) (*dbresolver.DBResolver, error) {
 }
 
 // Ping pings every pool of every bind, all at once and no longer than the context
-// lasts, and joins the failures; each names its bind and role.
+// lasts, and joins the failures: a [*PingError] for each pool that does not answer, and the
+// [*OpenError] of a bind that still can't be opened ([OpenLate]).
 func (p *Plugin) Ping(ctx context.Context) error {
 	if p.db == nil {
 		return installError("Ping needs an installed plugin; call db.Use first")
@@ -79,19 +80,27 @@ func (b *boundPool) ping(ctx context.Context) error {
 		err = db.PingContext(ctx)
 	}
 	if err != nil {
-		return &pingError{err, fmt.Sprintf("bindkey: bind %q: its %s does not answer: %s", b.bind.key, b.role, b.real.Source.Tell(err))}
+		return &PingError{Key: b.bind.key, Role: b.role, Err: err, text: b.real.Source.Tell(err)}
 	}
 	return nil
 }
 
-// A pingError has a driver's error, and its text without what it says of the DSN.
-type pingError struct {
-	error
-	text string
+// A PingError says that a database does not answer [Plugin.Ping]. Its text names the bind
+// and the role, and has nothing of the DSN.
+type PingError struct {
+	Key  string // the bind
+	Role string // "source", "source-2", "replica", …
+	Err  error  // what the driver said, as it said it
+
+	text string // what may be told of Err
 }
 
-func (e *pingError) Error() string { return e.text }
-func (e *pingError) Unwrap() error { return e.error }
+func (e *PingError) Error() string {
+	return fmt.Sprintf("bindkey: bind %q: its %s does not answer: %s", e.Key, e.Role, e.text)
+}
+
+// Unwrap returns the driver's error.
+func (e *PingError) Unwrap() error { return e.Err }
 
 // Stats are the statistics of every pool, by bind key and role: "source",
 // "source-2", …, "replica", "replica-2", …. A pool that has none, since the

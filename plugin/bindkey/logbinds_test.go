@@ -101,6 +101,7 @@ func TestLogBinds(t *testing.T) {
 // A slog line, as JSON.
 type slogLine struct {
 	Level string
+	Msg   string
 	Bind  string
 	Role  string
 	Tx    uint64
@@ -134,15 +135,15 @@ func (l *slogLines) taken(t *testing.T) (lines []slogLine) {
 	return lines
 }
 
-func newSlog(level logger.LogLevel) (logger.Interface, *slogLines) {
-	out := &slogLines{}
-	return logger.NewSlogLogger(slog.New(slog.NewJSONHandler(out, nil)), logger.Config{LogLevel: level}), out
+func slogTo(out *slogLines) logger.Interface {
+	return logger.NewSlogLogger(slog.New(slog.NewJSONHandler(out, nil)), logger.Config{LogLevel: logger.Info})
 }
 
 // GORM's slog logger has bind, role and tx as attributes.
 func TestLogBindsWithSlog(t *testing.T) {
 	for _, session := range []bool{false, true} {
-		l, out := newSlog(logger.Info)
+		out := &slogLines{}
+		l := slogTo(out)
 		config := worldConfig{gorm: gorm.Config{Logger: l}, options: []bindkey.Option{bindkey.LogBinds()}}
 		if session {
 			config.gorm.Logger = nil // discards
@@ -276,7 +277,7 @@ func TestLogBindsBesideOthers(t *testing.T) {
 		for kind, l := range map[string]logger.Interface{"text": texts(log), "slog": nil} {
 			slogged := &slogLines{}
 			if l == nil {
-				l = logger.NewSlogLogger(slog.New(slog.NewJSONHandler(slogged, nil)), logger.Config{LogLevel: logger.Info})
+				l = slogTo(slogged)
 			}
 			w := newWorld(t, worldConfig{gorm: gorm.Config{Logger: l}, options: []bindkey.Option{bindkey.LogBinds()}, install: install})
 			log.taken()
@@ -294,7 +295,8 @@ func TestLogBindsBesideOthers(t *testing.T) {
 
 // What is chained on results for ever does not make their contexts longer.
 func TestLogBindsKeepsContextsShort(t *testing.T) {
-	l, out := newSlog(logger.Info)
+	out := &slogLines{}
+	l := slogTo(out)
 	w := newWorld(t, worldConfig{gorm: gorm.Config{Logger: l}, options: []bindkey.Option{bindkey.LogBinds()}})
 	db := w.db.Find(&[]Note{})
 	once := fmt.Sprint(db.Statement.Context)

@@ -3,6 +3,7 @@ package bindkey_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -294,5 +295,17 @@ func TestPoolsOfOpenLate(t *testing.T) {
 	w.must(w.db.First(&LogEntry{}).Error)
 	if got := poolNames(w.plugin.Pools()); got != "analytics/source, analytics/replica, archive/source, main/source, main/replica" {
 		t.Error("after: ", got)
+	}
+}
+
+// Ping's errors name the pool, and find what the driver said.
+func TestPingNamesThePool(t *testing.T) {
+	w := newWorld(t, worldConfig{})
+	w.must(w.plugin.Ping(context.Background()))
+	pools := w.plugin.Pools()
+	w.must(pools[1].DB.Close())
+	var ping *bindkey.PingError
+	if err := w.plugin.Ping(context.Background()); !errors.As(err, &ping) || ping.Key != pools[1].Key || ping.Role != pools[1].Role || ping.Err == nil || !strings.Contains(err.Error(), `bind "analytics": its replica does not answer`) {
+		t.Errorf("the error is %v", err)
 	}
 }

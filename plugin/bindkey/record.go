@@ -282,9 +282,6 @@ func (s *statementPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.
 	return s.plugin.withRecord(begun, s.record), nil
 }
 
-func (s *statementTx) Commit() error   { return s.tx.Commit() }
-func (s *statementTx) Rollback() error { return s.tx.Rollback() }
-
 func (s *statementTx) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {
 	if b, err := s.chainBranch(); b != nil && err == nil {
 		return b.StmtContext(ctx, stmt)

@@ -75,26 +75,6 @@ func (p *Plugin) wrapBegin(kind statementKind, callback func(*gorm.DB)) func(*go
 	}
 }
 
-// wrapEnd is GORM's callback that ends the default transaction and gives the statement the
-// Config's pool again. It gets its own pool instead, as a statement without a transaction
-// keeps it, so that what comes after (callbacks, the log, the result) knows where it went.
-func (p *Plugin) wrapEnd(_ statementKind, callback func(*gorm.DB)) func(*gorm.DB) {
-	return func(db *gorm.DB) {
-		stmt := db.Statement
-		inside, known := unwrapRecord(stmt.ConnPool), recordOf(stmt)
-		callback(db)
-		br := branchIn(inside)
-		if br == nil || stmt.ConnPool != db.Config.ConnPool {
-			return // GORM has ended none, or one of the application's own
-		}
-		_, prepared := inside.(*preparedBranch)
-		stmt.ConnPool = br.pool.preparedIf(prepared)
-		if known != nil {
-			stmt.ConnPool = p.withRecord(stmt.ConnPool, *known)
-		}
-	}
-}
-
 func (p *Plugin) refuseForeign(db *gorm.DB, kind statementKind) {
 	err := foreignPool(db.Statement.ConnPool)
 	fail(db, kind, err)

@@ -208,10 +208,6 @@ func (t *transaction) operation() dbresolver.Operation {
 
 func (t *transaction) readOnly() bool { return t.xact.ReadOnly() }
 
-// Rollback rolls every branch back, even if one fails; the failures are
-// joined, each with its bind's name.
-func (t *transaction) Rollback() error { return t.xact.Rollback() }
-
 // mayBegin is the error of a branch that must not begin any more.
 func (t *transaction) mayBegin(b *branch) error {
 	t.mu.Lock()

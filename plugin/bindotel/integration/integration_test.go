@@ -144,8 +144,8 @@ func TestServers(t *testing.T) {
 			t.Errorf("%v %v", span.Attributes(), span.Status())
 		}
 	}
-	w.must(plain.Exec("UPDATE visits SET page = \""+secret+"2\" WHERE id = 1 # "+secret).Error)
-	w.must(plain.Exec("UPDATE members SET name = $$"+secret+"2$$ WHERE id = 1 -- "+secret).Error)
+	w.must(plain.Exec("UPDATE visits SET page = \"" + secret + "2\" WHERE id = 1 # " + secret).Error)
+	w.must(plain.Exec("UPDATE members SET name = $$" + secret + "2$$ WHERE id = 1 -- " + secret).Error)
 	for _, span := range w.ended() {
 		if of := attributesOf(span); !strings.HasSuffix(of["db.query.text"], " = ? WHERE id = ?") {
 			t.Error(of)

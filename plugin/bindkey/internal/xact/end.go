@@ -43,6 +43,15 @@ func (b *Branch) end(begun *Begun) error {
 	return begun.rolledBack
 }
 
+// RolledBack is what ROLLBACK has answered in a branch of a transaction that has ended
+// so.
+func (b *Branch) RolledBack() error {
+	if begun := b.begun.Load(); begun != nil {
+		return begun.rolledBack
+	}
+	return nil
+}
+
 func (b *Branch) rollbackOnce(begun *Begun) {
 	begun.ending.Do(func() {
 		operation := "ROLLBACK"

@@ -83,7 +83,7 @@ func (o observers) ended(ctx context.Context, of xact.Outcome) {
 		if of.Unknown {
 			end.Outcome = Unknown
 		}
-	case of.Doomed != nil:
+	case of.Doomed != nil || errors.Is(of.Err, ErrRolledBack): // the latter is found by the check before COMMIT
 		end.Outcome = Doomed
 		if end.Err == nil {
 			end.Err = of.Doomed

@@ -178,18 +178,7 @@ func TestOutcomes(t *testing.T) {
 	both := func(tx *gorm.DB) error {
 		return errors.Join(tx.Create(&LogEntry{}).Error, tx.Create(&Note{}).Error)
 	}
-	fault := func(kind, database string, err error) {
-		w.Start(func(_ []testkit.Call, call testkit.Call) testkit.Hook {
-			if call.Kind != kind || call.Database != database {
-				return nil
-			}
-			return func(_ context.Context, on *testkit.Conn, _ testkit.Call, _ testkit.Real) error {
-				on.RollBack()
-				return err
-			}
-		})
-	}
-	fault(testkit.Commit, "archive/source", errBoom)
+	w.Start(failsAtCommit("archive/source"))
 	var partial *bindkey.PartialCommitError
 	if err := w.db.Transaction(both); !errors.As(err, &partial) {
 		t.Fatal(err)
@@ -211,7 +200,7 @@ func TestOutcomes(t *testing.T) {
   COMMIT @archive/source !_OTHER` {
 		t.Error(got)
 	}
-	fault(testkit.Check, "archive/source", errBoom)
+	w.Start(fails(testkit.Check, "archive/source"))
 	if err := w.db.Transaction(both); !errors.Is(err, errBoom) {
 		t.Fatal(err)
 	}

@@ -254,3 +254,20 @@ next:
 }
 
 var errBoom = errors.New("boom")
+
+// fails has a database fail in one kind of calls, and roll back.
+func fails(kind, database string) func([]testkit.Call, testkit.Call) testkit.Hook {
+	return func(_ []testkit.Call, call testkit.Call) testkit.Hook {
+		if call.Kind != kind || call.Database != database {
+			return nil
+		}
+		return func(_ context.Context, on *testkit.Conn, _ testkit.Call, _ testkit.Real) error {
+			on.RollBack()
+			return errBoom
+		}
+	}
+}
+
+func failsAtCommit(database string) func([]testkit.Call, testkit.Call) testkit.Hook {
+	return fails(testkit.Commit, database)
+}

@@ -207,8 +207,9 @@
 // # Introspection
 //
 // [Plugin.Explain] tells where a statement would go, and why, and [PlacementOf] where
-// one goes, to callbacks, hooks and plugins; with [LogBinds] the log tells it, too. [Plugin.Keys],
-// [Plugin.Ping] and [Plugin.Stats] see all binds and pools, [Plugin.Pools] are the pools
+// one goes, to callbacks, hooks and plugins; with [LogBinds] the log tells it, too. [Observe] has
+// observers told of statements, transactions and refusals: OpenTelemetry's is the module
+// plugin/bindotel. [Plugin.Keys], [Plugin.Ping] and [Plugin.Stats] see all binds and pools, [Plugin.Pools] are the pools
 // themselves, [Plugin.Map] is which model lives where, [Plugin.Resolver]
 // is a bind's dbresolver, for pool settings, and [Plugin.Close] closes the pools
 // that the plugin opened. [Plugin.SetMaxOpenConns] and its like set all pools.

@@ -70,6 +70,39 @@ func TestSpans(t *testing.T) {
 	}
 }
 
+// Hooks and batches are in the transaction, and the end of a context ends it.
+func TestSpansOfHooks(t *testing.T) {
+	w := newWorld(t, nil)
+	w.must(w.db.CreateInBatches([]Watched{{ID: 1}, {ID: 2}}, 1).Error)
+	w.tree(`
+	transaction committed
+	  BEGIN @main/source
+	  INSERT watcheds @main/source
+	  BEGIN @archive/source
+	  INSERT notes @archive/source
+	  INSERT watcheds @main/source
+	  INSERT notes @archive/source
+	  CHECK @archive/source
+	  CHECK @main/source
+	  COMMIT @archive/source
+	  COMMIT @main/source`)
+
+	ctx, cancel := context.WithCancel(context.Background())
+	err := w.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		err := tx.Create(&Note{}).Error
+		cancel()
+		return err
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	w.tree(`
+	transaction rolled back !context.Canceled
+	  BEGIN @archive/source
+	  INSERT notes @archive/source
+	  ROLLBACK @archive/source`)
+}
+
 // What a span tells of a statement, as the conventions name it.
 func TestAttributes(t *testing.T) {
 	w := newWorld(t, nil)

@@ -66,7 +66,17 @@ type (
 	}
 )
 
-var models = []any{&User{}, &LogEntry{}, &Profile{}, &Tag{}, &Note{}}
+// Watched writes a note in a hook.
+type Watched struct {
+	_  struct{} `bind:"main"`
+	ID uint
+}
+
+func (w *Watched) AfterCreate(tx *gorm.DB) error {
+	return tx.Create(&Note{OwnerID: w.ID}).Error
+}
+
+var models = []any{&User{}, &LogEntry{}, &Profile{}, &Tag{}, &Note{}, &Watched{}}
 
 // A world is a program with three binds, analytics with a replica, whose spans, metrics
 // and calls of drivers are kept.

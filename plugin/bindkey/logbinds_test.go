@@ -240,6 +240,12 @@ func TestLogBindsKeepsTheLogger(t *testing.T) {
 	if len(texts) != 1 || texts[0] != "[archive source] SELECT * FROM `notes` WHERE id = 1" {
 		t.Errorf("a logger of the program's: %q", texts)
 	}
+	w.db.Logger = logger.New(log, logger.Config{LogLevel: logger.Info}) // by the program, after db.Use
+	w.db.Find(&[]Note{})
+	w.db.Raw("SELECT id FROM logs").Scan(&[]uint{})
+	if _, texts := log.taken(); marksOf(texts) != "[archive source] SELECT, [analytics replica] SELECT" {
+		t.Errorf("a logger set after db.Use: %q", texts)
+	}
 	if got := w.db.ToSQL(func(tx *gorm.DB) *gorm.DB { return tx.Find(&[]Note{}) }); got != "SELECT * FROM `notes`" {
 		t.Errorf("ToSQL: %s", got)
 	}

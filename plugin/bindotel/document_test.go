@@ -37,7 +37,7 @@ func TestDocumentIsTheExample(t *testing.T) {
 	_, output, _ := strings.Cut(string(source), "\t// Output:\n")
 	output, _, _ = strings.Cut(output, "}\n")
 	regions = append(regions, strings.ReplaceAll(output, "\t// ", ""))
-	blocks := regexp.MustCompile("(?s)```(?:go)?\n(.*?)```").FindAllStringSubmatch(section(t), -1)
+	blocks := regexp.MustCompile("(?s)```(?:go|text)\n(.*?)```").FindAllStringSubmatch(section(t), -1)
 	if len(blocks) != len(regions) {
 		t.Fatalf("%d blocks, and %d regions", len(blocks), len(regions))
 	}

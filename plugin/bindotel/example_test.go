@@ -71,16 +71,16 @@ func Example() {
 	printTree(exporter.GetSpans(), tracetest.SpanStub{}, "")
 	// Output:
 	// GET /
-	//   transaction committed
-	//     BEGIN main/source
-	//     INSERT customers main/source
-	//     BEGIN analytics/source
-	//     INSERT clicks analytics/source
-	//     CHECK analytics/source
-	//     CHECK main/source
-	//     COMMIT analytics/source
-	//     COMMIT main/source
-	//   SELECT clicks analytics/source
+	// · transaction committed
+	// · · BEGIN main/source
+	// · · INSERT customers main/source
+	// · · BEGIN analytics/source
+	// · · INSERT clicks analytics/source
+	// · · CHECK analytics/source
+	// · · CHECK main/source
+	// · · COMMIT analytics/source
+	// · · COMMIT main/source
+	// · SELECT clicks analytics/source
 }
 
 // printTree prints the spans below one, in the order of their ends, which is that of their
@@ -102,6 +102,6 @@ func printTree(spans []tracetest.SpanStub, parent tracetest.SpanStub, indent str
 			}
 		}
 		fmt.Println(indent + span.Name + bind + role + outcome)
-		printTree(spans, span, indent+"  ")
+		printTree(spans, span, indent+"· ")
 	}
 }

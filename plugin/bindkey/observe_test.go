@@ -11,11 +11,11 @@ import (
 	"sync"
 	"testing"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/internal/testkit"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
@@ -105,9 +105,11 @@ func newDiary(t *testing.T, config *gorm.Config) *diary {
 	d := &diary{T: t}
 	dir := t.TempDir()
 	open := func(name, file string) gorm.Dialector {
-		pool := sql.OpenDB(d.Wrap(name, newSQLiteConnector(t, filepath.Join(dir, file+".db"))))
+		pool := sql.OpenDB(d.Wrap(name, newSQLiteConnector(filepath.Join(dir, file+".db"))))
 		t.Cleanup(func() { _ = pool.Close() })
-		return sqlite.New(sqlite.Config{Conn: pool})
+		dialector := sqlitedb.New("")
+		dialector.Conn = pool
+		return dialector
 	}
 	d.db = openPlain(t, open("main", "main"), config)
 	nothing := bindkey.Observer{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"sync"
 
 	"gorm.io/gorm"
 
@@ -194,7 +195,6 @@ func (c observedConn) tell(ctx context.Context, query string) (context.Context, 
 	sent.SQL = query
 	by, _ := ctx.Value(sendingKey{}).(*sending)
 	if by != nil {
-		by.end(nil) // a dialect's callback may send several
 		sent.Table = by.table
 	}
 	var ends []func(error)
@@ -210,11 +210,10 @@ func (c observedConn) tell(ctx context.Context, query string) (context.Context, 
 			ends = append(ends, end)
 		}
 	}
-	if by == nil {
+	if by == nil || !by.takes(ends) {
 		return ctx, func(err error) { tellAll(ends, err) }
 	}
-	by.ends = ends
-	return ctx, func(err error) { by.err = err }
+	return ctx, by.answered
 }
 
 // A sending is one of GORM's callbacks that send a statement and read its answer. The
@@ -222,9 +221,12 @@ func (c observedConn) tell(ctx context.Context, query string) (context.Context, 
 type sending struct {
 	before   context.Context // of the statement
 	table    string          // where GORM builds the SQL
-	ends     []func(error)   // of the statement that was sent last
-	err      error           // that the database answered it
 	returned bool
+
+	mu   sync.Mutex    // a callback of the program's may have the context in a goroutine of its own
+	over bool          // what is sent now is nobody's
+	ends []func(error) // of the statement that was sent last
+	err  error         // that the database answered it
 }
 
 type sendingKey struct{}
@@ -262,11 +264,34 @@ func (s *sending) done(db *gorm.DB) {
 	}
 }
 
-func (s *sending) end(err error) {
-	ends := s.ends
-	if s.err != nil {
-		err = s.err
+// takes has the end of a statement be told with that of the callback. A dialect's callback
+// may send several: the one before has ended then. It is false once the callback has.
+func (s *sending) takes(ends []func(error)) bool {
+	s.mu.Lock()
+	before, err := s.ends, s.err
+	if s.over {
+		s.mu.Unlock()
+		return false
 	}
-	s.ends, s.err = nil, nil
+	s.ends, s.err = ends, nil
+	s.mu.Unlock()
+	tellAll(before, err)
+	return true
+}
+
+func (s *sending) answered(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+}
+
+func (s *sending) end(err error) {
+	s.mu.Lock()
+	s.over = true
+	ends, answer := s.ends, s.err
+	s.mu.Unlock()
+	if answer != nil {
+		err = answer
+	}
 	tellAll(ends, err)
 }

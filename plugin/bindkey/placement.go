@@ -30,7 +30,8 @@ type Placement struct {
 //
 // It reports false where no statement has been routed (a new chain, the handle that
 // Begin returns), where one was refused, for a pool that another plugin has put in between,
-// and for a connection of the program's own whose database no bind has.
+// and for a connection of the program's own whose database no bind has, or after a write in
+// GORM's default transaction there.
 //
 // In a transaction, binds that are in one database share a branch, and all of its statements are
 // at the pool of the bind that began it. A statement in DryRun has the place that it would

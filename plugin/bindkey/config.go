@@ -30,6 +30,7 @@ type config struct {
 	setters          []func(gorm.ConnPool)            // of all pools
 	ownSetters       map[string][]func(gorm.ConnPool) // of one bind's
 	configuring      map[string][]func(*gorm.Config)
+	observers        observers
 	mistakes         []error // told by Initialize
 }
 

@@ -396,6 +396,34 @@ func ExamplePlacementOf() {
 	// analytics source 1
 }
 
+// An observer is told what is sent, and what becomes of transactions.
+func ExampleObserve() {
+	told := func(what bindkey.Placement, text string) func(error) {
+		fmt.Printf("%s %s: %s\n", what.Key, what.Role, text)
+		return nil
+	}
+	db, _, remove := exampleHandle(bindkey.Observe(bindkey.Observer{
+		Statement: func(_ context.Context, s bindkey.SentStatement) (context.Context, func(error)) {
+			return nil, told(s.Placement, "a statement for "+s.Table)
+		},
+		Stage: func(_ context.Context, s bindkey.BranchStage) func(error) { return told(s.Placement, string(s.Stage)) },
+		End:   func(_ context.Context, end bindkey.TransactionEnd) { fmt.Println(end.Outcome, end.Committed) },
+	}))
+	defer remove()
+
+	db.Create(&models.User{Name: "ada", Logs: []models.LogEntry{{Event: "joined"}}})
+	// Output:
+	// main source: BEGIN
+	// main source: a statement for users
+	// analytics source: BEGIN
+	// analytics source: a statement for logs
+	// analytics source: CHECK
+	// main source: CHECK
+	// analytics source: COMMIT
+	// main source: COMMIT
+	// committed [analytics main]
+}
+
 // Pools are what a collector of sql.DBStats wants.
 func ExamplePlugin_Pools() {
 	_, plugin, remove := exampleHandle()

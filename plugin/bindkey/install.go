@@ -40,7 +40,7 @@ func (p *Plugin) Initialize(db *gorm.DB) error {
 	}
 
 	p.db, p.adopted = db, adopted
-	for _, step := range []func(*gorm.DB) error{p.limitIdentifiers, p.open, p.checkNames, p.prepareDialects, p.hook} {
+	for _, step := range []func(*gorm.DB) error{p.limitIdentifiers, p.open, p.checkNames, p.prepareDialects, p.tellInstalled, p.hook} {
 		if err := step(db); err != nil {
 			_ = p.closeOpened() // what failed is the better error
 			p.uninstall()
@@ -106,6 +106,12 @@ func (p *Plugin) installable(db *gorm.DB) error {
 		return installError("this *gorm.DB is in a transaction")
 	}
 	return errors.Join(p.mistakes...)
+}
+
+// tellInstalled tells observers of the binds that are open now.
+func (p *Plugin) tellInstalled(*gorm.DB) error {
+	p.toldInstalled = p.observers.installed(p)
+	return nil
 }
 
 func (p *Plugin) uninstall() {

@@ -188,6 +188,26 @@ func (s *statementConn) databaseFailed(err error) {
 	}
 }
 
+func (s *statementConn) sends() SentStatement {
+	if br := s.answering(); br != nil {
+		return br.sends()
+	}
+	switch pool := s.pool.(type) {
+	case *boundPool:
+		return pool.sends()
+	case connFinder:
+		return pool.sends()
+	}
+	switch at := s.place(); { // on a connection of the program's own
+	case at != nil:
+		return at.sends()
+	case s.bind != nil:
+		return SentStatement{Placement: Placement{Key: s.bind.key}}
+	default:
+		return SentStatement{}
+	}
+}
+
 func (s *statementConn) given(answer any, text string) {
 	if br := s.answering(); br != nil {
 		br.given(answer, text)

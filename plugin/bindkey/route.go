@@ -45,6 +45,7 @@ func (p *Plugin) routeCallback(kind statementKind) func(*gorm.DB) {
 		}
 		if err != nil {
 			fail(db, kind, err)
+			p.tellRefused(db, err)
 			if db.DryRun {
 				refuse(db)
 			}

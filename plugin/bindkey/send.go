@@ -24,13 +24,17 @@ func (p *Plugin) wrapSend(kind statementKind, callback func(*gorm.DB)) func(*gor
 		}
 		b := boundTo(db.Statement)
 		if b == nil {
-			fail(db, kind, foreignPool(db.Statement.ConnPool))
+			p.refuseForeign(db, kind)
 			callback(db)
 			return
 		}
 		br := branchIn(unwrapRecord(db.Statement.ConnPool))
 		if br != nil {
 			br.calling.Add(1)
+		}
+		told := p.observers.sending(db)
+		if told != nil {
+			defer told.done(db)
 		}
 		if p.mixed {
 			p.send(db, b, kind, callback)
@@ -42,6 +46,9 @@ func (p *Plugin) wrapSend(kind statementKind, callback func(*gorm.DB)) func(*gor
 		if br != nil {
 			br.calling.Add(-1)
 			br.statementDone(db, kind)
+		}
+		if told != nil {
+			told.callbackReturned(db)
 		}
 		if db.Error != nil && notSent(db.Error) {
 			nowhere(db.Statement)
@@ -60,13 +67,19 @@ func notSent(err error) bool {
 func (p *Plugin) wrapBegin(kind statementKind, callback func(*gorm.DB)) func(*gorm.DB) {
 	return func(db *gorm.DB) {
 		if db.Error == nil && boundTo(db.Statement) == nil {
-			fail(db, kind, foreignPool(db.Statement.ConnPool))
+			p.refuseForeign(db, kind)
 		}
 		callback(db)
 		if p.logBinds {
 			tellTransaction(db.Statement)
 		}
 	}
+}
+
+func (p *Plugin) refuseForeign(db *gorm.DB, kind statementKind) {
+	err := foreignPool(db.Statement.ConnPool)
+	fail(db, kind, err)
+	p.tellRefused(db, err)
 }
 
 // foreignPool is the error of a pool that the plugin can't see through.

@@ -37,7 +37,7 @@ func newTransaction(p *Plugin, ctx context.Context, opts *sql.TxOptions) *transa
 	tx := &transaction{plugin: p}
 	tx.finder = tx
 	tx.branches = tx.firstBranches[:0]
-	tx.xact.Init(ctx, opts, p.inOrder, p.endTimeout)
+	tx.xact.Init(p.observers.begin(ctx), opts, &p.xacts, p.endTimeout)
 	if p.logBinds {
 		tx.number = p.transactions.Add(1)
 	}
@@ -90,6 +90,14 @@ func (t *transaction) prepares(ctx context.Context) (gorm.ConnPool, *dbpool.Pool
 		return nil, nil, err
 	}
 	return b.prepares(ctx)
+}
+
+func (t *transaction) sends() SentStatement {
+	b, err := t.itself()
+	if err != nil {
+		return SentStatement{}
+	}
+	return b.sends()
 }
 
 func (t *transaction) GetDBConn() (*sql.DB, error) {

@@ -54,14 +54,26 @@ func (b *Branch) RolledBack() error {
 }
 
 func (b *Branch) rollbackOnce(begun *Begun) {
-	begun.ending.Do(func() { begun.rolledBack = b.inTime(begun, begun.Tx.Rollback) })
+	begun.ending.Do(func() {
+		operation := "ROLLBACK"
+		if begun.committing {
+			operation = ""
+		}
+		begun.rolledBack = b.inTime(begun, operation, begun.Tx.Rollback)
+	})
 }
 
-// inTime waits for a COMMIT or ROLLBACK no longer than the transaction allows. Then a
+// inTime tells who observes the operation, if that has a name, and
+// waits for a COMMIT or ROLLBACK no longer than the transaction allows. Then a
 // driver that still looks at the context of BEGIN, as pgx does, gives up and closes the
 // connection. Of another, the goroutine and the connection are left behind until the
 // answer comes, or it gives up by itself.
-func (b *Branch) inTime(begun *Begun, call func() error) error {
+func (b *Branch) inTime(begun *Begun, operation string, call func() error) (err error) {
+	if operation != "" {
+		if answered := b.Resource.Ends(operation); answered != nil {
+			defer func() { answered(err) }()
+		}
+	}
 	if !b.Resource.Waits() {
 		return call()
 	}

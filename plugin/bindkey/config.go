@@ -19,6 +19,7 @@ type config struct {
 	defaultGiven     bool // by the option Default
 	tag              string
 	openLate         bool
+	logBinds         bool
 	listed           []any    // of the option Models
 	order            []string // of COMMITs
 	endTimeout       time.Duration
@@ -30,7 +31,8 @@ type config struct {
 	ownSetters       map[string][]func(gorm.ConnPool) // of one bind's
 	configuring      map[string][]func(*gorm.Config)
 	families         []*family // of the option Tenants
-	mistakes         []error   // told by Initialize
+	observers        observers
+	mistakes         []error // told by Initialize
 }
 
 func newConfig(options []Option) config {

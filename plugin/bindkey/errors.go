@@ -276,11 +276,7 @@ type BranchError struct {
 }
 
 func (e *BranchError) Error() string {
-	of := ""
-	if e.Tenant != "" {
-		of = " of tenant " + quoted(e.Tenant)
-	}
-	return fmt.Sprintf("bindkey: %s in bind %q%s: %v", e.Operation, e.Key, of, e.Err)
+	return fmt.Sprintf("bindkey: %s in bind %q%s: %v", e.Operation, e.Key, ofTenant(e.Tenant), e.Err)
 }
 
 // Unwrap returns the driver's error.

@@ -38,14 +38,6 @@ func (b *boundPool) plainConn() gorm.ConnPool {
 	return &gate{pool: b}
 }
 
-// ofWhom names the tenant in errors.
-func (b *boundPool) ofWhom() string {
-	if b.tenant == nil {
-		return ""
-	}
-	return " of tenant " + quoted(b.tenant.Name)
-}
-
 // enter enters the tenant's pools: its own, or the same role of those that are open
 // now. What is sent must be of its tenant, whatever has become of the context since
 // the statement was routed.

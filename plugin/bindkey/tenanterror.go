@@ -75,6 +75,14 @@ func (e *TenantConflictError) Error() string {
 // Is reports whether target is [ErrTenantConflict].
 func (e *TenantConflictError) Is(target error) bool { return target == ErrTenantConflict }
 
+// ofTenant names a tenant in errors, if there is one.
+func ofTenant(tenant string) string {
+	if tenant == "" {
+		return ""
+	}
+	return " of tenant " + quoted(tenant)
+}
+
 // ofModel names a statement's model in the error of a context without a tenant.
 func ofModel(err error, stmt *gorm.Statement) error {
 	if missing, ok := err.(*NoTenantError); ok && missing.Model == "" && stmt.Schema != nil {

@@ -68,12 +68,12 @@ func (o *observer) statement(ctx context.Context, s bindkey.SentStatement) (cont
 		common = append(common, dbCollectionName.String(s.Table))
 	}
 	if !o.statements {
-		trace.SpanFromContext(ctx).SetAttributes(at.attributes...)
+		trace.SpanFromContext(ctx).SetAttributes(ofTenant(at.attributes, s.Tenant)...)
 		return nil, o.timed(ctx, nil, common)
 	}
-	attributes := common
+	attributes := ofTenant(common, s.Tenant)
 	if q.text != "" && o.text {
-		attributes = append(attributes[:len(common):len(common)], dbQueryText.String(q.text))
+		attributes = append(attributes[:len(attributes):len(attributes)], dbQueryText.String(q.text))
 	}
 	options := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attributes...)}
 	if t := transactionIn(s.Transaction); t != nil {
@@ -130,8 +130,16 @@ func (o *observer) stage(ctx context.Context, s bindkey.BranchStage) func(error)
 	operation := string(s.Stage)
 	attributes := append(make([]attribute.KeyValue, 0, len(at.attributes)+2), at.attributes...)
 	attributes = append(attributes, dbOperationName.String(operation), dbQuerySummary.String(operation))
-	ctx, span := o.tracer.Start(ctx, operation, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attributes...))
+	ctx, span := o.tracer.Start(ctx, operation, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(ofTenant(attributes, s.Tenant)...))
 	return o.timed(ctx, span, attributes)
+}
+
+// ofTenant are attributes of a span with the tenant, if there is one.
+func ofTenant(attributes []attribute.KeyValue, tenant string) []attribute.KeyValue {
+	if tenant == "" {
+		return attributes
+	}
+	return append(attributes[:len(attributes):len(attributes)], TenantKey.String(tenant))
 }
 
 func (o *observer) end(ctx context.Context, e bindkey.TransactionEnd) {

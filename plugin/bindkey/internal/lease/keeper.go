@@ -48,8 +48,9 @@ type Keeper[T any] struct {
 
 // An attempt to open is made once for all who wait for it.
 type attempt struct {
-	over chan struct{} // closed
-	err  error         // once it is over
+	over    chan struct{} // closed
+	err     error         // once it is over
+	evicted bool          // what it opens may not be what it should be any more; the keeper's mu guards it
 }
 
 type failure struct {
@@ -153,7 +154,7 @@ func (k *Keeper[T]) attempt(ctx context.Context, name string, now *attempt) {
 	if err == nil {
 		lease := &Lease[T]{Name: name, keeper: k, ended: make(chan struct{})}
 		if lease.Value, err = k.opened(ctx, lease); err == nil {
-			err = k.publish(lease)
+			err = k.publish(lease, now)
 		} else {
 			k.leavePlace()
 		}
@@ -193,10 +194,16 @@ func (k *Keeper[T]) remember(name string, err error) {
 	k.failures[name] = failure{err, time.Now()}
 }
 
-// publish shows what has been opened to those who look for it.
-func (k *Keeper[T]) publish(lease *Lease[T]) error {
+// publish shows what has been opened to those who look for it. If it was evicted
+// meanwhile, they make another attempt.
+func (k *Keeper[T]) publish(lease *Lease[T], now *attempt) error {
 	lease.used.Store(time.Now().UnixNano())
 	k.mu.Lock()
+	if now.evicted && !k.closed {
+		k.mu.Unlock()
+		lease.retire()
+		return nil
+	}
 	if !k.closed {
 		delete(k.failures, lease.Name)
 		k.replace(func(open map[string]*Lease[T]) { open[lease.Name] = lease })

@@ -248,6 +248,37 @@ func TestEvict(t *testing.T) {
 	<-k.Evict("nobody")
 }
 
+// What is evicted while it is being opened is opened anew for those who wait.
+func TestEvictWhileOpening(t *testing.T) {
+	s := &shop{hang: make(chan struct{})}
+	k := lease.New(s.config(5, time.Minute, time.Minute))
+	got := make(chan *lease.Lease[*thing])
+	go func() {
+		l, err := k.Enter(context.Background(), "slow")
+		if err != nil {
+			t.Error(err)
+		}
+		got <- l
+	}()
+	var done <-chan struct{}
+	for { // until the attempt is there
+		done = k.Evict("slow")
+		select {
+		case <-done:
+			continue
+		default:
+		}
+		break
+	}
+	close(s.hang)
+	<-done
+	l := <-got
+	if n := s.times("slow"); n != 2 || l.Value.closed.Load() || s.open != 1 {
+		t.Errorf("opened %d times, and %d are open", n, s.open)
+	}
+	l.Leave()
+}
+
 // Under load, nobody is inside of what is closed, no more are open than may be, and all
 // is closed in the end.
 func TestLoad(t *testing.T) {

@@ -113,16 +113,23 @@ func (k *Keeper[T]) wake() {
 	k.woken = make(chan struct{})
 }
 
-// Evict retires what has a name, and forgets that it could not be opened. The channel
+// Evict retires what has a name, and what is just being opened, and forgets that it could
+// not be opened. The channel
 // is closed once it is closed, which is at once if nobody is inside.
 func (k *Keeper[T]) Evict(name string) <-chan struct{} {
 	k.mu.Lock()
 	delete(k.failures, name)
-	lease := k.Peek(name)
+	lease, now := k.Peek(name), k.attempts[name]
 	if lease != nil {
 		k.forget(lease)
 	}
+	if now != nil {
+		now.evicted = true
+	}
 	k.mu.Unlock()
+	if lease == nil && now != nil {
+		return now.over
+	}
 	if lease == nil {
 		done := make(chan struct{})
 		close(done)

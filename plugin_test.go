@@ -291,8 +291,12 @@ func TestDocumentsNameTests(t *testing.T) {
 	for _, document := range documents(t) {
 		text, err := os.ReadFile(document)
 		must(t, err)
+		own := map[string]bool{} // of the program that the page makes
+		for _, name := range declared.FindAllStringSubmatch(string(text), -1) {
+			own[name[1]] = true
+		}
 		for _, name := range regexp.MustCompile(`\b(?:Test|Example)[A-Z_]\w*`).FindAllString(string(text), -1) {
-			if !tests[name] {
+			if !tests[name] && !own[name] {
 				t.Errorf("%s names %s, which is no test", document, name)
 			}
 		}

@@ -22,7 +22,8 @@ const (
 type Call struct {
 	Database string
 	Kind     string
-	SQL      string           // of a statement
+	SQL      string // of a statement
+	Args     []driver.NamedValue
 	Options  driver.TxOptions // of BEGIN
 
 	Part     bool // PREPARE, or an Exec that the driver wants prepared: another call of the same statement follows
@@ -256,7 +257,7 @@ func (c *Conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	if !ok {
 		return nil, driver.ErrSkip
 	}
-	err = c.call(ctx, Call{Kind: kindOf(query), SQL: query}, func(ctx context.Context) (err error) {
+	err = c.call(ctx, Call{Kind: kindOf(query), SQL: query, Args: args}, func(ctx context.Context) (err error) {
 		result, err = execer.ExecContext(ctx, query, args)
 		return err
 	})
@@ -268,7 +269,7 @@ func (c *Conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	if !ok {
 		return nil, driver.ErrSkip
 	}
-	err = c.call(ctx, Call{Kind: kindOf(query), SQL: query}, func(ctx context.Context) (err error) {
+	err = c.call(ctx, Call{Kind: kindOf(query), SQL: query, Args: args}, func(ctx context.Context) (err error) {
 		rows, err = queryer.QueryContext(ctx, query, args)
 		c.rows = rows
 		return err
@@ -330,7 +331,7 @@ func (s *wrappedStmt) CheckNamedValue(value *driver.NamedValue) error {
 }
 
 func (s *wrappedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (result driver.Result, err error) {
-	err = s.conn.call(ctx, Call{Kind: kindOf(s.query), SQL: s.query, Prepared: true}, func(ctx context.Context) (err error) {
+	err = s.conn.call(ctx, Call{Kind: kindOf(s.query), SQL: s.query, Args: args, Prepared: true}, func(ctx context.Context) (err error) {
 		if execer, ok := s.Stmt.(driver.StmtExecContext); ok {
 			result, err = execer.ExecContext(ctx, args)
 		} else {
@@ -343,7 +344,7 @@ func (s *wrappedStmt) ExecContext(ctx context.Context, args []driver.NamedValue)
 }
 
 func (s *wrappedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (rows driver.Rows, err error) {
-	err = s.conn.call(ctx, Call{Kind: kindOf(s.query), SQL: s.query, Prepared: true}, func(ctx context.Context) (err error) {
+	err = s.conn.call(ctx, Call{Kind: kindOf(s.query), SQL: s.query, Args: args, Prepared: true}, func(ctx context.Context) (err error) {
 		if queryer, ok := s.Stmt.(driver.StmtQueryContext); ok {
 			rows, err = queryer.QueryContext(ctx, args)
 		} else {

@@ -185,6 +185,9 @@ func (c *Conn) Inner() driver.Conn { return c.inner }
 // TxContext is the context of the BEGIN of the open transaction.
 func (c *Conn) TxContext() context.Context { return c.txCtx }
 
+// InTransaction reports whether a transaction is open.
+func (c *Conn) InTransaction() bool { return c.tx != nil }
+
 // RollBack ends the open transaction without its rows, behind the back of who
 // began it.
 func (c *Conn) RollBack() {

@@ -233,3 +233,100 @@ func ExampleSameAsFile() {
 	fmt.Println("same:", !t.Failed())
 	// Output: same: true
 }
+
+func ExampleConfig() {
+	t := newT()
+	defer t.end()
+
+	db := bindtest.Open(t, bindkey.New(bindkey.Models(&models.User{}, &models.LogEntry{})),
+		bindtest.Config(gorm.Config{TranslateError: true}))
+	_ = join(db, "ada")
+	err := db.Create(&models.LogEntry{ID: 1}).Error // id 1 is taken
+	fmt.Println(errors.Is(err, gorm.ErrDuplicatedKey))
+	// Output: true
+}
+
+// A program registers a model, and a table that has none, in a bind that no model
+// names.
+func ExampleBind() {
+	t := newT()
+	defer t.end()
+	type Invoice struct{ ID uint }
+
+	plugin := bindkey.New(bindkey.Models(&models.User{}, &Invoice{}))
+	db := bindtest.Open(t, plugin, bindtest.Bind("archive", &Invoice{}, "old_invoices"))
+	rec := bindtest.Record(t, db)
+	db.Create(&Invoice{})
+	db.Exec("CREATE TABLE old_invoices (id INTEGER)")
+	rec.WantBinds("archive")
+	fmt.Println(plugin.Keys(), "failed:", t.Failed())
+	// Output: [analytics archive main] failed: false
+}
+
+func ExampleReplica() {
+	t := newT()
+	defer t.end()
+
+	plugin := bindkey.New(bindkey.Models(&models.User{}, &models.LogEntry{}))
+	db := bindtest.Open(t, plugin, bindtest.Replica("analytics"))
+	rec := bindtest.Record(t, db)
+	_ = join(db, "ada")
+	db.Find(&[]models.LogEntry{})
+	for _, s := range rec.Statements("analytics") {
+		fmt.Println(s.Role, strings.Fields(s.SQL)[0])
+	}
+	// Output:
+	// source INSERT
+	// replica SELECT
+}
+
+// migrateWithAda is declared, so that it runs once for all tests.
+func migrateWithAda(db *gorm.DB) error {
+	return errors.Join(db.AutoMigrate(&models.User{}, &models.LogEntry{}), join(db, "ada"))
+}
+
+func ExampleMigrate() {
+	t := newT()
+	defer t.end()
+
+	plugin := bindkey.New(bindkey.Models(&models.User{}, &models.LogEntry{}))
+	db := bindtest.Open(t, plugin, bindtest.Migrate(migrateWithAda))
+	fmt.Println(bindtest.Rows(t, db, "main", &models.User{})[0].Name)
+	// Output: ada
+}
+
+// The second statement in main fails: the first one was done, and is rolled back.
+func ExamplePoint_Nth() {
+	t := newT()
+	defer t.end()
+	db := openModels(t)
+
+	bindtest.Fail(t, db, "main", bindtest.Statement.Nth(2), errors.New("disk full"))
+	err := db.Transaction(func(tx *gorm.DB) error {
+		for _, name := range []string{"ada", "grace"} {
+			if err := join(tx, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	fmt.Println(err)
+	fmt.Println(len(bindtest.Rows(t, db, "analytics", &models.LogEntry{})), "log entries")
+	// Output:
+	// disk full
+	// 0 log entries
+}
+
+func ExampleRecording_WantTransactions() {
+	t := newT()
+	defer t.end()
+	db := openModels(t)
+
+	rec := bindtest.Record(t, db)
+	_ = db.Transaction(func(tx *gorm.DB) error {
+		return errors.Join(join(tx, "ada"), errors.New("on second thought, no"))
+	})
+	rec.WantTransactions("main rolled back, analytics rolled back")
+	fmt.Println("failed:", t.Failed())
+	// Output: failed: false
+}

@@ -141,6 +141,9 @@ func (k *kit) through(b *bind, role string) testkit.Hook {
 			k.record(b, role, on, call, driver.ErrBadConn)
 			return driver.ErrBadConn
 		}
+		if call.Kind == testkit.Check && !on.InTransaction() {
+			call.Kind = testkit.Statement // the program's own
+		}
 		if err := k.forbid(b, call); err != nil {
 			return err
 		}

@@ -14,7 +14,6 @@ type choices struct {
 	servers  map[string]Server // by bind; "" is all others
 	replicas []string
 	migrate  func(*gorm.DB) error
-	mistakes []string
 }
 
 // Config is the configuration that the handle is opened with: what the program

@@ -119,7 +119,7 @@ func TestLost(t *testing.T) {
 func TestColumns(t *testing.T) {
 	connector, pool, _ := open(t)
 	read := func() string {
-		rows, err := pool.Query("SELECT n, 'a' AS word, x'00ff' AS bytes, NULL AS nothing FROM numbers")
+		rows, err := pool.Query("SELECT n, 'a' AS word, x'00ff' AS bytes, NULL AS none FROM numbers")
 		must(t, err)
 		defer rows.Close()
 		types, err := rows.ColumnTypes()

@@ -195,6 +195,7 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		"no plugin":        {nil, nil, "bindkey.New(bindkey.Models(…))"},
 		"registered":       {plugin().Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{other}}), nil, "give it a plugin without Register"},
+		"no models":        {bindkey.New(), nil, "bindkey.New(bindkey.Models(…)), or name binds with bindtest.Bind"},
 		"an unknown bind":  {plugin(), []bindtest.Option{bindtest.Replica("analytic")}, `bindtest.Bind("analytic")`},
 		"an empty server":  {plugin(), []bindtest.Option{bindtest.On(bindtest.Server{})}, "needs Driver, DSN and Dialector"},
 		"an unknown kind":  {plugin(), []bindtest.Option{bindtest.On(bindtest.Server{Driver: "sqlite3", DSN: func(string) string { return "" }, Dialector: func(gorm.ConnPool) gorm.Dialector { return sqlite.Open("") }})}, `the dialect "sqlite"`},

@@ -106,6 +106,23 @@ func TestRollbackOfPrograms(t *testing.T) {
 	}
 }
 
+// Errors are the driver's own, which dialectors translate.
+func TestRollbackTranslatesErrors(t *testing.T) {
+	db := open(t, bindtest.Config(gorm.Config{TranslateError: true}))
+	must(t, db.Create(&User{ID: 1}).Error)
+	bindtest.Rollback(t, db)
+	for name, err := range map[string]error{
+		"default transaction": db.Create(&User{ID: 1}).Error,
+		"transaction":         db.Transaction(func(tx *gorm.DB) error { return tx.Create(&User{ID: 1}).Error }),
+		"none":                db.Session(&gorm.Session{SkipDefaultTransaction: true}).Create(&User{ID: 1}).Error,
+		"Exec":                db.Exec("INSERT INTO users (id) VALUES (1)").Error,
+	} {
+		if !errors.Is(err, gorm.ErrDuplicatedKey) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // Faults mean under Rollback what they mean elsewhere.
 func TestRollbackWithFaults(t *testing.T) {
 	for _, err := range []error{errDisk, bindtest.ErrLost} {

@@ -10,6 +10,7 @@ package onetx
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"sync"
 )
@@ -103,6 +104,18 @@ func begin(ctx context.Context, conn driver.Conn) (driver.Tx, error) {
 	}
 	//lint:ignore SA1019 the driver has no other
 	return conn.Begin() //nolint:staticcheck // all that this driver has
+}
+
+// join is errors.Join, but an error alone stays what it is: dialectors look at its
+// type.
+func join(err, more error) error {
+	switch {
+	case err == nil:
+		return more
+	case more == nil:
+		return err
+	}
+	return errors.Join(err, more)
 }
 
 // run sends a text without variables.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 )
@@ -38,7 +37,7 @@ func (h *host) end() error {
 	if h.lost != nil {
 		err = nil // there is nothing to roll back
 	}
-	return errors.Join(err, h.conn.Close())
+	return join(err, h.conn.Close())
 }
 
 func (h *host) savepoint(name string) error {
@@ -107,7 +106,7 @@ func (h *host) call(ctx context.Context, g *guest, text string, real func(contex
 		return h.gone(err)
 	}
 	if err := send(ctx, real); err != nil {
-		return errors.Join(err, h.undo(statement))
+		return join(err, h.undo(statement))
 	}
 	return h.gone(h.release(statement))
 }
@@ -170,9 +169,9 @@ func (h *host) commit(g *guest) error {
 		return nil
 	}
 	if undone := h.undo(program); undone != nil {
-		return errors.Join(err, undone)
+		return join(err, undone)
 	}
-	return fmt.Errorf("COMMIT: %w", err)
+	return err
 }
 
 // constraints has PostgreSQL check at the program's COMMIT what it would only check at

@@ -2,7 +2,6 @@ package onetx
 
 import (
 	"database/sql/driver"
-	"errors"
 	"io"
 	"reflect"
 )
@@ -42,7 +41,7 @@ var (
 
 // readAll reads rows to their end, and closes them.
 func readAll(rows driver.Rows) (_ driver.Rows, err error) {
-	defer func() { err = errors.Join(err, rows.Close()) }()
+	defer func() { err = join(err, rows.Close()) }()
 	all := &answer{}
 	for {
 		set, err := readSet(rows)

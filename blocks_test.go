@@ -60,6 +60,8 @@ var run = map[string]func(shown) bool{
 	"docs/from-dbresolver.md":  ran,
 	"docs/from-two-handles.md": ran,
 	"docs/from-sqlalchemy.md":  ran,
+	// The same; Go without a mark is a part of a file, and what stands indented is below.
+	"docs/testing.md": func(s shown) bool { return s.language == "go" || s.language == "console" },
 	// docs/walkthrough/page_test.go, TestPage: what the program has and prints.
 	"docs/walkthrough.md": func(s shown) bool {
 		return strings.HasPrefix(s.mark, "<!-- code: ") || strings.HasPrefix(s.mark, "<!-- output: ")
@@ -97,6 +99,7 @@ var elsewhere = map[string][2]string{
 	"docs/configuration.md: binds:":                        {"config/document_test.go", "```yaml"},
 	"docs/configuration.md: MAIN_DB_URL=":                  {"config/document_test.go", "([A-Z_]+)="},
 	"docs/configuration.md: config: ANALYTICS_DB_MAX_OPEN": {"config/document_test.go", `"ANALYTICS_DB_MAX_OPEN_CONNS", "many"`},
+	"docs/testing.md: func openOnPostgreSQL":               {"integration/bindtest_test.go", "func TestKitDocument("},
 	"docs/migrations.md: main/00001_users.sql":             {"integration/migrations/main/00001_users.sql", "CREATE TABLE users"},
 }
 

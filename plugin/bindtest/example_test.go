@@ -32,7 +32,8 @@ func (t *exampleT) Failed() bool                    { return t.failed }
 func (t *exampleT) Logf(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 func (t *exampleT) Errorf(format string, args ...any) {
 	t.failed = true
-	fmt.Println(lineHere.ReplaceAllString(fmt.Sprintf(format, args...), "sign_up.go:12"))
+	text := lineHere.ReplaceAllString(fmt.Sprintf(format, args...), "sign_up.go:12")
+	fmt.Println(strings.ReplaceAll(text, "\n\t", "\n"))
 }
 func (t *exampleT) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
 func (t *exampleT) TempDir() string {
@@ -91,7 +92,7 @@ func ExampleOnly() {
 	db.Find(&[]models.LogEntry{})
 	// Output:
 	// bindtest: sign_up.go:12: the test allows only "main", and this goes to bind "analytics":
-	// 	SELECT * FROM `logs`
+	// SELECT * FROM `logs`
 	// If it is right to go there, say so: bindtest.Only(t, db, "main", "analytics")
 }
 
@@ -140,9 +141,9 @@ func ExampleRecord() {
 	// Output:
 	// [main committed, analytics committed]
 	// bindtest: the program sent 3 statements to all binds, want 2:
-	// 	main source: SELECT * FROM `users`  (sign_up.go:12)
-	// 	analytics source: SELECT * FROM `logs` WHERE user_id = ?  (sign_up.go:12)
-	// 	analytics source: SELECT * FROM `logs` WHERE user_id = ?  (sign_up.go:12)
+	// main source: SELECT * FROM `users`  (sign_up.go:12)
+	// analytics source: SELECT * FROM `logs` WHERE user_id = ?  (sign_up.go:12)
+	// analytics source: SELECT * FROM `logs` WHERE user_id = ?  (sign_up.go:12)
 }
 
 func ExampleFail() {

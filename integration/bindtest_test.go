@@ -93,6 +93,48 @@ func TestKitOpen(t *testing.T) {
 	})
 }
 
+// What is declared runs once, and the next handle has what it has sent; but for a migration
+// that rolls back, since DDL of MariaDB stays all the same.
+func TestKitMigratesOnce(t *testing.T) {
+	for _, server := range servers.All() {
+		t.Run(server.Name, func(t *testing.T) { // one after the other: they count together
+			server.Need(t)
+			for want, migrate := range map[int]func(*gorm.DB) error{1: kitMigrate, 2: kitMigrateWithRollback} {
+				before := kitMigrations
+				for i := 0; i < 2; i++ {
+					db := openKit(t, bindtest.On(testServer(t, server), "main"), bindtest.Migrate(migrate))
+					if got := kitHolds(t, db); got != "seeded, 1 logs" {
+						t.Errorf("the databases hold %s", got)
+					}
+					if err := db.Create(&User{Name: "seeded"}).Error; err == nil {
+						t.Error("the unique index is missing")
+					}
+				}
+				if n := kitMigrations - before; n != want {
+					t.Errorf("it was migrated %d times, not %d", n, want)
+				}
+			}
+		})
+	}
+}
+
+var kitMigrations int
+
+func kitMigrate(db *gorm.DB) error {
+	kitMigrations++
+	return errors.Join(db.AutoMigrate(models...), kitSignUp(db, "seeded"))
+}
+
+func kitMigrateWithRollback(db *gorm.DB) error {
+	err := db.Transaction(func(tx *gorm.DB) error {
+		return errors.Join(tx.AutoMigrate(&User{}), errors.New("on second thought"))
+	})
+	if err == nil {
+		return errors.New("no error of what is rolled back")
+	}
+	return kitMigrate(db)
+}
+
 // mask takes out the numbers of rows: of what failed, AUTO_INCREMENT has counted.
 func mask(state string) string { return regexp.MustCompile(`id=\d+`).ReplaceAllString(state, "id") }
 

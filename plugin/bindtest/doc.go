@@ -36,7 +36,7 @@
 //     sees several transactions in a [Recording].
 //   - A connection of the handle is wrapped: what asks database/sql for the driver's own
 //     (sql.Conn.Raw) gets one that it does not know.
-//   - A template on a server is what the migration has sent; one that sets savepoints, or
-//     names the database itself in its SQL, is migrated anew for each handle.
+//   - A template on a server is what the migration has sent; one that rolls back, sets
+//     savepoints, or names the database itself in its SQL, is made anew for each handle.
 //   - [Rollback] says what one transaction can't do.
 package bindtest

@@ -159,7 +159,7 @@ func (k *kit) through(b *bind, role string) testkit.Hook {
 			return err
 		}
 		if s := k.scribe.Load(); s != nil && err == nil {
-			s.note(b.key, on, call)
+			s.note(b.key, call)
 		}
 		k.tellUnable(b, call, err)
 		k.record(b, role, on, call, err)

@@ -7,13 +7,13 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 	"gorm.io/gorm/schema"
 	"gorm.io/plugin/dbresolver"
 
-	"github.com/gormbind/gormbind/internal/testkit"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -49,8 +49,8 @@ func Open(t TB, plugin *bindkey.Plugin, options ...Option) *gorm.DB {
 	return db
 }
 
-// keys are the keys of all binds, the default one first. It registers those that the models
-// name, so that the plugin knows them.
+// keys are the keys of all binds, the default one first: those that the models and options
+// name.
 func (c *choices) keys(plugin *bindkey.Plugin) ([]string, error) {
 	if plugin == nil {
 		return nil, errors.New("the plugin is nil; give one: bindkey.New(bindkey.Models(…))")
@@ -187,6 +187,9 @@ func (c *choices) install(k *kit, plugin *bindkey.Plugin, keys []string) (*gorm.
 	if config.Logger == nil {
 		config.Logger = logger.Discard
 	}
+	if config.PrepareStmtTTL == 0 {
+		config.PrepareStmtTTL = noEviction
+	}
 	first := k.binds[keys[0]]
 	db, err := gorm.Open(first.dialector(first.pools[0]), &config)
 	if err != nil {
@@ -211,6 +214,10 @@ func (c *choices) install(k *kit, plugin *bindkey.Plugin, keys []string) (*gorm.
 	return db, db.Use(k)
 }
 
+// noEviction makes GORM's stores of prepared statements start no goroutine, which nothing
+// would end (internal/lru). No test lasts as long as GORM's own limit, a day.
+const noEviction = 10 * 365 * 24 * time.Hour
+
 // fill migrates databases that are empty, and keeps what comes of it for others.
 func (c *choices) fill(k *kit, db *gorm.DB, tpl *template, databases map[string]*database) error {
 	migrate := c.migrate
@@ -221,7 +228,7 @@ func (c *choices) fill(k *kit, db *gorm.DB, tpl *template, databases map[string]
 		}
 		migrate = func(db *gorm.DB) error { return db.AutoMigrate(models...) }
 	}
-	s := &scribe{calls: map[string][]*written{}, open: map[*testkit.Conn][]*written{}}
+	s := &scribe{lines: map[string][]line{}, unclear: map[string]bool{}}
 	k.scribe.Store(s)
 	defer k.scribe.Store(nil)
 	if err := migrate(db.Session(&gorm.Session{NewDB: true, Logger: logger.Discard})); err != nil {

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
@@ -31,6 +33,30 @@ func TestOpen(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A handle leaves no goroutine behind, with a recording and a rollback in it.
+func TestOpenEnds(t *testing.T) {
+	use := func() {
+		passes(t, func(t bindtest.TB) {
+			db := open(t, bindtest.Config(gorm.Config{PrepareStmt: true}), bindtest.Replica("analytics"))
+			bindtest.Rollback(t, db)
+			bindtest.Record(t, db)
+			must2(t, signUp(db, "ada"))
+			holds(t, db)
+		})
+	}
+	use()
+	before := runtime.NumGoroutine()
+	for i := 0; i < 10; i++ {
+		use()
+	}
+	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before+5; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			stacks := make([]byte, 1<<20)
+			t.Fatalf("%d goroutines, and %d before:\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
+		}
 	}
 }
 

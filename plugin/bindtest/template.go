@@ -94,40 +94,23 @@ func (c *choices) template(plugin *bindkey.Plugin, keys []string) (*template, er
 // which may both do something else each time.
 var literal = regexp.MustCompile(`\.func\d|-fm$`)
 
-// A scribe writes down what a migration sends to servers.
+// A scribe writes down what a migration sends to databases.
 type scribe struct {
-	mu    sync.Mutex
-	calls map[string][]*written
-	open  map[*testkit.Conn][]*written // of the transaction that is open
+	mu      sync.Mutex
+	lines   map[string][]line
+	unclear map[string]bool // something was rolled back, so that what is there is not what was sent
 }
 
-type written struct {
-	line
-	undone bool
-}
-
-// note writes down a call that has succeeded, and forgets those that are rolled back.
-func (s *scribe) note(key string, on *testkit.Conn, call testkit.Call) {
+// note writes down a call that has succeeded.
+func (s *scribe) note(key string, call testkit.Call) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch call.Kind {
-	case testkit.Begin:
-		s.open[on] = []*written{}
-	case testkit.Commit:
-		delete(s.open, on)
-	case testkit.Rollback:
-		for _, w := range s.open[on] {
-			w.undone = true
-		}
-		delete(s.open, on)
-	case testkit.Statement, testkit.SavePoint, testkit.RollbackTo:
-		if call.Part {
-			return
-		}
-		w := &written{line: line{call.SQL, values(call.Args)}}
-		s.calls[key] = append(s.calls[key], w)
-		if inside, ok := s.open[on]; ok {
-			s.open[on] = append(inside, w)
+	case testkit.Rollback, testkit.SavePoint, testkit.RollbackTo:
+		s.unclear[key] = true
+	case testkit.Statement:
+		if !call.Part {
+			s.lines[key] = append(s.lines[key], line{call.SQL, values(call.Args)})
 		}
 	}
 }
@@ -141,24 +124,21 @@ func values(args []driver.NamedValue) []any {
 }
 
 // script is what has to be sent again to a database, or false if that would not be the
-// same: a savepoint was set, or a statement names the database itself.
+// same: something was rolled back, or a statement names the database itself.
 func (s *scribe) script(key, database string) (lines []line, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, w := range s.calls[key] {
-		switch {
-		case w.undone:
-		case reads(w.sql):
-		case strings.Contains(w.sql, database), strings.Contains(fmt.Sprint(w.args...), database), savepoints.MatchString(w.sql):
-			return nil, false
-		default:
-			lines = append(lines, w.line)
+	for _, line := range s.lines[key] {
+		if reads(line.sql) {
+			continue
 		}
+		if strings.Contains(line.sql, database) || strings.Contains(fmt.Sprint(line.args...), database) {
+			return nil, false
+		}
+		lines = append(lines, line)
 	}
-	return lines, true
+	return lines, !s.unclear[key]
 }
-
-var savepoints = regexp.MustCompile(`(?i)^\s*(SAVEPOINT|ROLLBACK)\b`)
 
 // reads reports whether a statement only looks at the catalog: one that a migration sends
 // to find out what is there. A SELECT that calls something of the database's might change

@@ -150,6 +150,9 @@ func (c *choices) open(t TB, plugin *bindkey.Plugin, keys []string) (*gorm.DB, e
 	for _, key := range keys {
 		d, err := c.create(key, dir, tpl)
 		if err != nil {
+			if d != nil {
+				d.drop(t) // nobody could look into it
+			}
 			return nil, fmt.Errorf("making the database of bind %q: %w", key, err)
 		}
 		databases[key] = d

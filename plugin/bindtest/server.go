@@ -50,11 +50,11 @@ func (s Server) create(key string) (*database, error) {
 	if err := s.admin("CREATE DATABASE " + name); err != nil {
 		return nil, fmt.Errorf("CREATE DATABASE %s: %w", name, err)
 	}
-	connector, err := connectorOf(s.Driver, s.DSN(name))
-	if err != nil {
-		return nil, fmt.Errorf("the DSN of the Server can't be read by the driver %q", s.Driver)
+	made := &database{name: name, dialector: s.Dialector, drop: func(t TB) { s.drop(t, key, name) }}
+	if made.connector, err = connectorOf(s.Driver, s.DSN(name)); err != nil {
+		return made, fmt.Errorf("the DSN of the Server can't be read by the driver %q", s.Driver)
 	}
-	return &database{name: name, connector: connector, dialector: s.Dialector, drop: func(t TB) { s.drop(t, key, name) }}, nil
+	return made, nil
 }
 
 // drop drops a database, unless the test has failed.

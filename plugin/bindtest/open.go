@@ -214,6 +214,11 @@ func (c *choices) install(k *kit, plugin *bindkey.Plugin, keys []string) (*gorm.
 	if err := db.Use(plugin); err != nil {
 		return nil, err
 	}
+	for _, key := range plugin.Keys() {
+		if k.binds[key] == nil {
+			return nil, fmt.Errorf("the handle has the bind %q, whose database is not the test's: a dbresolver of the program's own opens its databases itself; leave it out of bindtest.Config, and give its keys and models to bindtest.Bind", key)
+		}
+	}
 	return db, db.Use(k)
 }
 

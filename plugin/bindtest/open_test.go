@@ -219,8 +219,10 @@ func TestOpenRefuses(t *testing.T) {
 		options []bindtest.Option
 		want    string
 	}{
-		"no plugin":        {nil, nil, "bindkey.New(bindkey.Models(…))"},
-		"registered":       {plugin().Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{other}}), nil, "give it a plugin without Register"},
+		"no plugin":  {nil, nil, "bindkey.New(bindkey.Models(…))"},
+		"registered": {plugin().Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{other}}), nil, "give it a plugin without Register"},
+		"a dbresolver": {plugin(), []bindtest.Option{bindtest.Config(gorm.Config{Plugins: map[string]gorm.Plugin{
+			"gorm:db_resolver": dbresolver.Register(dbresolver.Config{Sources: []gorm.Dialector{other}}, "reports")}})}, `bindtest.Bind`},
 		"no models":        {bindkey.New(), nil, "bindkey.New(bindkey.Models(…)), or name binds with bindtest.Bind"},
 		"an unknown bind":  {plugin(), []bindtest.Option{bindtest.Replica("analytic")}, `bindtest.Bind("analytic")`},
 		"an empty server":  {plugin(), []bindtest.Option{bindtest.On(bindtest.Server{})}, "needs Driver, DSN and Dialector"},

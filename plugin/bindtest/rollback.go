@@ -30,8 +30,8 @@ import (
 //   - a database that ends the transaction by itself: a deadlock on MySQL, RAISE(ROLLBACK) on SQLite
 //   - parallel tests with one handle
 //
-// Deferred foreign keys of SQLite are not checked. Sequences and AUTO_INCREMENT go on
-// counting. No connection of the handle may be in use when Rollback is called.
+// Deferred foreign keys of SQLite are not checked. Sequences and AUTO_INCREMENT of servers go
+// on counting. No connection of the handle may be in use when Rollback is called.
 func Rollback(t TB, db *gorm.DB) {
 	t.Helper()
 	k := kitOf(t, db, "Rollback")

@@ -14,6 +14,7 @@ import (
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/internal/testkit"
 	"github.com/gormbind/gormbind/plugin/bindtest/internal/onetx"
 )
@@ -55,10 +56,7 @@ func newFile(dir, key string, content []byte) (*database, error) {
 	if err := os.WriteFile(file, content, 0o600); err != nil {
 		return nil, err
 	}
-	connector, err := connectorOf(sqlite.DriverName, file+"?_busy_timeout=5000&_synchronous=OFF")
-	if err != nil {
-		return nil, err
-	}
+	connector := sqlitedb.Connector(file + "?_busy_timeout=5000&_synchronous=OFF")
 	return &database{connector: connector, file: file, drop: func(TB) {}, dialector: func(pool gorm.ConnPool) gorm.Dialector {
 		return sqlite.New(sqlite.Config{Conn: pool})
 	}}, nil

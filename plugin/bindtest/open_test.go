@@ -10,11 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 	"github.com/gormbind/gormbind/plugin/bindtest"
 )
@@ -213,7 +213,7 @@ func TestReplica(t *testing.T) {
 }
 
 func TestOpenRefuses(t *testing.T) {
-	other := sqlite.Open(filepath.Join(t.TempDir(), "other.db"))
+	other := sqlitedb.Open(filepath.Join(t.TempDir(), "other.db"))
 	for name, c := range map[string]struct {
 		plugin  *bindkey.Plugin
 		options []bindtest.Option
@@ -226,7 +226,7 @@ func TestOpenRefuses(t *testing.T) {
 		"no models":        {bindkey.New(), nil, "bindkey.New(bindkey.Models(…)), or name binds with bindtest.Bind"},
 		"an unknown bind":  {plugin(), []bindtest.Option{bindtest.Replica("analytic")}, `bindtest.Bind("analytic")`},
 		"an empty server":  {plugin(), []bindtest.Option{bindtest.On(bindtest.Server{})}, "needs Driver, DSN and Dialector"},
-		"an unknown kind":  {plugin(), []bindtest.Option{bindtest.On(bindtest.Server{Driver: "sqlite3", DSN: func(string) string { return "" }, Dialector: func(gorm.ConnPool) gorm.Dialector { return sqlite.Open("") }})}, `the dialect "sqlite"`},
+		"an unknown kind":  {plugin(), []bindtest.Option{bindtest.On(bindtest.Server{Driver: sqlitedb.DriverName, DSN: func(string) string { return "" }, Dialector: func(gorm.ConnPool) gorm.Dialector { return sqlitedb.Open("") }})}, `the dialect "sqlite"`},
 		"a mistaken model": {bindkey.New(bindkey.Models(&struct{ ID int }{}, 3)), nil, "bindkey"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -240,7 +240,7 @@ func TestOpenRefuses(t *testing.T) {
 
 // A handle that was opened in another way, or a bind that it does not have.
 func TestOtherHandles(t *testing.T) {
-	stranger, err := gorm.Open(sqlite.Open(filepath.Join(t.TempDir(), "a.db")), &gorm.Config{})
+	stranger, err := gorm.Open(sqlitedb.Open(filepath.Join(t.TempDir(), "a.db")), &gorm.Config{})
 	must(t, err)
 	pool, err := stranger.DB()
 	must(t, err)

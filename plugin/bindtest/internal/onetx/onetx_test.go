@@ -9,21 +9,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mattn/go-sqlite3"
-
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/plugin/bindtest/internal/onetx"
 )
 
-type file string
-
-func (f file) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
-func (f file) Connect(context.Context) (driver.Conn, error) {
-	return f.Driver().Open(string(f))
-}
-
 func open(t *testing.T) (*onetx.Connector, *sql.DB, *sql.DB) {
 	t.Helper()
-	connector := onetx.New(file(filepath.Join(t.TempDir(), "a.db")), "sqlite")
+	connector := onetx.New(sqlitedb.Connector(filepath.Join(t.TempDir(), "a.db")), "sqlite")
 	pool, aside := sql.OpenDB(connector), sql.OpenDB(connector.Aside())
 	t.Cleanup(func() { _, _, _ = connector.End(), pool.Close(), aside.Close() })
 	_, err := pool.Exec("CREATE TABLE numbers (n INTEGER)")

@@ -61,6 +61,9 @@ func readAll(rows driver.Rows) (_ driver.Rows, err error) {
 
 func readSet(rows driver.Rows) (set resultSet, err error) {
 	names := rows.Columns()
+	for i, name := range names { // before the first row, as most ask
+		set.columns = append(set.columns, columnOf(rows, i, name))
+	}
 	for {
 		values := make([]driver.Value, len(names))
 		err := rows.Next(values)
@@ -76,9 +79,6 @@ func readSet(rows driver.Rows) (set resultSet, err error) {
 			}
 		}
 		set.rows = append(set.rows, values)
-	}
-	for i, name := range names { // SQLite tells types of a row that it has read
-		set.columns = append(set.columns, columnOf(rows, i, name))
 	}
 	return set, nil
 }

@@ -246,7 +246,7 @@ func TestObserveRefusals(t *testing.T) {
 			return db.Transaction(func(tx *gorm.DB) error { return tx.Exec("COMMIT").Error })
 		},
 		"a pool of another": func(db *gorm.DB) error {
-			tx := db.Session(&gorm.Session{NewDB: true})
+			tx := db.WithContext(context.Background()) // a statement of its own, and not the handle's
 			tx.Statement.ConnPool = struct{ gorm.ConnPool }{}
 			return tx.Find(&[]User{}).Error
 		},

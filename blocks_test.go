@@ -11,10 +11,10 @@ import (
 	"strings"
 	"testing"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/plugin/dbresolver"
 
+	sqlite "github.com/gormbind/gormbind/internal/sqlitedb" // the blocks of the documents open SQLite so
 	"github.com/gormbind/gormbind/models"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )

@@ -9,11 +9,11 @@ import (
 	"path/filepath"
 	"strings"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/models"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
@@ -24,7 +24,7 @@ func exampleFiles() (file func(name string) gorm.Dialector, remove func()) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	return func(name string) gorm.Dialector { return sqlite.Open(filepath.Join(dir, name) + "?_foreign_keys=on") },
+	return func(name string) gorm.Dialector { return sqlitedb.Open(filepath.Join(dir, name) + "?_foreign_keys=on") },
 		func() { _ = os.RemoveAll(dir) }
 }
 

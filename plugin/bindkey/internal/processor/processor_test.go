@@ -5,13 +5,14 @@ import (
 	"reflect"
 	"testing"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
+
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 )
 
 func opened(t *testing.T) *gorm.DB {
 	t.Helper()
-	db, err := gorm.Open(sqlite.Open(filepath.Join(t.TempDir(), "main.db")), &gorm.Config{})
+	db, err := gorm.Open(sqlitedb.Open(filepath.Join(t.TempDir(), "main.db")), &gorm.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,8 +12,7 @@ import (
 	"testing"
 	"time"
 
-	_ "github.com/mattn/go-sqlite3"
-
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/xact"
 )
 
@@ -142,7 +141,7 @@ func newWorld(t *testing.T, ctx context.Context) *world {
 		return ordered
 	}, limit)
 	for _, name := range []string{"a", "b", "c"} {
-		db, err := sql.Open("sqlite3", filepath.Join(t.TempDir(), name+".db"))
+		db, err := sql.Open(sqlitedb.DriverName, filepath.Join(t.TempDir(), name+".db"))
 		w.must(err)
 		t.Cleanup(func() { _ = db.Close() })
 		_, err = db.Exec("CREATE TABLE rows (text)")

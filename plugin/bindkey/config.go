@@ -16,6 +16,7 @@ import (
 type config struct {
 	strict           bool
 	defaultKey       string
+	defaultGiven     bool // by the option Default
 	tag              string
 	openLate         bool
 	listed           []any    // of the option Models

@@ -216,6 +216,9 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *decision) error {
 		return err
 	case b == nil:
 		return p.undecided(stmt, d)
+	case at == nil && d.raw && p.adopted != nil && !p.decidedByUse(stmt):
+		d.bind = b
+		return e.firstIsKnown(d)
 	case at != nil:
 		d.bind = at.bind // or one that shares its database
 	default:

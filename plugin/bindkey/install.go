@@ -71,6 +71,9 @@ func (p *Plugin) checkNames(*gorm.DB) error {
 			mistakes = append(mistakes, fmt.Errorf("bindkey: Plugin.ConfigurePools: %w", err))
 		}
 	}
+	if p.adopted.knows(p.defaultKey) && p.adopted.HasGlobal() && !p.defaultGiven {
+		mistakes = append(mistakes, installError("dbresolver has a global resolver and one that is registered as %q, the default bind's key, so that what has no key would move to the second: choose with the option bindkey.Default(%q), or, to stay with the global one, bindkey.Default with a key that nothing is registered as", p.defaultKey, p.defaultKey))
+	}
 	_ = p.Check(p.adopted.models()...) // they are known from now on; their mistakes show where they are used
 	if err := p.Check(append(p.registeredModels[:len(p.registeredModels):len(p.registeredModels)], p.listed...)...); err != nil {
 		mistakes = append(mistakes, err)

@@ -15,7 +15,7 @@ func Default(key string) Option {
 		if key == "" {
 			return &InvalidKeyError{Subject: "option Default", Reason: "the bind key is empty"}
 		}
-		c.defaultKey = key
+		c.defaultKey, c.defaultGiven = key, true
 		return nil
 	}
 }

@@ -57,3 +57,14 @@ func TestEmptyVariableBesideAFile(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The default binds exist beside those that a program lists.
+func TestBindAddsToTheDefaults(t *testing.T) {
+	catalog, lending := config.Bind("catalog", "sqlite://"), config.Bind("lending", "sqlite://")
+	if got := strings.Join(mustLoad(t, env(nil), catalog, lending).Keys(), " "); got != "main analytics catalog lending" {
+		t.Error(got)
+	}
+	if got := strings.Join(mustLoad(t, env(nil), catalog, file(t, "binds: {main: {url: 'sqlite://'}}")).Keys(), " "); got != "main catalog" {
+		t.Error(got)
+	}
+}

@@ -29,7 +29,7 @@ func TestWhatProgramsCompile(t *testing.T) {
 				switch {
 				case !isOwn:
 					modules[line] = true
-				case own == "config" && path == ".", own == "internal/dsn", strings.HasPrefix(own, "plugin/bindkey"):
+				case own == "config" && path == ".", own == "internal/dsn", own == "plugin/bindmap", strings.HasPrefix(own, "plugin/bindkey"):
 				default:
 					t.Errorf("CGO_ENABLED=%s: %s imports %s", cgo, path, own)
 				}

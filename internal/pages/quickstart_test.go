@@ -57,7 +57,32 @@ func TestQuickStart(t *testing.T) {
 	if got := rows(t, files["analytics"], "SELECT user_id, event FROM logs ORDER BY id"); got != "1 signed up, 2 joined" {
 		t.Errorf("analytics has %s", got)
 	}
+
+	// The same with the log, as the page says.
+	for of, to := range map[string]string{"bindkey.New(": "bindkey.New(bindkey.LogBinds(), ", "db.Preload(": "db.Debug().Preload("} {
+		if strings.Count(program, of) != 1 {
+			t.Fatalf("the program of README.md has not one %s", of)
+		}
+		program = strings.Replace(program, of, to, 1)
+	}
+	for _, file := range files {
+		must(t, os.Remove(file))
+	}
+	must(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(program), 0o600))
+	printed = command("go run .")
+	var logged strings.Builder
+	for _, line := range strings.Split(colours.ReplaceAllString(printed, ""), "\n") {
+		if strings.HasPrefix(line, "[") {
+			logged.WriteString(line + "\n")
+		}
+	}
+	took := regexp.MustCompile(`(?m)^\[[0-9.]+ms\]`)
+	if got, want := took.ReplaceAllString(logged.String(), ""), took.ReplaceAllString(block(t, "README.md", "text", 1), ""); got != want {
+		t.Errorf("the log of README.md's program is\n%s\nwant\n%s", got, want)
+	}
 }
 
 // slowSQL is what GORM's default logger prints on a machine that is busy.
 var slowSQL = regexp.MustCompile(`\r\n[^\n]*SLOW SQL >= [^\n]*\n[^\n]*\n`)
+
+var colours = regexp.MustCompile(`\x1b\[[0-9;]*m`)

@@ -6,26 +6,6 @@ import (
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/xact"
 )
 
-// Commit commits the branches in the stages of package xact. A failure before the
-// first COMMIT has succeeded rolls everything back; one after it is a
-// [*PartialCommitError].
-func (t *transaction) Commit() error {
-	switch outcome := t.xact.Commit(); {
-	case outcome.Partial():
-		return &PartialCommitError{
-			Committed:  keysOf(outcome.Committed),
-			Failed:     asBranch(outcome.Failed).pool.bind.key,
-			Unknown:    outcome.Unknown,
-			RolledBack: keysOf(outcome.RolledBack),
-			Err:        outcome.Err,
-		}
-	case outcome.Waiting != nil:
-		return &AfterCommitError{Err: outcome.Waiting}
-	default:
-		return outcome.Err
-	}
-}
-
 // commitOrder is the order of the COMMITs: the binds of the option
 // CommitOrder, then those that joined, in the order they did, and the default
 // bind last.

@@ -40,7 +40,7 @@ func (p *Plugin) Initialize(db *gorm.DB) error {
 	}
 
 	p.db, p.adopted = db, adopted
-	for _, step := range []func(*gorm.DB) error{p.limitIdentifiers, p.open, p.checkNames, p.prepareDialects, p.hook} {
+	for _, step := range []func(*gorm.DB) error{p.limitIdentifiers, p.open, p.checkNames, p.prepareDialects, p.tellInstalled, p.hook} {
 		if err := step(db); err != nil {
 			_ = p.closeOpened() // what failed is the better error
 			p.uninstall()
@@ -108,6 +108,12 @@ func (p *Plugin) installable(db *gorm.DB) error {
 	return errors.Join(p.mistakes...)
 }
 
+// tellInstalled tells observers of the binds that are open now.
+func (p *Plugin) tellInstalled(*gorm.DB) error {
+	p.toldInstalled = p.observers.installed(p)
+	return nil
+}
+
 func (p *Plugin) uninstall() {
 	if p.naming != nil {
 		p.db.NamingStrategy, p.naming = p.naming, nil
@@ -131,7 +137,7 @@ func (p *Plugin) uninstall() {
 // hook puts the plugin into the handle's three seams: the callbacks, the
 // connection pool and the dialector.
 func (p *Plugin) hook(db *gorm.DB) error {
-	if err := errors.Join(p.registerCallbacks(db), processor.Wrap(db, p.wrapBegin, p.wrapSend)); err != nil {
+	if err := errors.Join(p.registerCallbacks(db), processor.Wrap(db, p.wrapBegin, p.wrapEnd, p.wrapSend)); err != nil {
 		return err
 	}
 	p.storeStatements()

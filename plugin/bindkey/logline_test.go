@@ -253,7 +253,8 @@ func TestLogLines(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
-		"two binds": func(t *testing.T, db *gorm.DB) { useTwoBinds(t, db) },
+		"two binds":           func(t *testing.T, db *gorm.DB) { useTwoBinds(t, db) },
+		"two binds, LogBinds": func(t *testing.T, db *gorm.DB) { useTwoBinds(t, db, bindkey.LogBinds()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			plain, plainLog := openLogged(t)

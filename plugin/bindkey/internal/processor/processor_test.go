@@ -73,7 +73,7 @@ func TestRollbackOnPanic(t *testing.T) {
 		t.Fatal(err)
 	}
 	same := func(_ Kind, callback func(*gorm.DB)) func(*gorm.DB) { return callback }
-	if err := Wrap(db, same, same); err != nil {
+	if err := Wrap(db, same, same, same); err != nil {
 		t.Fatal(err)
 	}
 	func() {

@@ -21,7 +21,8 @@ import (
 // [*bindkey.UnknownBindError] for a bindkey.Default that no bind has, and what
 // [gorm.DB.Use] says of the plugin. Nothing is left open then; try again with a
 // new plugin, since this one may have the binds already. Otherwise the program
-// closes two things: the handle's DB(), and the plugin.
+// closes two things: the plugin, and the handle's DB(), which with another default
+// bind is db.Clauses(bindkey.Use("main")).DB().
 func (c *Config) Open(plugin *bindkey.Plugin, gormConfig *gorm.Config) (*gorm.DB, error) {
 	if plugin == nil {
 		plugin = bindkey.New()

@@ -32,6 +32,17 @@ func TestOpenWithOtherDefault(t *testing.T) {
 			}
 		}
 	}
+
+	own, err := db.Clauses(bindkey.Use("main")).DB() // the handle's, which db.DB() is not
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := own.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if main, analytics := db.First(&models.User{}).Error, db.First(&models.LogEntry{}).Error; main == nil || analytics != nil {
+		t.Errorf("main: %v, analytics: %v; only main is closed", main, analytics)
+	}
 }
 
 // A default bind that the configuration does not have is an error before a database

@@ -103,7 +103,7 @@ func TestMistakesOfFiles(t *testing.T) {
 		"a setting with names":       {main + "    replica_urls:\n      - hunter2: x\n", "binds.yaml:5: replica_urls (bind \"main\"): it is not one value (URLs)"},
 		"an empty list":              {main + "    replica_urls: []\n", "replica_urls of bind \"main\" is empty"},
 		"nothing":                    {main + "    policy:\n", "binds.yaml:4: policy (bind \"main\"): it is empty"},
-		"a number as a switch":       {main + "    read_only: 1\n", "binds.yaml:4: read_only (bind \"main\"): it is neither true nor false"},
+		"a number as a switch":       {main + "    read_only: 1\n", "binds.yaml:4: read_only (bind \"main\"): it must be true or false"},
 		"a variable that is not set": {main + "    policy: ${HUNTER}\n", "binds.yaml:4: policy (bind \"main\"): the variable HUNTER is not set, or empty"},
 		"two of them":                {main + "    policy: ${HUNTER}${EMPTY}\n", "the variable HUNTER is not set, or empty, and the variable EMPTY is not set, or empty"},
 		"no variable":                {main + "    policy: ${hunter2\n", "it has \"${\" without the name of a variable and \"}\""},

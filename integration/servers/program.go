@@ -24,3 +24,8 @@ func (s *Server) Open(dsn string) (*sql.DB, error) {
 	}
 	return sql.OpenDB(connector), nil
 }
+
+// DSNOf is the DSN of a database on the server, by its name.
+func (s *Server) DSNOf(database string) (string, error) {
+	return s.engine.withDatabase(s.dsn(), database)
+}

@@ -10,7 +10,12 @@ import (
 // first COMMIT has succeeded rolls everything back; one after it is a
 // [*PartialCommitError].
 func (t *transaction) Commit() error {
+	if t.commitment != nil && t.operation() == writing {
+		t.xact.Coordinate(t.commitment)
+	}
 	switch outcome := t.xact.Commit(); {
+	case outcome.InDoubt != nil || outcome.Unfinished != nil:
+		return t.commitment.told(outcome)
 	case outcome.Partial():
 		return &PartialCommitError{
 			Committed:  keysOf(outcome.Committed),

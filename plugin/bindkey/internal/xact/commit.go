@@ -12,6 +12,10 @@ type Outcome struct {
 	Failed     *Branch   // whose COMMIT failed, with others committed or unknown; or nil
 	Unknown    bool      // nobody knows whether that COMMIT took place
 	RolledBack []*Branch // because of it
+	// In two phases: branches that are prepared, and nobody knows whether to commit them;
+	// or, the transaction being committed, what is not finished.
+	InDoubt    []*Branch
+	Unfinished []Unfinished
 	// Err is why the transaction is not committed, as a whole; nil: it is.
 	Err error
 	// Waiting is what the functions that waited for the commit have returned.
@@ -23,8 +27,7 @@ func (o *Outcome) Partial() bool { return o.Failed != nil }
 
 // Commit commits the branches in stages: check that each is alive, commit them in
 // order, report. A failure before the first COMMIT has succeeded rolls everything
-// back. A prepare stage (see [Preparer]) and a decision would stand between check
-// and commit.
+// back. A [Protocol] takes over behind the check.
 func (t *Transaction) Commit() Outcome {
 	joined, err := t.end()
 	if err != nil {
@@ -36,6 +39,9 @@ func (t *Transaction) Commit() Outcome {
 	}
 	if err := t.check(branches); err != nil {
 		return Outcome{Err: Join(err, rollback(branches), t.rolledBack())}
+	}
+	if t.protocol != nil && len(branches) > 1 {
+		return t.commitTwoPhase(branches)
 	}
 	committed, err := commitInOrder(branches)
 	if err == nil {
@@ -79,6 +85,10 @@ func (t *Transaction) checkEach(branches []*Branch) error {
 		sure := begun.unseen.Load() || begun.suspicion.Load() != nil
 		if len(branches) == 1 && !sure {
 			continue
+		}
+		if t.protocol != nil && !sure {
+			b.Resource.LookAtRows(true)
+			continue // PREPARE asks, and so does the decision
 		}
 		if cancel == nil {
 			ctx, cancel = t.within(t.ctx)

@@ -43,12 +43,6 @@ type Tx interface {
 	Rollback() error
 }
 
-// A Preparer is a Tx that can promise to commit: two-phase commit would prepare
-// all branches but one between the stages check and commit.
-type Preparer interface {
-	Prepare(ctx context.Context, gid string) error
-}
-
 // A Transaction spans resources. No branch begins before it is needed, and
 // several goroutines may use it.
 type Transaction struct {
@@ -57,6 +51,8 @@ type Transaction struct {
 	// order puts branches into the order of their COMMITs.
 	order func([]*Branch) []*Branch
 	limit time.Duration // of waiting for COMMIT and ROLLBACK
+
+	protocol Protocol // of COMMIT in two phases; nil: it is one after the other
 
 	mu         sync.Mutex
 	done       atomic.Bool           // set with mu held

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/gormbind/gormbind/integration/servers"
+)
+
+// TestMain is also what coordinators and recoverers are: the tests' own program.
+func TestMain(m *testing.M) {
+	if role := os.Getenv(childVariable); role != "" {
+		if err := child(role); err != nil {
+			os.Stderr.WriteString(err.Error() + "\n")
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	servers.Main(m)
+}
+
+// All databases agree after each crash, and what callers were told is true.
+func TestCrashes(t *testing.T) {
+	servers.MariaDB.Need(t)
+	servers.NeedPreparing(t)
+	crashes := 60
+	if os.Getenv("GORMBIND_FULL") != "" {
+		crashes = 500
+	}
+	var out bytes.Buffer
+	err := run(&out, crashes, 1, false, worlds)
+	t.Logf("\n%s", &out)
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// The same crashes find what is wrong where branches are committed one after the other:
+// or else they would prove nothing.
+func TestCrashesFindPartialCommits(t *testing.T) {
+	servers.MariaDB.Need(t)
+	servers.NeedPreparing(t)
+	var out bytes.Buffer
+	if err := run(&out, 60, 1, true, worlds[:1]); err == nil || !strings.Contains(err.Error(), "is only in") {
+		t.Errorf("%v\n%s", err, &out)
+	}
+}

@@ -90,6 +90,7 @@ func (o order) happen(ctx context.Context, on *testkit.Conn, call testkit.Call, 
 	case stops:
 		fmt.Println("stops")
 		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		time.Sleep(50 * time.Millisecond) // another thread may take the signal
 	case isCut:
 		server := servers.MariaDB
 		for _, d := range o.World.Databases {

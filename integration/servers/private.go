@@ -17,6 +17,10 @@ var preparing struct {
 	err    error
 }
 
+// PrivateFsync has the server that PreparingPostgreSQL starts write to its disk as one in
+// production does. No test needs that.
+var PrivateFsync bool
+
 // PreparingPostgreSQL is a PostgreSQL that prepares transactions: the one of tests if
 // its max_prepared_transactions is above 0, which it is not by default, or else one
 // that this process starts, out of the same installed programs, for itself alone.

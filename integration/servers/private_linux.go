@@ -44,7 +44,7 @@ func startPostgres(bin, dir string, port int) (stop func() error, err error) {
 		return nil, err
 	}
 	server := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(port), "-c", "listen_addresses=127.0.0.1",
-		"-c", "unix_socket_directories=", "-c", "max_prepared_transactions=200", "-c", "max_connections=200", "-c", "fsync=off")
+		"-c", "unix_socket_directories=", "-c", "max_prepared_transactions=200", "-c", "max_connections=200", "-c", fmt.Sprintf("fsync=%t", PrivateFsync))
 	server.SysProcAttr, server.Dir, server.Stdout, server.Stderr = attributes(), dir, log, log
 	server.SysProcAttr.Pdeathsig = syscall.SIGINT
 	started, ended := make(chan error), make(chan error, 1)

@@ -2,6 +2,7 @@
 // in two phases, recovers in other processes, and compares the databases.
 //
 //	go run ./twophase -crashes 500
+//	go run ./twophase -cost 300    # what two phases cost
 //
 // A coordinator is killed before each statement that it sends, during each, and at random
 // moments; it is stopped (SIGSTOP) before each statement, and goes on once recovery has
@@ -11,7 +12,8 @@
 // of it must be true.
 //
 // The files: world.go has the databases, child.go the processes that are killed and that
-// recover, crash.go the crashes, judge.go what must be so afterwards.
+// recover, crash.go the crashes, judge.go what must be so afterwards, cost.go what it
+// costs.
 package main
 
 import (
@@ -34,12 +36,19 @@ func main() {
 	onePhase := flag.Bool("onephase", false, "commit as without the option, to see what crashes do then")
 	only := flag.Int("world", 0, "only this world, from 1")
 	flag.BoolVar(&verbose, "v", false, "tell of each crash")
+	costs := flag.Int("cost", 0, "in place of crashes, measure so many transactions of each kind")
 	seed := flag.Int64("seed", 1, "what random moments come from")
 	flag.Parse()
 	if *only > 0 {
 		worlds = worlds[*only-1 : *only]
 	}
-	err := run(os.Stdout, *crashes, *seed, *onePhase, worlds)
+	var err error
+	if *costs > 0 {
+		servers.PrivateFsync = true
+		err = cost(os.Stdout, *costs)
+	} else {
+		err = run(os.Stdout, *crashes, *seed, *onePhase, worlds)
+	}
 	if stopped := servers.StopPrivate(); err == nil {
 		err = stopped
 	}

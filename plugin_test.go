@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -24,6 +23,7 @@ import (
 	"gorm.io/plugin/dbresolver"
 
 	"github.com/gormbind/gormbind/config"
+	"github.com/gormbind/gormbind/internal/testkit"
 	"github.com/gormbind/gormbind/models"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
@@ -188,8 +188,8 @@ type (
 	}
 )
 
-// TestLimitations holds what bindkey's documentation says under Limitations
-// against the library. What no longer fails here is to be taken out there.
+// TestLimitations holds the main rows of docs/limits.md against the library. What no
+// longer fails here is to be taken out there.
 func TestLimitations(t *testing.T) {
 	files := tempFiles(t, "main", "analytics")
 	db := openPlain(t, files["main"])
@@ -380,34 +380,38 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// TestQuickStart runs the program of README.md, word for word, in a
-// module of its own, and compares what it prints and where its rows are.
+// TestQuickStart runs the program of README.md, word for word, with its commands, in
+// a module of its own, and compares what it prints and where its rows are.
 func TestQuickStart(t *testing.T) {
 	program := block(t, "README.md", "go", 0)
 	repository, err := os.Getwd()
 	must(t, err)
-	mod, err := os.ReadFile("go.mod")
-	must(t, err)
-	sum, err := os.ReadFile("go.sum")
-	must(t, err)
 	dir := t.TempDir()
-	for name, text := range map[string]string{
-		"main.go": program,
-		"go.sum":  string(sum),
-		"go.mod": strings.Replace(string(mod), "module github.com/gormbind/gormbind", "module example", 1) +
-			"\nrequire github.com/gormbind/gormbind v0.0.0\nreplace github.com/gormbind/gormbind => " + strconv.Quote(repository) + "\n",
-	} {
-		must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
-	}
-	run := exec.Command("go", "run", ".")
-	run.Dir = dir
-	run.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off")
+	must(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(program), 0o600))
+	proxy, err := testkit.GoProxy()
+	must(t, err)
 	var told strings.Builder
-	run.Stderr = &told
-	printed, err := run.Output()
-	printed = slowSQL.ReplaceAll(printed, nil)
-	if want := block(t, "README.md", "text", 0); string(printed) != want || err != nil {
-		t.Fatalf("the program of README.md prints\n%s%s%v; want\n%s", printed, told.String(), err, want)
+	command := func(line string) string {
+		run := exec.Command("sh", "-c", line)
+		run.Dir = dir
+		run.Env = append(os.Environ(), "GOFLAGS=-mod=mod", proxy, "GOSUMDB=off", "GOWORK=off")
+		run.Stderr = &told
+		printed, err := run.Output()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", line, err, told.String())
+		}
+		return string(printed)
+	}
+	var printed string
+	for _, line := range strings.Split(strings.TrimSpace(block(t, "README.md", "sh", 1)), "\n") {
+		printed = slowSQL.ReplaceAllString(command(line), "")
+		if strings.HasPrefix(line, "go mod init ") {
+			command("go mod edit -replace github.com/gormbind/gormbind='" + repository + "'") // this version of it
+			command(block(t, "README.md", "sh", 0))
+		}
+	}
+	if want := block(t, "README.md", "text", 0); printed != want {
+		t.Fatalf("the program of README.md prints\n%s%s; want\n%s", printed, told.String(), want)
 	}
 	files := map[string]string{"main": filepath.Join(dir, "main.db"), "analytics": filepath.Join(dir, "analytics.db")}
 	holds(t, files, "main", "users")

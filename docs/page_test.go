@@ -48,6 +48,7 @@ type folder struct {
 	t          *testing.T
 	dir        string
 	repository string
+	proxy      string
 }
 
 // runPage makes the files of a page and runs its commands, in the order of the page.
@@ -58,7 +59,9 @@ func runPage(t *testing.T, page string) {
 	}
 	repository, err := filepath.Abs("..")
 	must(t, err)
-	f := &folder{t, t.TempDir(), repository}
+	proxy, err := testkit.GoProxy()
+	must(t, err)
+	f := &folder{t, t.TempDir(), repository, proxy}
 	all := blocks(t, page)
 	tidied := all[0].language == "sh" // the page itself begins with an empty folder
 	if !tidied {
@@ -125,12 +128,12 @@ func (f *folder) shell(line string) string {
 	return string(out)
 }
 
-// command runs where nothing of this machine's environment, and no network, has a say.
-// Modules come from the cache.
+// command runs where nothing of this machine's environment has a say, except for where
+// modules come from.
 func (f *folder) command(line string) *exec.Cmd {
 	command := exec.Command("sh", "-c", line)
 	command.Dir = f.dir
-	command.Env = append(os.Environ(), "GOFLAGS=", "GOPROXY=off", "GOSUMDB=off", "GOWORK=off", "GOTOOLCHAIN=local")
+	command.Env = append(os.Environ(), "GOFLAGS=", f.proxy, "GOSUMDB=off", "GOWORK=off", "GOTOOLCHAIN=local")
 	return command
 }
 
@@ -187,6 +190,30 @@ func TestComingFrom(t *testing.T) {
 	}
 	for _, page := range pages {
 		t.Run(page, func(t *testing.T) { runPage(t, page) })
+	}
+}
+
+// TestRepeated holds that the lines that a page shows in advance, indented, are in its
+// programs and what these print.
+func TestRepeated(t *testing.T) {
+	indented := regexp.MustCompile(`(?m)^    (\S.*)$`)
+	for page, want := range map[string]int{"tutorial.md": 8, "tutorial.ru.md": 8, "from-dbresolver.md": 2, "from-two-handles.md": 0, "from-sqlalchemy.md": 0} {
+		text, err := os.ReadFile(page)
+		must(t, err)
+		var run strings.Builder
+		for _, b := range blocks(t, page) {
+			run.WriteString(b.text)
+		}
+		lines := indented.FindAllStringSubmatch(blockPattern.ReplaceAllString(string(text), ""), -1)
+		for _, line := range lines {
+			code, _, _ := strings.Cut(line[1], " //")
+			if !strings.Contains(run.String(), strings.TrimSpace(code)) {
+				t.Errorf("%s shows %q, and no program of the page has it", page, line[1])
+			}
+		}
+		if len(lines) != want {
+			t.Errorf("%s repeats %d lines, not %d", page, len(lines), want)
+		}
 	}
 }
 

@@ -270,8 +270,15 @@ func TestRestartBeforeCommit(t *testing.T) {
 // A server that accepts and does not answer keeps neither the caller nor the locks of
 // the other branches.
 func TestServerDoesNotAnswer(t *testing.T) {
-	limit := []bindkey.Option{bindkey.EndTimeout(200 * time.Millisecond)}
-	eachWayOn(t, servers.All(), worldConfig{options: limit}, func(w *world) {
+	for name, bare := range map[string]bool{"watched": false, "bare": true} {
+		config := worldConfig{bare: bare, options: []bindkey.Option{bindkey.EndTimeout(200 * time.Millisecond)}}
+		t.Run(name, func(t *testing.T) { serverDoesNotAnswer(t, config) })
+	}
+}
+
+// A driver that is wrapped is not known to give up when a context ends, as pgx is.
+func serverDoesNotAnswer(t *testing.T, config worldConfig) {
+	eachWayOn(t, servers.All(), config, func(w *world) {
 		err := w.outcome("a server does not answer the check", "", func(tx *gorm.DB) error {
 			w.freezers["analytics"].Freeze()
 			return nil

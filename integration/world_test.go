@@ -259,6 +259,7 @@ type worldConfig struct {
 	gorm    gorm.Config
 	options []bindkey.Option
 	calls   map[string]testkit.Hook
+	bare    bool // the driver as it is, whose calls nobody watches
 }
 
 func (p *place) newWorld(t *testing.T, config worldConfig) *world {
@@ -266,7 +267,7 @@ func (p *place) newWorld(t *testing.T, config worldConfig) *world {
 	p.clean(t)
 	w := &world{T: t, place: p, pools: map[string]*sql.DB{}, loseAnswers: map[string]*atomic.Bool{}, freezers: map[string]*cut.Freezer{}, calls: config.calls}
 	for _, key := range keys {
-		w.pools[key] = w.openPool(key)
+		w.pools[key] = w.openPool(key, config.bare)
 	}
 	if config.gorm.Logger == nil {
 		config.gorm.Logger = logger.Discard
@@ -286,8 +287,8 @@ func (p *place) newWorld(t *testing.T, config worldConfig) *world {
 	return w
 }
 
-// openPool opens a pool of one bind's database, whose COMMITs can be watched.
-func (w *world) openPool(key string) *sql.DB {
+// openPool opens a pool of one bind's database, whose COMMITs can be watched unless it is bare.
+func (w *world) openPool(key string, bare bool) *sql.DB {
 	lose := new(atomic.Bool)
 	freezer := new(cut.Freezer)
 	w.loseAnswers[key], w.freezers[key] = lose, freezer
@@ -300,7 +301,7 @@ func (w *world) openPool(key string) *sql.DB {
 			return freezer.Wrap(cut.LoseCommitAnswer(conn, lose)), nil
 		}
 	})
-	pool := sql.OpenDB(testkit.Wrap(key, connector, func(ctx context.Context, on *testkit.Conn, call testkit.Call, real testkit.Real) error {
+	watched := testkit.Wrap(key, connector, func(ctx context.Context, on *testkit.Conn, call testkit.Call, real testkit.Real) error {
 		if hook := w.beforeCommit.Load(); hook != nil && call.Kind == testkit.Commit {
 			(*hook)(key)
 		}
@@ -308,7 +309,11 @@ func (w *world) openPool(key string) *sql.DB {
 			return make(ctx, on, call, real)
 		}
 		return real(ctx)
-	}))
+	})
+	if bare {
+		watched = connector
+	}
+	pool := sql.OpenDB(watched)
 	w.Cleanup(func() { _ = pool.Close() })
 	return pool
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -63,6 +64,19 @@ func isXML(t *testing.T, name string) {
 		} else if err != nil {
 			t.Fatalf("the chart is no XML: %v", err)
 		}
+	}
+}
+
+// TestProfile writes a profile, and reads it as the page says.
+func TestProfile(t *testing.T) {
+	profile := filepath.Join(t.TempDir(), "cpu.prof")
+	var stdout, stderr bytes.Buffer
+	if status := program.Run([]string{"-run", "^SQLite/First$", "-time", "300ms", "-cpuprofile", profile}, &stdout, &stderr); status != 0 {
+		t.Fatalf("status %d\n%s", status, stderr.String())
+	}
+	out, err := exec.Command("go", "tool", "pprof", "-tagfocus", "by=bindkey", "-top", "-cum", profile).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "flat%") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

@@ -86,8 +86,9 @@ func (h *handle) openPools(rng *rand.Rand) error {
 
 func (h *handle) open(options []bindkey.Option) (err error) {
 	// A statement that is prepared in a transaction keeps that, and its context, for as long as
-	// GORM keeps the statement: without a limit, each raw text for good.
-	h.db, err = gorm.Open(h.at["main"].dialector(h.pools["main"]), &gorm.Config{PrepareStmt: h.prepare, PrepareStmtMaxSize: 100, Logger: logger.Discard})
+	// GORM keeps the statement: without a limit, each raw text for good. With a high one, hours go
+	// by before every store is full and the heap has the size that it keeps.
+	h.db, err = gorm.Open(h.at["main"].dialector(h.pools["main"]), &gorm.Config{PrepareStmt: h.prepare, PrepareStmtMaxSize: 10, Logger: logger.Discard})
 	if err != nil {
 		return err
 	}

@@ -176,6 +176,9 @@ func (b *branch) Undecided(err error) bool { return b.pool.bind.product.Undecide
 // Waits is of xact.Resource.
 func (b *branch) Waits() bool { return !b.pool.bind.product.Inside }
 
+// Interruptible is of xact.Resource.
+func (b *branch) Interruptible() bool { return b.pool.real.Interruptible }
+
 // Failed is of xact.Resource.
 func (b *branch) Failed(operation string, err error) error { return b.failed(operation, err) }
 

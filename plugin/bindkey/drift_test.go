@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"strings"
 	"testing"
 
@@ -12,7 +11,6 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/plugin/dbresolver"
 
-	"github.com/gormbind/gormbind/models"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -143,20 +141,4 @@ func TestDriftErrors(t *testing.T) {
 	if found, err := w.plugin.Drift(ctx, &MainThing{}); err == nil || found != nil || !strings.Contains(err.Error(), `"analytics"`) {
 		t.Errorf("closed: %v, %v", found, err)
 	}
-}
-
-// Drift finds a table that was made in main before its model had a key.
-func ExamplePlugin_Drift() {
-	db, plugin, remove := exampleHandle()
-	defer remove()
-
-	if err := db.Clauses(bindkey.Use("main")).AutoMigrate(&models.LogEntry{}); err != nil {
-		log.Fatal(err)
-	}
-	drift, err := plugin.Drift(context.Background(), &models.User{}, &models.LogEntry{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(drift)
-	// Output: bind "main" has a table "logs", but model models.LogEntry lives in "analytics"
 }

@@ -2,7 +2,6 @@ package bindkey_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log"
@@ -46,8 +45,10 @@ func exampleHandle(options ...bindkey.Option) (db *gorm.DB, plugin *bindkey.Plug
 		log.Fatal(err)
 	}
 	return db, plugin, func() {
-		_ = plugin.Close()
-		closeDB(db)
+		_ = plugin.Close() // the handle's own pool stays open
+		if pool, err := db.DB(); err == nil {
+			_ = pool.Close()
+		}
 		removeFiles()
 	}
 }
@@ -139,50 +140,6 @@ func ExampleBinder() {
 	// analytics <nil>
 }
 
-// Reads go to a replica, writes and transactions to a source. The replica is a
-// second file here, with a row of its own that shows when it answers.
-func ExamplePlugin_Register() {
-	file, remove := exampleFiles()
-	defer remove()
-	replica, err := gorm.Open(file("replica.db"), &gorm.Config{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	_ = replica.AutoMigrate(&models.LogEntry{})
-	replica.Create(&models.LogEntry{Event: "from the replica"})
-
-	db, err := gorm.Open(file("main.db"), &gorm.Config{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	plugin := bindkey.New().
-		Register("analytics", dbresolver.Config{
-			Sources:  []gorm.Dialector{file("analytics.db")},
-			Replicas: []gorm.Dialector{file("replica.db")},
-		}).
-		SetMaxOpenConns(10)
-	if err := db.Use(plugin); err != nil {
-		log.Fatal(err)
-	}
-	defer plugin.Close()
-
-	_ = db.AutoMigrate(&models.LogEntry{})                // the source
-	db.Create(&models.LogEntry{Event: "from the source"}) // the source
-	read := func(tx *gorm.DB) error {
-		var entry models.LogEntry
-		err := tx.First(&entry).Error
-		fmt.Println(entry.Event)
-		return err
-	}
-	_ = read(db)                           // a replica
-	_ = read(db.Clauses(dbresolver.Write)) // the source
-	_ = db.Transaction(read)               // the source
-	// Output:
-	// from the replica
-	// from the source
-	// from the source
-}
-
 // Register's data are models and table names that live in the bind without a
 // tag.
 func ExamplePlugin_Register_data() {
@@ -195,57 +152,6 @@ func ExamplePlugin_Register_data() {
 	// Output:
 	// analytics <nil>
 	// analytics <nil>
-}
-
-// Use sends one statement to another bind than its model's.
-func ExampleUse() {
-	db, _, remove := exampleHandle()
-	defer remove()
-
-	inAnalytics := db.Clauses(bindkey.Use("analytics"))
-	if err := inAnalytics.Migrator().CreateTable(&models.User{}); err != nil {
-		log.Fatal(err)
-	}
-	db.Create(&models.User{Name: "ada"})                                             // main, says the model
-	db.Clauses(bindkey.Use("analytics")).Create(&models.User{Name: "ada, archived"}) // analytics
-
-	var user, archived models.User
-	db.First(&user)
-	db.Clauses(bindkey.Use("analytics")).First(&archived)
-	fmt.Println(user.Name)
-	fmt.Println(archived.Name)
-
-	err := db.Clauses(bindkey.Use("nowhere")).First(&user).Error
-	fmt.Println(errors.Is(err, bindkey.ErrUnknownBind))
-	// Output:
-	// ada
-	// ada, archived
-	// true
-}
-
-// Explain tells where a statement would go, and runs nothing.
-func ExamplePlugin_Explain() {
-	db, plugin, remove := exampleHandle()
-	defer remove()
-
-	dry := db.Session(&gorm.Session{DryRun: true}) // for finishers, which run at once
-	for _, tx := range []*gorm.DB{
-		db.Model(&models.LogEntry{}).Where("event = ?", "joined"),
-		db.Table("users"),
-		db.Raw("DELETE FROM logs"),
-		dry.Create(&models.User{Name: "ada"}),
-	} {
-		route, err := plugin.Explain(tx)
-		if err != nil {
-			log.Fatal(err)
-		}
-		fmt.Printf("%s, because of its %s: a %s on %v\n", route.Key, route.Why, route.Operation, route.Roles)
-	}
-	// Output:
-	// analytics, because of its method: a read on [source]
-	// main, because of its table: a read on [source]
-	// analytics, because of its raw SQL: a write on [source]
-	// main, because of its tag: a write on [source]
 }
 
 // KeyOf asks no database, so it can stand in a test of a program's models.
@@ -291,33 +197,6 @@ func ExamplePlugin_Check() {
 	// model bindkey_test.Torn says 2 things
 }
 
-// Models are checked when the plugin is installed, so that a program with a
-// mistake does not start.
-func ExampleModels() {
-	file, remove := exampleFiles()
-	defer remove()
-	db, err := gorm.Open(file("main.db"), &gorm.Config{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	err = db.Use(bindkey.New(bindkey.Models(&models.User{}, &models.LogEntry{})).
-		Register("metrics", dbresolver.Config{Sources: []gorm.Dialector{file("metrics.db")}}))
-	fmt.Println(err)
-	// Output:
-	// bindkey: model models.LogEntry has bind key "analytics", which is not registered (known: main, metrics); register it with Plugin.Register or correct the name
-}
-
-// With Strict, a model without a key is an error instead of one in the default
-// bind.
-func ExampleStrict() {
-	type Forgotten struct{ ID uint }
-	plugin := bindkey.New(bindkey.Strict()).Register("analytics", dbresolver.Config{})
-	_, err := plugin.KeyOf(&Forgotten{})
-	fmt.Println(errors.Is(err, bindkey.ErrUnbound))
-	// Output:
-	// true
-}
-
 // Default names the bind of models without a key.
 func ExampleDefault() {
 	type Plain struct{ ID uint }
@@ -339,58 +218,9 @@ func ExampleTagName() {
 	// analytics <nil>
 }
 
-// A transaction spans binds: when one insert fails, the rows of both databases
-// are rolled back.
-func Example_transaction() {
-	db, _, remove := exampleHandle()
-	defer remove()
-
-	err := db.Transaction(func(tx *gorm.DB) error {
-		if err := tx.Create(&models.User{Name: "ada"}).Error; err != nil { // main
-			return err
-		}
-		if err := tx.Create(&models.LogEntry{ID: 1, Event: "joined"}).Error; err != nil { // analytics
-			return err
-		}
-		return tx.Create(&models.LogEntry{ID: 1, Event: "joined again"}).Error // id 1 is taken
-	})
-	fmt.Println(err)
-
-	var users, entries int64
-	db.Model(&models.User{}).Count(&users)
-	db.Model(&models.LogEntry{}).Count(&entries)
-	fmt.Println(users, "users,", entries, "log entries")
-	// Output:
-	// UNIQUE constraint failed: logs.id
-	// 0 users, 0 log entries
-}
-
 // lateConstraint is a table in main whose constraint the database checks only
 // at COMMIT, which then fails.
 const lateConstraint = "CREATE TABLE badges (user_id INTEGER REFERENCES users (id) DEFERRABLE INITIALLY DEFERRED)"
-
-// Databases commit one after the other, the default bind last. Here its COMMIT
-// fails, when that of analytics is done: the error says what stayed.
-func ExamplePartialCommitError() {
-	db, _, remove := exampleHandle()
-	defer remove()
-	db.Exec(lateConstraint)
-
-	err := db.Transaction(func(tx *gorm.DB) error {
-		if err := tx.Create(&models.LogEntry{Event: "joined"}).Error; err != nil { // analytics
-			return err
-		}
-		return tx.Exec("INSERT INTO badges (user_id) VALUES (7)").Error // main; there is no user 7
-	})
-	var partial *bindkey.PartialCommitError
-	if errors.As(err, &partial) {
-		fmt.Println("committed:", partial.Committed)
-		fmt.Println("failed:", partial.Failed)
-	}
-	// Output:
-	// committed: [analytics]
-	// failed: main
-}
 
 // CommitOrder names the binds that commit first. What is likely to fail at
 // COMMIT goes first: nothing is committed then.
@@ -415,58 +245,6 @@ func ExampleCommitOrder() {
 	// bindkey: COMMIT in bind "main": FOREIGN KEY constraint failed
 	// committed in part: false
 	// 0 log entries
-}
-
-// SQLTx is a branch of the transaction, for libraries that want a *sql.Tx.
-func ExampleSQLTx() {
-	db, _, remove := exampleHandle()
-	defer remove()
-
-	insert := func(tx *sql.Tx) error { // knows nothing of GORM
-		_, err := tx.Exec("INSERT INTO logs (event) VALUES ('by database/sql')")
-		return err
-	}
-	err := db.Transaction(func(tx *gorm.DB) error {
-		if err := tx.Create(&models.User{Name: "ada"}).Error; err != nil {
-			return err
-		}
-		analytics, err := bindkey.SQLTx(tx, "analytics")
-		if err != nil {
-			return err
-		}
-		return insert(analytics) // commits and rolls back with the user
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	var entry models.LogEntry
-	db.First(&entry)
-	fmt.Println(entry.Event)
-	// Output:
-	// by database/sql
-}
-
-// A mail goes out once the rows of all databases are committed.
-func ExampleAfterCommit() {
-	db, _, remove := exampleHandle()
-	defer remove()
-
-	err := db.Transaction(func(tx *gorm.DB) error {
-		if err := tx.Create(&models.User{Name: "ada", Logs: []models.LogEntry{{Event: "joined"}}}).Error; err != nil {
-			return err
-		}
-		err := bindkey.AfterCommit(tx, func(context.Context) error {
-			fmt.Println("a mail to ada")
-			return nil
-		})
-		fmt.Println("before COMMIT")
-		return err
-	})
-	fmt.Println(err)
-	// Output:
-	// before COMMIT
-	// a mail to ada
-	// <nil>
 }
 
 // AfterRollback undoes what no database knows of.
@@ -508,40 +286,6 @@ func Example_errors() {
 	// table "logs" is in analytics
 	// model models.User is in main
 	// true
-}
-
-// A handle with a dbresolver of the program's own: a key is the name that a
-// resolver was registered under.
-func Example_dbresolver() {
-	file, remove := exampleFiles()
-	defer remove()
-
-	db, err := gorm.Open(file("main.db"), &gorm.Config{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	resolver := dbresolver.Register(dbresolver.Config{Sources: []gorm.Dialector{file("analytics.db")}}, "analytics")
-	if err := db.Use(resolver); err != nil { // first
-		log.Fatal(err)
-	}
-	plugin := bindkey.New(bindkey.Models(&models.User{}, &models.LogEntry{}))
-	if err := db.Use(plugin); err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(plugin.Keys())
-
-	if err := db.AutoMigrate(&models.User{}, &models.LogEntry{}); err != nil {
-		log.Fatal(err)
-	}
-	if err := db.Create(&models.User{Name: "ada", Logs: []models.LogEntry{{Event: "joined"}}}).Error; err != nil {
-		log.Fatal(err)
-	}
-	var events []string
-	db.Clauses(dbresolver.Use("analytics")).Table("logs").Pluck("event", &events)
-	fmt.Println(events)
-	// Output:
-	// [analytics main]
-	// [joined]
 }
 
 // The pools of one bind are set through its dbresolver.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
 	"sort"
 	"strings"
 	"testing"
@@ -14,7 +13,6 @@ import (
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
-	"github.com/gormbind/gormbind/models"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -540,54 +538,4 @@ func TestAutoMigrateInOneBind(t *testing.T) {
 func (w *world) tables(file string) (tables []string) {
 	w.must(w.plain[file].Raw("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name").Scan(&tables).Error)
 	return tables
-}
-
-// Plan tells what AutoMigrate would run, for a look before a deployment.
-func ExamplePlugin_Plan() {
-	file, remove := exampleFiles()
-	defer remove()
-	db, err := gorm.Open(file("main.db"), &gorm.Config{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	plugin := bindkey.New().Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{file("analytics.db")}})
-	if err := db.Use(plugin); err != nil {
-		log.Fatal(err)
-	}
-	defer plugin.Close()
-
-	plan, err := plugin.Plan(&models.User{}, &models.LogEntry{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	fmt.Print(plan)
-
-	if err := db.AutoMigrate(&models.User{}, &models.LogEntry{}); err != nil {
-		log.Fatal(err)
-	}
-	plan, err = plugin.Plan(&models.User{}, &models.LogEntry{})
-	fmt.Println(plan.Empty(), err)
-	// Output:
-	// -- bind "main"
-	// CREATE TABLE `users` (`id` integer PRIMARY KEY AUTOINCREMENT,`name` text);
-	//
-	// -- bind "analytics"
-	// -- left out: foreign key fk_users_logs from logs(user_id) in "analytics" to users(id) in "main"
-	// CREATE TABLE `logs` (`id` integer PRIMARY KEY AUTOINCREMENT,`user_id` integer,`event` text,`created_at` datetime);
-	// true <nil>
-}
-
-// AutoMigrate for one bind, as a deployment that has only its password would.
-func ExamplePlugin_AutoMigrate() {
-	db, plugin, remove := exampleHandle()
-	defer remove()
-
-	if err := db.Migrator().DropTable(&models.User{}, &models.LogEntry{}); err != nil {
-		log.Fatal(err)
-	}
-	if err := plugin.AutoMigrate(context.Background(), []string{"analytics"}, &models.User{}, &models.LogEntry{}); err != nil {
-		log.Fatal(err)
-	}
-	fmt.Println(db.Migrator().HasTable(&models.User{}), db.Migrator().HasTable(&models.LogEntry{}))
-	// Output: false true
 }

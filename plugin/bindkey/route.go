@@ -1,6 +1,7 @@
 package bindkey
 
 import (
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -120,6 +121,28 @@ type refusal struct{ err error }
 
 // Value is of driver.Valuer.
 func (r refusal) Value() (driver.Value, error) { return nil, r.err }
+
+// sayWhy gives a statement around a refused subquery the subquery's error: up to Go
+// 1.22, database/sql keeps only the text of a variable's error (convert.go).
+func sayWhy(db *gorm.DB, kind statementKind) {
+	err, row := db.Error, (*sql.Row)(nil)
+	if kind == rowStatement {
+		if row, _ = db.Statement.Dest.(*sql.Row); row != nil {
+			err = row.Err()
+		}
+	}
+	if err == nil {
+		return
+	}
+	for _, variable := range db.Statement.Vars {
+		if refused, ok := variable.(refusal); ok && !errors.Is(err, refused.err) {
+			if db.Error = refused.err; row != nil {
+				db.Statement.Dest = dbpool.ErrorRow(refused.err)
+			}
+			return
+		}
+	}
+}
 
 // route finds the statement's bind and gives it that bind's pool: a branch in
 // a transaction, else a source or replica that dbresolver picks. In DryRun no

@@ -69,6 +69,9 @@ func TestNoPasswordIsTold(t *testing.T) {
 		forms = 0
 		for _, form := range testkit.DSNs(password) {
 			forms++
+			if !testkit.Full() && (i+forms)%4 != 0 {
+				continue // in a sample, each form with some of the passwords
+			}
 			d := quotingDialector{of: form.Dialect, DriverName: "quoting", DSN: form.Text}
 			if (i+forms)%2 == 0 && !(form.Lost && strings.Contains(password, "@")) { // that one names no host
 				d.DriverName = "quoting-connects"
@@ -91,7 +94,7 @@ func TestNoPasswordIsTold(t *testing.T) {
 			}
 		}
 	}
-	if passwords := len(testkit.Passwords); forms < 30 || passwords < 15 || doors < 30*15*5 {
+	if passwords := len(testkit.Passwords); forms < 30 || passwords < 15 || doors < 30*15*5 && testkit.Full() {
 		t.Errorf("%d forms, %d passwords, %d texts", forms, passwords, doors)
 	}
 }

@@ -37,6 +37,7 @@ func (p *Plugin) wrapSend(kind statementKind, callback func(*gorm.DB)) func(*gor
 			callback(db)
 		}
 		p.afterSending(db, b, kind)
+		sayWhy(db, kind)
 		if br != nil {
 			br.calling.Add(-1)
 			br.statementDone(db, kind)

@@ -7,6 +7,8 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"reflect"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,6 +27,8 @@ type Pool struct {
 	Opened   bool   // by the plugin, so that Close closes it
 	Database string // which it is, for comparison with others; or "" (see DatabaseOf)
 	Source   dsn.Source
+	// Interruptible: the end of BEGIN's context ends the wait for COMMIT and ROLLBACK.
+	Interruptible bool
 
 	store   func() *gorm.PreparedStmtDB // makes stmts once: each starts a goroutine (internal/lru)
 	stmts   atomic.Pointer[gorm.PreparedStmtDB]
@@ -149,9 +153,22 @@ func (p *Pool) BeginPinned(ctx context.Context, opts *sql.TxOptions, on *product
 
 // New is a pool whose store of prepared statements is limited as GORM's are.
 func New(conn gorm.ConnPool, opened bool, d gorm.Dialector, maxSize int, ttl time.Duration) *Pool {
-	return &Pool{Conn: conn, Opened: opened, Database: DatabaseOf(d, conn), Source: sourceOf(d, conn), store: func() *gorm.PreparedStmtDB {
-		return gorm.NewPreparedStmtDB(conn, maxSize, ttl)
-	}}
+	store := func() *gorm.PreparedStmtDB { return gorm.NewPreparedStmtDB(conn, maxSize, ttl) }
+	return &Pool{Conn: conn, Opened: opened, Database: DatabaseOf(d, conn), Source: sourceOf(d, conn), Interruptible: interruptible(conn), store: store}
+}
+
+// interruptible reports whether the driver is pgx itself: its Commit and Rollback go by
+// the context of BEGIN (stdlib/sql.go, wrapTx). What wraps it may do anything.
+func interruptible(conn gorm.ConnPool) bool {
+	db, ok := conn.(*sql.DB)
+	if !ok {
+		return false
+	}
+	of := reflect.TypeOf(db.Driver())
+	if of.Kind() == reflect.Pointer {
+		of = of.Elem()
+	}
+	return strings.HasPrefix(of.PkgPath(), "github.com/jackc/pgx/") && strings.HasSuffix(of.PkgPath(), "/stdlib")
 }
 
 // Over is a pool for its BeginTx alone.

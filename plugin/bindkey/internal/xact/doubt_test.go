@@ -102,7 +102,7 @@ func TestDoubtAndTheStatementsDeadline(t *testing.T) {
 
 // A database that does not answer keeps neither the caller nor the other branches.
 func TestNoAnswer(t *testing.T) {
-	for _, givesUp := range []bool{false, true} {
+	for _, driver := range []struct{ givesUp, known bool }{{}, {givesUp: true}, {givesUp: true, known: true}} {
 		for name, c := range map[string]struct {
 			end     func(*world) error
 			rows    string // of the others
@@ -118,12 +118,12 @@ func TestNoAnswer(t *testing.T) {
 				return o.Err
 			}},
 		} {
-			t.Run(fmt.Sprintf("%s, gives up=%v", name, givesUp), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s, driver %+v", name, driver), func(t *testing.T) {
 				ctx, cancel := context.WithCancel(context.Background())
 				defer cancel()
 				w := newWorld(t, ctx)
 				silent := w.files[1]
-				silent.silent, silent.givesUp = make(chan struct{}), givesUp
+				silent.silent, silent.givesUp, silent.known = make(chan struct{}), driver.givesUp, driver.known
 				for _, file := range []string{"a", "b", "c"} {
 					w.must(w.insert(file, "1"))
 				}
@@ -139,7 +139,7 @@ func TestNoAnswer(t *testing.T) {
 						}
 					}
 				}
-				if givesUp {
+				if driver.givesUp {
 					free("the driver has given up")
 				}
 				close(silent.silent)
@@ -155,14 +155,18 @@ func TestNoAnswer(t *testing.T) {
 
 // The limit begins when the context ends, if that has a deadline.
 func TestNoAnswerByADeadline(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), 4*limit)
-	defer cancel()
-	w := newWorld(t, ctx)
-	w.files[1].silent = make(chan struct{})
-	defer close(w.files[1].silent)
-	w.must(w.insert("b", "1"))
-	if err := w.tx.Rollback(); !errors.Is(err, xact.ErrNoAnswer) || ctx.Err() == nil {
-		t.Errorf("%v, and the context: %v", err, ctx.Err())
+	for _, known := range []bool{false, true} {
+		t.Run(fmt.Sprintf("known=%v", known), func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(context.Background(), 4*limit)
+			defer cancel()
+			w := newWorld(t, ctx)
+			w.files[1].silent, w.files[1].givesUp, w.files[1].known = make(chan struct{}), known, known
+			defer close(w.files[1].silent)
+			w.must(w.insert("b", "1"))
+			if err := w.tx.Rollback(); !errors.Is(err, xact.ErrNoAnswer) || ctx.Err() == nil {
+				t.Errorf("%v, and the context: %v", err, ctx.Err())
+			}
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package xact
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 )
 
@@ -40,6 +41,9 @@ func (b *Branch) inTime(begun *Begun, call func() error) error {
 		return call()
 	}
 	defer begun.abandon()
+	if b.Resource.Interruptible() {
+		return b.interrupted(begun, call)
+	}
 	answer := make(chan error, 1)
 	go func() { answer <- call() }()
 	if _, ok := b.t.ctx.Deadline(); ok {
@@ -60,13 +64,38 @@ func (b *Branch) inTime(begun *Begun, call func() error) error {
 	limit.Reset(b.t.limit / 10) // enough to close a connection
 	select {
 	case err := <-answer:
-		if err == nil {
-			return nil
-		}
-		return errors.Join(ErrNoAnswer, err)
+		return gaveUp(err)
 	case <-limit.C:
 		return ErrNoAnswer
 	}
+}
+
+// interrupted waits where a driver is known to give up: a goroutine for the answer wakes
+// another thread, which takes longer than the COMMIT itself adds to a short write.
+func (b *Branch) interrupted(begun *Begun, call func() error) error {
+	var late atomic.Bool
+	limit := time.AfterFunc(b.t.limit, func() {
+		late.Store(true)
+		begun.abandon()
+	})
+	defer limit.Stop()
+	if _, ok := b.t.ctx.Deadline(); ok && limit.Stop() {
+		// Once more, should it start after the answer: abandon changes nothing then.
+		defer context.AfterFunc(b.t.ctx, func() { limit.Reset(b.t.limit) })()
+	}
+	err := call()
+	if late.Load() {
+		return gaveUp(err)
+	}
+	return err
+}
+
+// gaveUp is the outcome of a call that ended when its context was abandoned.
+func gaveUp(err error) error {
+	if err == nil {
+		return nil
+	}
+	return errors.Join(ErrNoAnswer, err)
 }
 
 // within is a context that waits for an answer before COMMIT, or for the way back to a

@@ -30,6 +30,8 @@ type Resource interface {
 	Undecided(error) bool
 	// Waits reports whether the answer to COMMIT or ROLLBACK may never come.
 	Waits() bool
+	// Interruptible reports whether that wait ends with the context of BEGIN.
+	Interruptible() bool
 	// Failed is an error of an operation ("BEGIN", "COMMIT", …) that names the
 	// resource.
 	Failed(operation string, err error) error

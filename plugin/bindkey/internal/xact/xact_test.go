@@ -31,6 +31,7 @@ type file struct {
 
 	silent  chan struct{} // nil: it answers; else COMMIT and ROLLBACK wait until it is closed
 	givesUp bool          // its driver looks at the context of BEGIN meanwhile
+	known   bool          // and is known to
 }
 
 // calls are recorded from the goroutines that roll back, too.
@@ -89,6 +90,7 @@ func (f *file) Ask(_ context.Context, _ xact.Tx, sure bool) error {
 
 func (f *file) Undecided(err error) bool { return errors.Is(err, errLost) }
 func (f *file) Waits() bool              { return f.silent != nil }
+func (f *file) Interruptible() bool      { return f.known }
 func (f *file) Failed(operation string, err error) error {
 	return fmt.Errorf("%s in %s: %w", operation, f.name, err)
 }

@@ -15,7 +15,8 @@ import (
 // replicas with the plugin, gives each bind its settings, and installs it. A nil
 // plugin is bindkey.New(); a nil gormConfig is an empty one. The plugin must not have
 // these binds yet, and its default bind must be main, as it is unless
-// [bindkey.Default] says otherwise.
+// [bindkey.Default] says otherwise. What the file says in two_phase is the plugin's
+// option [bindkey.TwoPhase], unless it has that already.
 //
 // It returns an [*OpenError] for a database that can't be opened, and what
 // [gorm.DB.Use] says of the plugin. Nothing is left open then; try again with a
@@ -24,6 +25,9 @@ import (
 func (c *Config) Open(plugin *bindkey.Plugin, gormConfig *gorm.Config) (*gorm.DB, error) {
 	if plugin == nil {
 		plugin = bindkey.New()
+	}
+	if c.twoPhase != nil {
+		plugin.UseTwoPhase(*c.twoPhase)
 	}
 	db, err := c.binds[0].open(gormConfig)
 	if err != nil {

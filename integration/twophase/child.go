@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -42,6 +43,8 @@ const (
 	isCut    role = "cut"     // its connection is cut before a call
 	works    role = "random"  // runs transactions until it is killed
 	recovers role = "recover" // recovers when it is told
+
+	diesDecided role = "decided" // is killed once it has decided
 )
 
 func child(text string) error {
@@ -64,6 +67,9 @@ func (o order) coordinate() error {
 	var armed atomic.Bool
 	var calls atomic.Int64
 	h, err := o.World.open(true, func(ctx context.Context, on *testkit.Conn, call testkit.Call, real testkit.Real) error {
+		if armed.Load() && o.Role == diesDecided && (strings.HasPrefix(call.SQL, "COMMIT PREPARED") || strings.HasPrefix(call.SQL, "XA COMMIT")) {
+			die()
+		}
 		if armed.Load() && calls.Add(1) == int64(o.At) {
 			o.happen(ctx, on, call, real)
 		}

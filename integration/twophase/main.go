@@ -2,6 +2,7 @@
 // in two phases, recovers in other processes, and compares the databases.
 //
 //	go run ./twophase -crashes 500
+//	go run ./twophase -demo        # one crash, and the databases before and after recovery
 //	go run ./twophase -cost 300    # what two phases cost
 //
 // A coordinator is killed before each statement that it sends, during each, and at random
@@ -36,6 +37,7 @@ func main() {
 	onePhase := flag.Bool("onephase", false, "commit as without the option, to see what crashes do then")
 	only := flag.Int("world", 0, "only this world, from 1")
 	flag.BoolVar(&verbose, "v", false, "tell of each crash")
+	shows := flag.Bool("demo", false, "in place of crashes, show one crash and its recovery")
 	costs := flag.Int("cost", 0, "in place of crashes, measure so many transactions of each kind")
 	seed := flag.Int64("seed", 1, "what random moments come from")
 	flag.Parse()
@@ -43,7 +45,9 @@ func main() {
 		worlds = worlds[*only-1 : *only]
 	}
 	var err error
-	if *costs > 0 {
+	if *shows {
+		err = demo(os.Stdout)
+	} else if *costs > 0 {
 		servers.PrivateFsync = true
 		err = cost(os.Stdout, *costs)
 	} else {

@@ -60,27 +60,46 @@ const (
 // Off by default. docs/two-phase.md says when to want it, and when not.
 func TwoPhase(given TwoPhaseConfig) Option {
 	return func(c *config) error {
-		if err := twophase.CheckApp(given.App); err != nil {
-			return installError("option TwoPhase: %v", err)
-		}
-		for _, of := range []struct {
-			name  string
-			value *time.Duration
-			usual time.Duration
-		}{{"Grace", &given.Grace, DefaultGrace}, {"Keep", &given.Keep, DefaultKeep}} {
-			if *of.value < 0 {
-				return installError("option TwoPhase: %s is negative", of.name)
-			}
-			if *of.value == 0 {
-				*of.value = of.usual
-			}
-		}
-		if given.Every == 0 {
-			given.Every = DefaultEvery
-		}
-		c.twoPhase = &twoPhase{config: given}
-		return nil
+		two, err := newTwoPhase(given)
+		c.twoPhase = two
+		return err
 	}
+}
+
+// UseTwoPhase is the option [TwoPhase] for a plugin that is not installed yet. Where it
+// has the option already, that holds. Mistakes show at db.Use. A call after db.Use does
+// nothing, and logs an error. It returns the plugin.
+func (p *Plugin) UseTwoPhase(given TwoPhaseConfig) *Plugin {
+	if p.lateCall("UseTwoPhase was called after db.Use; call it before") || p.twoPhase != nil {
+		return p
+	}
+	var err error
+	if p.twoPhase, err = newTwoPhase(given); err != nil {
+		p.mistake(err)
+	}
+	return p
+}
+
+func newTwoPhase(given TwoPhaseConfig) (*twoPhase, error) {
+	if err := twophase.CheckApp(given.App); err != nil {
+		return nil, installError("option TwoPhase: %v", err)
+	}
+	for _, of := range []struct {
+		name  string
+		value *time.Duration
+		usual time.Duration
+	}{{"Grace", &given.Grace, DefaultGrace}, {"Keep", &given.Keep, DefaultKeep}} {
+		if *of.value < 0 {
+			return nil, installError("option TwoPhase: %s is negative", of.name)
+		}
+		if *of.value == 0 {
+			*of.value = of.usual
+		}
+	}
+	if given.Every == 0 {
+		given.Every = DefaultEvery
+	}
+	return &twoPhase{config: given}, nil
 }
 
 type onePhaseKey struct{}

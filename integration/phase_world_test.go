@@ -89,7 +89,15 @@ func newPhaseWorld(t *testing.T, config phaseConfig) *phaseWorld {
 		config.register(w, w.plugin)
 	}
 	must(t, db.Use(w.plugin))
-	t.Cleanup(func() { must(t, w.plugin.Close()) })
+	t.Cleanup(func() {
+		for i := 0; i < 100 && t.Failed(); i++ { // what is prepared would keep its locks for good
+			if found, err := w.plugin.Recover(context.Background()); err == nil && len(found) == 0 {
+				break
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		must(t, w.plugin.Close())
+	})
 	if !config.noTables {
 		must(t, db.AutoMigrate(&MainRow{}, &AnalyticsRow{}, &ArchiveRow{}))
 		must(t, w.plugin.CreateDecisions(context.Background()))

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -45,5 +46,32 @@ func TestCrashesFindPartialCommits(t *testing.T) {
 	var out bytes.Buffer
 	if err := run(&out, 60, 1, true, worlds[:1]); err == nil || !strings.Contains(err.Error(), "is only in") {
 		t.Errorf("%v\n%s", err, &out)
+	}
+}
+
+// The page shows what the program prints of one crash.
+func TestDemo(t *testing.T) {
+	servers.MariaDB.Need(t)
+	servers.NeedPreparing(t)
+	want := block(t, "docs/two-phase.md", "console", 0)
+	var out bytes.Buffer
+	must(t, demo(&out))
+	if got := "$ cd integration && go run ./twophase -demo\n" + out.String(); got != want {
+		t.Errorf("it prints\n%s\nand the page has\n%s", got, want)
+	}
+}
+
+func block(t *testing.T, page, language string, nth int) string {
+	t.Helper()
+	text, err := os.ReadFile("../../" + page)
+	must(t, err)
+	found := regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(string(text), -1)
+	return found[nth][1]
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

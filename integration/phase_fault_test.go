@@ -55,7 +55,7 @@ func TestPhasesThatFail(t *testing.T) {
 					}
 				}
 				w.when(c.bind, c.call, happens)
-				err, ran := w.all("a")
+				ran, err := w.all("a")
 				if !errors.Is(err, c.want) || c.want == nil && err != nil || ran != c.ran {
 					w.Errorf("told %v, and %q ran", err, ran)
 				}
@@ -96,7 +96,7 @@ func TestInDoubt(t *testing.T) {
 				return real()
 			}
 			w.hook.Store(&hook)
-			err, ran := w.all("a")
+			ran, err := w.all("a")
 			var doubt *bindkey.InDoubtError
 			if !errors.As(err, &doubt) || !errors.Is(err, bindkey.ErrInDoubt) || ran != "" {
 				t.Fatalf("told %v, and %q ran", err, ran)
@@ -135,7 +135,7 @@ func TestFinishedByHand(t *testing.T) {
 		must(t, err)
 		return real()
 	})
-	err, ran := w.all("a")
+	ran, err := w.all("a")
 	var by *bindkey.HeuristicError
 	if !errors.As(err, &by) || !errors.Is(err, bindkey.ErrHeuristic) || by.Bind != "archive" || ran != "" {
 		t.Fatalf("told %v, and %q ran", err, ran)
@@ -156,7 +156,7 @@ func TestFinishedByHand(t *testing.T) {
 func TestBranchesThatRecoveryLeaves(t *testing.T) {
 	w := newPhaseWorld(t, phaseConfig{})
 	w.when("archive", "COMMIT PREPARED", func(on *testkit.Conn, real func() error) error { return lost(on, real, false) })
-	if err, _ := w.all("a"); !errors.Is(err, bindkey.ErrPending) {
+	if _, err := w.all("a"); !errors.Is(err, bindkey.ErrPending) {
 		t.Fatal(err)
 	}
 	w.hook.Store(nil)

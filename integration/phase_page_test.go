@@ -65,7 +65,7 @@ func pendingWorld(t *testing.T) (w *phaseWorld, gid string) {
 		return real()
 	}
 	w.hook.Store(&hook)
-	err, _ := w.all("a")
+	_, err := w.all("a")
 	w.hook.Store(nil)
 	var pending *bindkey.PendingError
 	if !errors.As(err, &pending) || len(pending.Binds) != 2 {

@@ -243,13 +243,13 @@ func (w *phaseWorld) recover() string {
 }
 
 // all writes into all binds, and tells which outcome functions ran.
-func (w *phaseWorld) all(name string) (err error, ran string) {
+func (w *phaseWorld) all(name string) (ran string, err error) {
 	err = w.db.Transaction(func(tx *gorm.DB) error {
 		must(w.T, bindkey.AfterCommit(tx, func(context.Context) error { ran += "commit"; return nil }))
 		must(w.T, bindkey.AfterRollback(tx, func(context.Context) error { ran += "rollback"; return nil }))
 		return create(tx, name, keys...)
 	})
-	return err, ran
+	return ran, err
 }
 
 // A phaseLog keeps warnings and errors.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -26,9 +27,9 @@ func TestMain(m *testing.M) {
 func TestCrashes(t *testing.T) {
 	servers.MariaDB.Need(t)
 	servers.NeedPreparing(t)
-	crashes := 60
-	if os.Getenv("GORMBIND_FULL") != "" {
-		crashes = 500
+	crashes := 60 // or as many as GORMBIND_CRASHES says
+	if n, err := strconv.Atoi(os.Getenv("GORMBIND_CRASHES")); err == nil {
+		crashes = n
 	}
 	var out bytes.Buffer
 	err := run(&out, crashes, 1, false, worlds)

@@ -124,6 +124,24 @@ func TestInDoubt(t *testing.T) {
 	}
 }
 
+// A branch that has only read and can't be committed rolls all back, before anything is
+// prepared.
+func TestReaderThatFails(t *testing.T) {
+	w := newPhaseWorld(t, young)
+	w.when("archive", "COMMIT", func(on *testkit.Conn, real func() error) error { return lost(on, real, false) })
+	w.sent()
+	err := w.db.Transaction(func(tx *gorm.DB) error {
+		return errors.Join(tx.Find(&[]ArchiveRow{}).Error, create(tx, "a", "main", "analytics"))
+	})
+	if !errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, bindkey.ErrPartialCommit) || !strings.Contains(err.Error(), `COMMIT in bind "archive"`) || strings.Contains(err.Error(), "already been committed") {
+		t.Errorf("%v", err)
+	}
+	if sent := w.sent(); strings.Contains(sent, "PREPARE") {
+		t.Errorf("sent is %s", sent)
+	}
+	w.expect("")
+}
+
 // An operator who finishes a branch by hand while its coordinator is at it: an error that
 // says so, a log line, and a decision that stays.
 func TestFinishedByHand(t *testing.T) {

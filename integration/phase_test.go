@@ -42,6 +42,9 @@ func TestPhasesThatAreSent(t *testing.T) {
 			{"reads elsewhere", func(tx *gorm.DB) error {
 				return errors.Join(tx.Find(&[]ArchiveRow{}).Error, tx.Model(&AnalyticsRow{}).Count(new(int64)).Error, create(tx, "reads", "main"))
 			}, "BEGIN archive, XA START analytics, BEGIN main, COMMIT archive, XA END analytics, XA COMMIT ONE PHASE analytics, COMMIT main"},
+			{"reads the decider", func(tx *gorm.DB) error {
+				return errors.Join(tx.Find(&[]MainRow{}).Error, create(tx, "read it", "analytics", "archive"))
+			}, "BEGIN main, XA START analytics, BEGIN archive, XA END analytics, PREPARE TRANSACTION archive, XA PREPARE analytics, DECIDE main, COMMIT main, COMMIT PREPARED archive, XA COMMIT analytics, ROLLBACK archive"},
 			{"writes elsewhere", func(tx *gorm.DB) error {
 				return errors.Join(tx.Find(&[]MainRow{}).Error, create(tx, "elsewhere", "archive"))
 			}, "BEGIN main, BEGIN archive, COMMIT main, COMMIT archive"},

@@ -10,10 +10,7 @@ import (
 // first COMMIT has succeeded rolls everything back; one after it is a
 // [*PartialCommitError].
 func (t *transaction) Commit() error {
-	if t.commitment != nil && t.operation() == writing {
-		t.xact.Coordinate(t.commitment)
-	}
-	switch outcome := t.xact.Commit(); {
+	switch outcome := t.end(); {
 	case outcome.InDoubt != nil || outcome.Unfinished != nil:
 		return t.commitment.told(outcome)
 	case outcome.Partial():
@@ -29,6 +26,14 @@ func (t *transaction) Commit() error {
 	default:
 		return outcome.Err
 	}
+}
+
+// end commits, in two phases if that is asked for.
+func (t *transaction) end() xact.Outcome {
+	if t.commitment != nil && t.operation() == writing {
+		return t.xact.CommitTwoPhase(t.commitment)
+	}
+	return t.xact.Commit()
 }
 
 // commitOrder is the order of the COMMITs: the binds of the option

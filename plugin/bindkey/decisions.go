@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -91,7 +92,9 @@ func (p *Plugin) checkTwoPhase(db *gorm.DB) error {
 }
 
 func (t *twoPhase) deciderDB() (*sql.DB, error) {
-	if err := t.decider.ready(context.Background()); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second) // of a bind that opens late
+	defer cancel()
+	if err := t.decider.ready(ctx); err != nil {
 		return nil, err
 	}
 	return t.decider.sources[0].real.DB()

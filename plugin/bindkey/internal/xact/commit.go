@@ -27,8 +27,12 @@ func (o *Outcome) Partial() bool { return o.Failed != nil }
 
 // Commit commits the branches in stages: check that each is alive, commit them in
 // order, report. A failure before the first COMMIT has succeeded rolls everything
-// back. A [Protocol] takes over behind the check.
-func (t *Transaction) Commit() Outcome {
+// back.
+func (t *Transaction) Commit() Outcome { return t.commit(nil) }
+
+// commit is Commit, where a protocol takes over behind the check, if there is one and
+// several branches.
+func (t *Transaction) commit(protocol Protocol) Outcome {
 	joined, err := t.end()
 	if err != nil {
 		return Outcome{Err: err}
@@ -37,11 +41,11 @@ func (t *Transaction) Commit() Outcome {
 	if len(joined) > 1 {
 		branches = t.order(joined)
 	}
-	if err := t.check(branches); err != nil {
+	if err := t.check(branches, protocol == nil); err != nil {
 		return Outcome{Err: Join(err, rollback(branches), t.rolledBack())}
 	}
-	if t.protocol != nil && len(branches) > 1 {
-		return t.commitTwoPhase(branches)
+	if protocol != nil && len(branches) > 1 {
+		return t.commitTwoPhase(protocol, branches)
 	}
 	committed, err := commitInOrder(branches)
 	if err == nil {
@@ -58,16 +62,16 @@ func (t *Transaction) Commit() Outcome {
 // lost, a cancelled context or an aborted PostgreSQL transaction is found
 // while everything can still be rolled back. One branch alone needs none: its
 // COMMIT tells. Where a statement has failed, or may have, the branch is asked whether
-// it is still in its transaction, since COMMIT outside of one succeeds as well. After
-// the check, the end of the context changes nothing more.
-func (t *Transaction) check(branches []*Branch) error {
+// it is still in its transaction, since COMMIT outside of one succeeds as well. Unless all
+// are to be asked, only those are. After the check, the end of the context changes nothing more.
+func (t *Transaction) check(branches []*Branch, all bool) error {
 	if err := t.ctx.Err(); err != nil {
 		return err
 	}
 	if doomed := t.doomed.Load(); doomed != nil {
 		return *doomed
 	}
-	if err := t.checkEach(branches); err != nil {
+	if err := t.checkEach(branches, all); err != nil {
 		return err
 	}
 	for _, b := range branches {
@@ -78,7 +82,7 @@ func (t *Transaction) check(branches []*Branch) error {
 	return t.ctx.Err()
 }
 
-func (t *Transaction) checkEach(branches []*Branch) error {
+func (t *Transaction) checkEach(branches []*Branch, all bool) error {
 	ctx, cancel := t.ctx, context.CancelFunc(nil)
 	for _, b := range branches {
 		begun := b.begun.Load()
@@ -86,7 +90,7 @@ func (t *Transaction) checkEach(branches []*Branch) error {
 		if len(branches) == 1 && !sure {
 			continue
 		}
-		if t.protocol != nil && !sure {
+		if !all && !sure {
 			b.Resource.LookAtRows(true)
 			continue // PREPARE asks, and so does the decision
 		}

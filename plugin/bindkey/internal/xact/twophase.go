@@ -38,9 +38,9 @@ type Protocol interface {
 	Resolve(ctx context.Context) (committed bool, err error)
 }
 
-// Coordinate makes the COMMIT of the transaction one in two phases, where several
-// branches have written. Its resources are Participants.
-func (t *Transaction) Coordinate(p Protocol) { t.protocol = p }
+// CommitTwoPhase is Commit in two phases, where several branches have written. The
+// resources are Participants.
+func (t *Transaction) CommitTwoPhase(p Protocol) Outcome { return t.commit(p) }
 
 // An Unfinished branch is one whose transaction is committed and which is still
 // prepared, or was finished by others.
@@ -53,18 +53,27 @@ type Unfinished struct {
 // commitTwoPhase commits branches that have been checked. Each branch is first asked
 // whether it has written. Those that have not end before anything is decided; with one
 // left, or none, its COMMIT is the transaction's.
-func (t *Transaction) commitTwoPhase(branches []*Branch) Outcome {
+func (t *Transaction) commitTwoPhase(protocol Protocol, branches []*Branch) Outcome {
 	ctx, cancel := t.afterwards()
 	defer cancel()
 	readers, writers, err := t.vote(ctx, branches)
+	var decider *Branch
+	if err == nil && len(writers) > 1 {
+		decider, err = protocol.Decider()
+	}
 	if err != nil {
 		return t.undone(err, branches)
 	}
-	for i, b := range readers {
+	left := branches
+	for _, b := range readers {
+		if b == decider {
+			continue // it has the decision still to come
+		}
+		left = without(left, b)
 		begun := b.begun.Load()
 		if err := b.inTime(begun, begun.Tx.Commit); err != nil {
-			_ = b.end(begun)
-			return t.undone(b.Resource.Failed("COMMIT", err), append(readers[i+1:], writers...))
+			_ = b.end(begun) // database/sql is done with it; a pool of another kind may not be
+			return t.undone(b.Resource.Failed("COMMIT", err), left)
 		}
 	}
 	if len(writers) < 2 {
@@ -78,7 +87,16 @@ func (t *Transaction) commitTwoPhase(branches []*Branch) Outcome {
 		}
 		return outcome
 	}
-	return t.decide(ctx, writers)
+	return t.decide(ctx, protocol, decider, writers)
+}
+
+func without(branches []*Branch, b *Branch) (others []*Branch) {
+	for _, one := range branches {
+		if one != b {
+			others = append(others, one)
+		}
+	}
+	return others
 }
 
 // vote tells branches that have written from those that have only read.
@@ -104,11 +122,7 @@ func (t *Transaction) undone(err error, branches []*Branch) Outcome {
 
 // decide prepares all branches but the decider's, writes the decision there, commits
 // it, and finishes the others.
-func (t *Transaction) decide(ctx context.Context, writers []*Branch) Outcome {
-	decider, err := t.protocol.Decider()
-	if err != nil {
-		return t.undone(err, writers)
-	}
+func (t *Transaction) decide(ctx context.Context, protocol Protocol, decider *Branch, writers []*Branch) Outcome {
 	var prepared []*Branch
 	for _, b := range writers {
 		if b != decider {
@@ -121,7 +135,10 @@ func (t *Transaction) decide(ctx context.Context, writers []*Branch) Outcome {
 		}
 		return nil
 	})...); err != nil {
-		return t.undone(err, writers)
+		if decider.HasBegun() {
+			prepared = append(prepared, decider)
+		}
+		return t.undone(err, prepared)
 	}
 	if !decider.HasBegun() {
 		if err := decider.beginAlone(ctx); err != nil {
@@ -130,18 +147,18 @@ func (t *Transaction) decide(ctx context.Context, writers []*Branch) Outcome {
 	}
 	begun := decider.begun.Load()
 	all := append(prepared[:len(prepared):len(prepared)], decider)
-	if err := t.protocol.Decide(ctx, begun.Tx, prepared); err != nil {
+	if err := protocol.Decide(ctx, begun.Tx, prepared); err != nil {
 		failures := rollback(all) // before anybody is asked: the row may be locked
 		ctx, cancel := t.afterwards()
 		defer cancel()
-		return Outcome{Err: Join(t.protocol.Refused(ctx), decider.Resource.Failed("writing the decision", err), failures, t.rolledBack())}
+		return Outcome{Err: Join(protocol.Refused(ctx), decider.Resource.Failed("writing the decision", err), failures, t.rolledBack())}
 	}
 	if err := decider.inTime(begun, begun.Tx.Commit); err != nil {
 		cause := decider.Resource.Failed("COMMIT", err)
 		_ = decider.end(begun) // database/sql is done with it; a pool of another kind may not be
 		ctx, cancel := t.afterwards()
 		defer cancel()
-		committed, err := t.protocol.Resolve(ctx)
+		committed, err := protocol.Resolve(ctx)
 		if err != nil {
 			return t.inDoubt(Join(cause, err), prepared)
 		}

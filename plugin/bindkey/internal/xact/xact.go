@@ -54,8 +54,6 @@ type Transaction struct {
 	order func([]*Branch) []*Branch
 	limit time.Duration // of waiting for COMMIT and ROLLBACK
 
-	protocol Protocol // of COMMIT in two phases; nil: it is one after the other
-
 	mu         sync.Mutex
 	done       atomic.Bool           // set with mu held
 	doomed     atomic.Pointer[error] // why it can only be rolled back

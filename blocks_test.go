@@ -11,10 +11,10 @@ import (
 	"strings"
 	"testing"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/plugin/dbresolver"
 
+	sqlite "github.com/gormbind/gormbind/internal/sqlitedb" // the blocks of the documents open SQLite so
 	"github.com/gormbind/gormbind/models"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
@@ -62,7 +62,7 @@ var run = map[string]func(shown) bool{
 	"docs/from-sqlalchemy.md":  ran,
 	// docs/walkthrough/page_test.go, TestPage: what the program has and prints.
 	"docs/walkthrough.md": func(s shown) bool {
-		return strings.HasPrefix(s.mark, "<!-- code: ") || strings.HasPrefix(s.mark, "<!-- output: ")
+		return strings.HasPrefix(s.mark, "<!-- code: ") || strings.HasPrefix(s.mark, "<!-- output: ") || strings.HasPrefix(s.mark, "<!-- diagram: ")
 	},
 	// integration/migrations, TestDocument: every fenced block.
 	"docs/migrations.md": func(s shown) bool { return s.language != "indented" },
@@ -98,6 +98,7 @@ var elsewhere = map[string][2]string{
 	"docs/configuration.md: two_phase:":                    {"config/file_test.go", "two_phase: {app: "},
 	"docs/configuration.md: MAIN_DB_URL=":                  {"config/document_test.go", "([A-Z_]+)="},
 	"docs/configuration.md: config: ANALYTICS_DB_MAX_OPEN": {"config/document_test.go", `"ANALYTICS_DB_MAX_OPEN_CONNS", "many"`},
+	"docs/observability.md: // Package metrics":            {"docs/metrics/metrics_test.go", "```go\\n\"+string(program)"},
 	"docs/migrations.md: main/00001_users.sql":             {"integration/migrations/main/00001_users.sql", "CREATE TABLE users"},
 }
 

@@ -69,7 +69,7 @@ func TestCompatibility(t *testing.T) {
 	}
 
 	for mod, modules := range map[string][]string{
-		"go.mod":                    {"gorm.io/driver/sqlite", "github.com/mattn/go-sqlite3"},
+		"go.mod":                    {"gorm.io/driver/sqlite", "github.com/mattn/go-sqlite3", "modernc.org/sqlite"},
 		"config/sqlitepure/go.mod":  {"modernc.org/sqlite"},
 		"integration/go.mod":        {"gorm.io/driver/postgres", "github.com/jackc/pgx/v5", "gorm.io/driver/mysql", "github.com/go-sql-driver/mysql"},
 		"integration/dryrun/go.mod": {"gorm.io/driver/sqlserver", "gorm.io/driver/clickhouse"},

@@ -17,12 +17,14 @@ import (
 	"strings"
 	"testing"
 
-	"gorm.io/driver/sqlite"
+	driver "gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
 	"github.com/gormbind/gormbind/config"
+	sqlite "github.com/gormbind/gormbind/internal/sqlitedb" // the regions are blocks of the documents, which open SQLite so
+	_ "github.com/gormbind/gormbind/internal/sqlitedb/sqliteurl"
 	"github.com/gormbind/gormbind/internal/testkit"
 	"github.com/gormbind/gormbind/models"
 	"github.com/gormbind/gormbind/plugin/bindkey"
@@ -246,12 +248,12 @@ func TestLimitations(t *testing.T) {
 	if err != nil || strings.Contains(strings.Join(tables, " "), "clubs") {
 		t.Errorf("GetTables: %v, %v", tables, err)
 	}
-	if _, plain := db.Dialector.(*sqlite.Dialector); plain {
+	if _, plain := db.Dialector.(*driver.Dialector); plain {
 		t.Error("the handle's dialector is a plain one")
 	}
 	resolver, err := plugin.Resolver("analytics")
 	must(t, err)
-	if _, plain := resolver.DB.Dialector.(*sqlite.Dialector); !plain {
+	if _, plain := resolver.DB.Dialector.(*driver.Dialector); !plain {
 		t.Errorf("the dialector of the bind's own handle is a %T", resolver.DB.Dialector)
 	}
 	dry := db.Session(&gorm.Session{DryRun: true})
@@ -349,7 +351,7 @@ func holds(t *testing.T, files map[string]string, name, table string) {
 // rows reads a file through a plain connection: "1 ada, 2 grace".
 func rows(t *testing.T, file, query string) string {
 	t.Helper()
-	db, err := sql.Open("sqlite3", file)
+	db, err := sql.Open(sqlite.DriverName, file)
 	must(t, err)
 	defer db.Close()
 	found, err := db.Query(query)
@@ -383,6 +385,9 @@ func must(t *testing.T, err error) {
 // TestQuickStart runs the program of README.md, word for word, with its commands, in
 // a module of its own, and compares what it prints and where its rows are.
 func TestQuickStart(t *testing.T) {
+	if !sqlite.Cgo {
+		t.Skip("the program of README.md needs a C compiler, for gorm.io/driver/sqlite")
+	}
 	program := block(t, "README.md", "go", 0)
 	repository, err := os.Getwd()
 	must(t, err)
@@ -422,7 +427,32 @@ func TestQuickStart(t *testing.T) {
 	if got := rows(t, files["analytics"], "SELECT user_id, event FROM logs ORDER BY id"); got != "1 signed up, 2 joined" {
 		t.Errorf("analytics has %s", got)
 	}
+
+	// The same with the log, as the page says.
+	for of, to := range map[string]string{"bindkey.New(": "bindkey.New(bindkey.LogBinds(), ", "db.Preload(": "db.Debug().Preload("} {
+		if strings.Count(program, of) != 1 {
+			t.Fatalf("the program of README.md has not one %s", of)
+		}
+		program = strings.Replace(program, of, to, 1)
+	}
+	for _, file := range files {
+		must(t, os.Remove(file))
+	}
+	must(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(program), 0o600))
+	printed = command("go run .")
+	var logged strings.Builder
+	for _, line := range strings.Split(colours.ReplaceAllString(printed, ""), "\n") {
+		if strings.HasPrefix(line, "[") {
+			logged.WriteString(line + "\n")
+		}
+	}
+	took := regexp.MustCompile(`(?m)^\[[0-9.]+ms\]`)
+	if got, want := took.ReplaceAllString(logged.String(), ""), took.ReplaceAllString(block(t, "README.md", "text", 1), ""); got != want {
+		t.Errorf("the log of README.md's program is\n%s\nwant\n%s", got, want)
+	}
 }
+
+var colours = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
 // slowSQL is what GORM's default logger prints on a machine that is busy.
 var slowSQL = regexp.MustCompile(`\r\n[^\n]*SLOW SQL >= [^\n]*\n[^\n]*\n`)

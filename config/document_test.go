@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/gormbind/gormbind/config"
+	"github.com/gormbind/gormbind/internal/sqlitedb/sqliteurl"
 )
 
 // TestPageIsTrue runs what docs/configuration.md shows.
@@ -30,7 +31,7 @@ func TestPageIsTrue(t *testing.T) {
 
 	servers := config.WithDriver(config.Driver{
 		Schemes: []string{"postgres", "mariadb"},
-		Open:    func(string) (gorm.Dialector, error) { return config.SQLite("sqlite://") },
+		Open:    func(string) (gorm.Dialector, error) { return sqliteurl.Open("sqlite://") },
 		Limit:   func(url string, _ config.Limits) (string, error) { return url, nil },
 	})
 	for _, assignment := range regexp.MustCompile(`(?m)^    ([A-Z_]+)=(\S+)$`).FindAllStringSubmatch(page, -1) {

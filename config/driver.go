@@ -52,7 +52,7 @@ func Register(d Driver) {
 	}
 }
 
-func init() { Register(Driver{Schemes: []string{"sqlite"}, Open: SQLite, Limit: LimitSQLite}) }
+func init() { Register(Driver{Schemes: []string{"sqlite"}, Open: sqliteOfBuild, Limit: LimitSQLite}) }
 
 // drivers are the registered ones, in a map of the caller's own.
 func drivers() map[string]Driver {

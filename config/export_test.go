@@ -9,3 +9,6 @@ func WithDriver(d Driver) Option {
 		return nil
 	}
 }
+
+// SQLiteOfBuild is what opens the scheme sqlite, before tests without cgo bring a driver.
+var SQLiteOfBuild = sqliteOfBuild

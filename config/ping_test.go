@@ -9,10 +9,10 @@ import (
 	"testing"
 	"time"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 
 	"github.com/gormbind/gormbind/config"
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 )
 
 // silent is a dialector whose database never answers.
@@ -41,8 +41,8 @@ func TestPing(t *testing.T) {
 			"ANALYTICS_DB_URL":          "sqlite:///" + dir + "/analytics.db",
 			"ANALYTICS_DB_REPLICA_URLS": "sqlite:///" + dir + "/one.db sqlite:///" + dir + "/two.db",
 		}), config.Schemes(config.Openers{
-			"broken": func(string) (gorm.Dialector, error) { return sqlite.Open("file:" + dir + "/no/folder/x.db"), nil },
-			"slow":   func(string) (gorm.Dialector, error) { return silent{sqlite.Open(""), until}, nil },
+			"broken": func(string) (gorm.Dialector, error) { return sqlitedb.Open("file:" + dir + "/no/folder/x.db"), nil },
+			"slow":   func(string) (gorm.Dialector, error) { return silent{sqlitedb.Open(""), until}, nil },
 		}))
 	var got []string
 	for _, database := range c.Databases() {

@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/gormbind/gormbind/config"
+	"github.com/gormbind/gormbind/internal/sqlitedb/sqliteurl"
 	"github.com/gormbind/gormbind/internal/testkit"
 )
 
@@ -17,7 +18,7 @@ import (
 func keeper(urls *[]string) config.Opener {
 	return func(rawURL string) (gorm.Dialector, error) {
 		*urls = append(*urls, rawURL)
-		return config.SQLite("sqlite://")
+		return sqliteurl.Open("sqlite://")
 	}
 }
 

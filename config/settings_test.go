@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/gormbind/gormbind/config"
+	"github.com/gormbind/gormbind/internal/sqlitedb/sqliteurl"
 	"github.com/gormbind/gormbind/models"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
@@ -19,7 +20,7 @@ import (
 // of its own.
 func dialects() config.Option {
 	return config.Schemes(config.Openers{
-		"db":    func(string) (gorm.Dialector, error) { return config.SQLite("sqlite://") },
+		"db":    func(string) (gorm.Dialector, error) { return sqliteurl.Open("sqlite://") },
 		"other": func(string) (gorm.Dialector, error) { return otherDialector{}, nil },
 	})
 }
@@ -32,7 +33,7 @@ func (otherDialector) Name() string { return "other" }
 func limited() config.Option {
 	return config.WithDriver(config.Driver{
 		Schemes: []string{"limited"},
-		Open:    func(string) (gorm.Dialector, error) { return config.SQLite("sqlite://") },
+		Open:    func(string) (gorm.Dialector, error) { return sqliteurl.Open("sqlite://") },
 		Limit: func(url string, l config.Limits) (string, error) {
 			if l.Connect > 0 {
 				if _, err := config.WholeSeconds(l.Connect); err != nil {

@@ -20,6 +20,10 @@ import (
 // Query parameters go to the driver (_busy_timeout, _foreign_keys, …) and to
 // SQLite (mode, cache, immutable, vfs, …). It returns an error for a host and
 // for parameters that can't be read.
+//
+// The dialector connects by github.com/mattn/go-sqlite3, which needs cgo. In a build
+// without cgo the scheme sqlite is an error that says so, unless the program imports
+// config/sqlitepure.
 func SQLite(rawURL string) (gorm.Dialector, error) {
 	_, rest, _ := strings.Cut(rawURL, "://")
 	path, query, _ := strings.Cut(rest, "?")

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/internal/testkit"
 )
 
@@ -54,7 +55,7 @@ type folder struct {
 // runPage makes the files of a page and runs its commands, in the order of the page.
 func runPage(t *testing.T, page string) {
 	t.Helper()
-	if cgo, err := exec.Command("go", "env", "CGO_ENABLED").Output(); err != nil || strings.TrimSpace(string(cgo)) == "0" {
+	if !sqlitedb.Cgo {
 		t.Skipf("the programs of %s need a C compiler, for gorm.io/driver/sqlite", page)
 	}
 	repository, err := filepath.Abs("..")

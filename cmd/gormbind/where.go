@@ -13,7 +13,7 @@ const whereUsage = `Usage: gormbind where [flags] [packages]
 
 Where reads Go packages, by default that of the working directory, and prints the
 map of their models: the bind key, what it comes from, the table, and relations to
-models in other binds. It runs nothing of the program. "?" is what the program only
+models in other binds, with how GORM reads them. It runs nothing of the program. "?" is what the program only
 knows when it runs, such as the key of a Bind method that computes it.
 
 Exit status: 0, 1 if the packages can't be read or a model's key is a mistake (the
@@ -25,6 +25,8 @@ Flags:
 func runWhere(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("gormbind where", flag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "print JSON")
+	asMarkdown := flags.Bool("markdown", false, "print a table of Markdown")
+	asMermaid := flags.Bool("mermaid", false, "print a diagram of Mermaid, with a box for each bind")
 	var question where.Question
 	flags.StringVar(&question.Dir, "C", "", "the `folder` to start in; the working directory by default")
 	flags.StringVar(&question.TagName, "tagname", "", "the struct `tag` that holds a key, if not what bindkey.TagName in the program says, or bind")
@@ -41,8 +43,13 @@ func runWhere(args []string, stdout, stderr io.Writer) int {
 		return wrong
 	}
 	print := drawn.Table
-	if *asJSON {
+	switch {
+	case *asJSON:
 		print = drawn.JSON
+	case *asMarkdown:
+		print = drawn.Markdown
+	case *asMermaid:
+		print = drawn.Mermaid
 	}
 	if err := print(stdout); err != nil {
 		fmt.Fprintln(stderr, "gormbind where:", err)

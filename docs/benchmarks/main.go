@@ -9,20 +9,30 @@
 package main
 
 import (
+	"database/sql"
 	"os"
 
-	"github.com/mattn/go-sqlite3"
-
 	lab "github.com/gormbind/gormbind/internal/benchlab"
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 )
 
 var program = lab.Program{
-	Name: "docs/benchmarks",
-	Work: allWork,
-	Versions: func() string {
-		version, _, _ := sqlite3.Version()
-		return "SQLite " + version
-	},
+	Name:     "docs/benchmarks",
+	Work:     allWork,
+	Versions: versionOfSQLite,
+}
+
+func versionOfSQLite() string {
+	pool, err := sql.Open(sqlitedb.DriverName, ":memory:")
+	if err != nil {
+		return err.Error()
+	}
+	defer pool.Close()
+	var of string
+	if err := pool.QueryRow("SELECT sqlite_version()").Scan(&of); err != nil {
+		return err.Error()
+	}
+	return "SQLite " + of
 }
 
 func main() { os.Exit(program.Run(os.Args[1:], os.Stdout, os.Stderr)) }

@@ -5,10 +5,10 @@ import (
 	"os"
 	"path/filepath"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 
 	lab "github.com/gormbind/gormbind/internal/benchlab"
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 )
 
 // The places where work is done.
@@ -49,7 +49,7 @@ type files struct{ dir, seeded string }
 
 func (f *files) Begin(dir string) error {
 	f.dir, f.seeded = dir, filepath.Join(dir, "seed.db")
-	pool, err := sql.Open(sqlite.DriverName, f.seeded+"?_synchronous=OFF")
+	pool, err := sql.Open(sqlitedb.DriverName, f.seeded+"?_synchronous=OFF")
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (f *files) Open(_ int, databases []string) (map[string]*sql.DB, error) {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			return nil, err
 		}
-		if pools[database], err = sql.Open(sqlite.DriverName, path+dsnSettings); err != nil {
+		if pools[database], err = sql.Open(sqlitedb.DriverName, path+dsnSettings); err != nil {
 			return nil, err
 		}
 		pools[database].SetMaxIdleConns(16) // one for each goroutine, or they open files all the time

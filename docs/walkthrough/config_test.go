@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/gormbind/gormbind/config"
+	_ "github.com/gormbind/gormbind/internal/sqlitedb/sqliteurl"
 	"github.com/gormbind/gormbind/models"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )

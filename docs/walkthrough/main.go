@@ -16,9 +16,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"gorm.io/driver/sqlite"
-
 	"github.com/gormbind/gormbind/docs/walkthrough/steps"
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -89,7 +88,7 @@ func files(dir string) (steps.Databases, error) {
 		if _, err := os.Stat(path); err == nil {
 			exist = append(exist, name)
 		}
-		return steps.Database{Title: name, Dialector: sqlite.Open(path)}
+		return steps.Database{Title: name, Dialector: sqlitedb.Open(path)}
 	}
 	databases := steps.Databases{Main: file("main.db"), Analytics: file("analytics.db"), Replica: file("replica.db")}
 	if len(exist) > 0 {

@@ -11,8 +11,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gormbind/gormbind/config"
 	"github.com/gormbind/gormbind/docs/walkthrough/steps"
+	"github.com/gormbind/gormbind/internal/sqlitedb"
+	"github.com/gormbind/gormbind/internal/sqlitedb/sqliteurl"
 )
 
 // TestMain lets the test's executable be the program, for its exit status.
@@ -44,7 +45,7 @@ func walk(t *testing.T, args ...string) (status int, stdout, stderr string) {
 // rows reads a file back with database/sql.
 func rows(t *testing.T, file, query string) []string {
 	t.Helper()
-	db, err := sql.Open("sqlite3", file)
+	db, err := sql.Open(sqlitedb.DriverName, file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +200,7 @@ id  name          id  user_id  event
 // The steps are written once over whatever databases they are given.
 func TestOtherDatabases(t *testing.T) {
 	inMemory := func(title string) steps.Database {
-		dialector, err := config.SQLite("sqlite://")
+		dialector, err := sqliteurl.Open("sqlite://")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -257,7 +258,7 @@ func TestClear(t *testing.T) {
 	}
 	change := func(file, query string) {
 		t.Helper()
-		db, err := sql.Open("sqlite3", filepath.Join(dir, file))
+		db, err := sql.Open(sqlitedb.DriverName, filepath.Join(dir, file))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,7 +9,11 @@ import (
 	"strings"
 	"testing"
 
+	"gorm.io/plugin/dbresolver"
+
 	"github.com/gormbind/gormbind/docs/walkthrough/steps"
+	"github.com/gormbind/gormbind/models"
+	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
 var update = flag.Bool("update", false, "write the program's code and output into docs/walkthrough.md")
@@ -178,6 +182,7 @@ func (s source) marks() []string {
 	for name := range s.outputs {
 		marks = append(marks, "<!-- output: "+name+" -->")
 	}
+	marks = append(marks, "<!-- diagram: map -->")
 	for name := range s.regions {
 		marks = append(marks, "<!-- code: "+name+" -->")
 	}
@@ -189,6 +194,11 @@ func (s source) find(kind, name string) (text, language string, err error) {
 	case "output":
 		if text, ok := s.outputs[name]; ok {
 			return text, "text", nil
+		}
+	case "diagram":
+		if name == "map" {
+			plugin := bindkey.New(bindkey.Models(&models.User{}, &models.LogEntry{})).Register("analytics", dbresolver.Config{})
+			return plugin.Map().Mermaid(), "mermaid", nil
 		}
 	case "code":
 		if text, ok := s.regions[name]; ok {

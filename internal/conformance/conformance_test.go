@@ -4,10 +4,10 @@ import (
 	"path/filepath"
 	"testing"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 
 	"github.com/gormbind/gormbind/internal/conformance"
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 )
 
 // Two SQLite files behind one handle. The other eight worlds need servers: see
@@ -21,7 +21,7 @@ func files() conformance.Database {
 		Dialect: "sqlite",
 		Open: func(t testing.TB, label string) func() gorm.Dialector {
 			dsn := filepath.Join(t.TempDir(), label+".db") + "?_busy_timeout=300&_synchronous=OFF&_journal_mode=MEMORY&_foreign_keys=on"
-			return func() gorm.Dialector { return sqlite.Open(dsn) }
+			return func() gorm.Dialector { return sqlitedb.Open(dsn) }
 		},
 	}
 }

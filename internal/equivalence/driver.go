@@ -3,13 +3,32 @@ package equivalence
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"sort"
 	"strings"
 	"sync"
 
-	"github.com/mattn/go-sqlite3"
-
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/internal/testkit"
+)
+
+// ErrNoAuthorizer is the error of a build without cgo.
+var ErrNoAuthorizer = errors.New("this asks SQLite's authorizer what statements read, which only github.com/mattn/go-sqlite3 gives, and it needs cgo")
+
+// A rawConn is a connection of mattn's driver.
+type rawConn interface {
+	driver.Conn
+	driver.QueryerContext
+	Exec(query string, args []driver.Value) (driver.Result, error)
+	RegisterAuthorizer(func(action int, table, column, database string) int)
+}
+
+// What SQLite asks its authorizer about (https://www.sqlite.org/c3ref/c_alter_table.html).
+const (
+	actionDelete = 9
+	actionInsert = 18
+	actionRead   = 20
+	actionUpdate = 23
 )
 
 // A sentence is one SQL statement that was sent, with the tables that SQLite
@@ -47,15 +66,15 @@ func (r *recorder) take() []sentence {
 // authorize is SQLite's callback while it prepares a statement.
 func (r *recorder) authorize(op int, table, _, _ string) int {
 	switch op {
-	case sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE:
+	case actionInsert, actionUpdate, actionDelete:
 		r.writes = true
 		fallthrough
-	case sqlite3.SQLITE_READ:
+	case actionRead:
 		if !strings.HasPrefix(table, "sqlite_") {
 			r.reading[strings.ToLower(table)] = true
 		}
 	}
-	return sqlite3.SQLITE_OK
+	return 0 // SQLITE_OK
 }
 
 // call is the hook of the databases' drivers: it records what is sent. SQLite
@@ -108,7 +127,7 @@ type connector struct {
 	log *recorder
 }
 
-func (c *connector) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
+func (c *connector) Driver() driver.Driver { return sqlitedb.Driver() }
 
 func (c *connector) Connect(context.Context) (driver.Conn, error) {
 	opened, err := openRaw(c.dsn)
@@ -117,12 +136,4 @@ func (c *connector) Connect(context.Context) (driver.Conn, error) {
 	}
 	opened.RegisterAuthorizer(c.log.authorize)
 	return opened, nil
-}
-
-func openRaw(dsn string) (*sqlite3.SQLiteConn, error) {
-	opened, err := (&sqlite3.SQLiteDriver{}).Open(dsn)
-	if err != nil {
-		return nil, err
-	}
-	return opened.(*sqlite3.SQLiteConn), nil
 }

@@ -7,10 +7,11 @@ import (
 	"strings"
 	"sync"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 	gormschema "gorm.io/gorm/schema"
+
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 )
 
 // A kind is what a column holds.
@@ -134,7 +135,7 @@ type schema struct {
 }
 
 var readSchema = sync.OnceValues(func() (*schema, error) {
-	db, err := gorm.Open(sqlite.Open("file:/equivalence-template?vfs=memdb"),
+	db, err := gorm.Open(sqlitedb.Open("file:/equivalence-template?vfs=memdb"),
 		&gorm.Config{Logger: logger.Discard, DisableForeignKeyConstraintWhenMigrating: true})
 	if err != nil {
 		return nil, err

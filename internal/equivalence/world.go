@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mattn/go-sqlite3"
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -49,8 +48,8 @@ type side struct {
 // A database is a file, and what it held at first.
 type database struct {
 	pool     *sql.DB
-	raw      *sqlite3.SQLiteConn // to look at it, past the handles
-	snapshot *sqlite3.SQLiteConn
+	raw      rawConn // to look at it, past the handles
+	snapshot rawConn
 	before   map[string]string // table → dump
 }
 
@@ -167,16 +166,7 @@ func (d *database) insert(t *table, r row, own bool, i int) error {
 }
 
 // reset gives a database its first rows again.
-func (d *database) reset() error {
-	backup, err := d.raw.Backup("main", d.snapshot, "main")
-	if err != nil {
-		return err
-	}
-	if _, err := backup.Step(-1); err != nil {
-		return errors.Join(err, backup.Finish())
-	}
-	return backup.Finish()
-}
+func (d *database) reset() error { return copyInto(d.raw, d.snapshot) }
 
 // state is what the tables of one side hold, the foreign ones as "bind.table".
 func (w *world) state(names ...string) (map[string]string, error) {

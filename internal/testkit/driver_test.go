@@ -7,22 +7,14 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/mattn/go-sqlite3"
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 )
-
-// file connects to a SQLite file.
-type file string
-
-func (f file) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
-func (f file) Connect(context.Context) (driver.Conn, error) {
-	return f.Driver().Open(string(f))
-}
 
 // openRecorded opens a file with a table, whose calls are recorded.
 func openRecorded(t *testing.T) (*sql.DB, *Recorder) {
 	t.Helper()
 	recorder := &Recorder{}
-	db := sql.OpenDB(recorder.Wrap("one", file(t.TempDir()+"/one.db?_synchronous=OFF")))
+	db := sql.OpenDB(recorder.Wrap("one", sqlitedb.Connector(t.TempDir()+"/one.db?_synchronous=OFF")))
 	t.Cleanup(func() { _ = db.Close() })
 	db.SetMaxOpenConns(1)
 	exec(t, db, "CREATE TABLE numbers (n INTEGER)")

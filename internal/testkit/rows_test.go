@@ -4,11 +4,11 @@ import (
 	"database/sql"
 	"testing"
 
-	_ "github.com/mattn/go-sqlite3"
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 )
 
 func TestTables(t *testing.T) {
-	db, err := sql.Open("sqlite3", ":memory:")
+	db, err := sql.Open(sqlitedb.DriverName, ":memory:")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/resolver"
 )
 
@@ -92,6 +93,29 @@ func (a *adopted) open(b *bind) error {
 	b.product = b.dialect.Product
 	if b.plugin.chainDialector != nil { // else all binds get theirs
 		return b.prepareDialect()
+	}
+	return nil
+}
+
+// firstIsKnown refuses SQL that goes by another table than its first, which nobody
+// knows: dbresolver goes by the first alone, and to the global resolver where that has no
+// name of its own, so that the program has its table there.
+func (e *evidence) firstIsKnown(d *decision) error {
+	home := e.fallback
+	if home == nil {
+		home = e.plugin.defaultBind()
+	}
+	if len(d.facts.Tables) == 0 || d.bind.shares(home) {
+		return nil
+	}
+	first := d.facts.Tables[0]
+	for _, table := range e.unknown {
+		if table == first && !product.Everywhere(table) {
+			err := e.crossing(nil)
+			err.Claims = append([]Claim{{Key: home.key, Source: "table " + quoted(first) + ", which no model has brought up,"}}, err.Claims...)
+			err.Way = "give the model of " + quoted(first) + " to bindkey.Models, or choose with bindkey.Use"
+			return err
+		}
 	}
 	return nil
 }

@@ -141,6 +141,7 @@ func (p *Plugin) beside(db *gorm.DB, b *bind, op dbresolver.Operation) (*gorm.DB
 func (b *bind) plainSession(db *gorm.DB, conn gorm.ConnPool) *gorm.DB {
 	session := b.plain.Session(&gorm.Session{NewDB: true, Initialized: true, Context: db.Statement.Context, Logger: db.Logger})
 	session.Statement.ConnPool = conn
+	b.tellBeside(session, transactionOf(db))
 	return session
 }
 

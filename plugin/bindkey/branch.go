@@ -71,6 +71,10 @@ func (b *branch) guard(_ context.Context, query string, args []any) (string, err
 	return b.pool.bind.guard(query, args, b.tx.ambient, false)
 }
 
+func (b *branch) sends() SentStatement {
+	return SentStatement{Placement: b.pool.placement(), Transaction: b.tx.xact.Context()}
+}
+
 func (b *branch) owner() *Plugin { return b.tx.plugin }
 
 func (b *branch) conn(ctx context.Context) (gorm.ConnPool, error) {
@@ -136,7 +140,7 @@ func (b *branch) named() bool {
 }
 
 // BeginTx is of xact.Resource.
-func (b *branch) BeginTx(ctx context.Context, opts *sql.TxOptions) (xact.Tx, error) {
+func (b *branch) BeginTx(ctx context.Context, opts *sql.TxOptions) (begun xact.Tx, err error) {
 	b.tx.mu.Lock()
 	if !hasBranch(b.tx.branches, b) {
 		b.tx.branches = append(b.tx.branches, b) // of a statement in DryRun
@@ -145,6 +149,9 @@ func (b *branch) BeginTx(ctx context.Context, opts *sql.TxOptions) (xact.Tx, err
 	tx := &b.firstTx
 	if tx.Tx != nil {
 		tx = new(dbpool.Tx) // again, after a savepoint before it
+	}
+	if answered := b.stage(StageBegin); answered != nil {
+		defer func() { answered(err) }()
 	}
 	if err := b.beginTx(ctx, opts, tx); err != nil {
 		return nil, err
@@ -160,7 +167,11 @@ func (b *branch) Ask(ctx context.Context, tx xact.Tx, sure bool) error {
 	if committing != nil {
 		return nil // by the program's own DDL, as in plain GORM
 	}
+	answered := b.stage(StageCheck)
 	err := b.pool.bind.product.Ask(ctx, txOf(tx), sure)
+	if answered != nil {
+		answered(err)
+	}
 	if b.handed.Load() == nil {
 		return err
 	}
@@ -197,13 +208,6 @@ func (b *branch) failed(operation string, err error) *BranchError {
 	}
 	return &BranchError{Key: b.pool.bind.key, Operation: operation, Err: err}
 }
-
-// Commit and Rollback are the transaction's: GORM calls them on whichever pool
-// the statement carries.
-func (b *branch) Commit() error { return b.tx.Commit() }
-
-// Rollback rolls the whole transaction back.
-func (b *branch) Rollback() error { return b.tx.Rollback() }
 
 // StmtContext is of gorm.Tx, for the PreparedStmtTX that Session makes; a
 // routed statement never gets here.

@@ -25,6 +25,8 @@ func (c *chainPool) databaseFailed(error) {}
 
 func (c *chainPool) given(any, string) {}
 
+func (c *chainPool) sends() SentStatement { return SentStatement{} }
+
 func (c *chainPool) guard(_ context.Context, query string, _ []any) (string, error) {
 	return query, nil
 }

@@ -6,28 +6,6 @@ import (
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/xact"
 )
 
-// Commit commits the branches in the stages of package xact. A failure before the
-// first COMMIT has succeeded rolls everything back; one after it is a
-// [*PartialCommitError].
-func (t *transaction) Commit() error {
-	switch outcome := t.end(); {
-	case outcome.InDoubt != nil || outcome.Unfinished != nil:
-		return t.commitment.told(outcome)
-	case outcome.Partial():
-		return &PartialCommitError{
-			Committed:  keysOf(outcome.Committed),
-			Failed:     asBranch(outcome.Failed).pool.bind.key,
-			Unknown:    outcome.Unknown,
-			RolledBack: keysOf(outcome.RolledBack),
-			Err:        outcome.Err,
-		}
-	case outcome.Waiting != nil:
-		return &AfterCommitError{Err: outcome.Waiting}
-	default:
-		return outcome.Err
-	}
-}
-
 // end commits, in two phases if that is asked for.
 func (t *transaction) end() xact.Outcome {
 	if t.commitment != nil && t.operation() == writing {

@@ -16,8 +16,10 @@ import (
 type config struct {
 	strict           bool
 	defaultKey       string
+	defaultGiven     bool // by the option Default
 	tag              string
 	openLate         bool
+	logBinds         bool
 	listed           []any    // of the option Models
 	order            []string // of COMMITs
 	endTimeout       time.Duration
@@ -29,6 +31,7 @@ type config struct {
 	setters          []func(gorm.ConnPool)            // of all pools
 	ownSetters       map[string][]func(gorm.ConnPool) // of one bind's
 	configuring      map[string][]func(*gorm.Config)
+	observers        observers
 	mistakes         []error // told by Initialize
 }
 

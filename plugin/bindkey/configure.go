@@ -73,5 +73,8 @@ func (b *bind) configured(base *dialect.Settings) (*dialect.Settings, error) {
 	if field := dialect.ChangedField(&before, &config); field != "" {
 		return nil, &InvalidSettingError{Key: b.key, Field: field}
 	}
+	if b.plugin.logBinds {
+		config.Logger, _ = tellingBinds(config.Logger)
+	}
 	return dialect.SettingsOf(&config), nil
 }

@@ -18,6 +18,7 @@ import (
 	"gorm.io/gorm/schema"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -130,7 +131,7 @@ func newProbeWorld(t *testing.T, config gorm.Config, configure func(w *probeWorl
 		pools: map[string]*preparingPool{}, logs: map[string]*tracedLog{"handle": newTracedLog(), "bind": newTracedLog()}, inTx: map[string]bool{},
 	}
 	for _, name := range []string{"main", "analytics"} {
-		conn, err := sql.Open(sqlite.DriverName, w.file(name)+"?_synchronous=OFF&_busy_timeout=5000")
+		conn, err := sql.Open(sqlitedb.DriverName, w.file(name)+"?_synchronous=OFF&_busy_timeout=5000")
 		w.must(err)
 		t.Cleanup(func() { conn.Close() })
 		w.pools[name] = &preparingPool{DB: conn}
@@ -568,14 +569,14 @@ func TestConfigureRefusals(t *testing.T) {
 		"DisableNestedTransaction":  func(c *gorm.Config) { c.DisableNestedTransaction = true },
 		"ClauseBuilders":            func(c *gorm.Config) { c.ClauseBuilders = map[string]clause.ClauseBuilder{} },
 		"ConnPool":                  func(c *gorm.Config) { c.ConnPool = nil },
-		"Dialector":                 func(c *gorm.Config) { c.Dialector = sqlite.Open("other.db") },
+		"Dialector":                 func(c *gorm.Config) { c.Dialector = sqlitedb.Open("other.db") },
 		"Plugins":                   func(c *gorm.Config) { c.Plugins = nil },
 	}
 	for field, set := range refusals {
 		t.Run(field, func(t *testing.T) {
 			dir := t.TempDir()
-			db := openPlain(t, sqlite.Open(dir+"/main.db"), &gorm.Config{})
-			plugin := bindkey.New().Register("there", dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open(dir + "/there.db")}})
+			db := openPlain(t, sqlitedb.Open(dir+"/main.db"), &gorm.Config{})
+			plugin := bindkey.New().Register("there", dbresolver.Config{Sources: []gorm.Dialector{sqlitedb.Open(dir + "/there.db")}})
 			plugin.Configure("there", func(c *gorm.Config) { c.PrepareStmt = true }).Configure("there", set)
 			err := db.Use(plugin)
 			var refused *bindkey.InvalidSettingError
@@ -602,8 +603,8 @@ func TestConfigureRefusals(t *testing.T) {
 		}
 	})
 	t.Run("a dialector that is not equal to itself", func(t *testing.T) {
-		db := openPlain(t, registering{sqlite.Open(t.TempDir() + "/main.db"), func(*gorm.DB) error { return nil }}, &gorm.Config{})
-		plugin := bindkey.New().Register("there", dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open(t.TempDir() + "/there.db")}})
+		db := openPlain(t, registering{sqlitedb.Open(t.TempDir() + "/main.db"), func(*gorm.DB) error { return nil }}, &gorm.Config{})
+		plugin := bindkey.New().Register("there", dbresolver.Config{Sources: []gorm.Dialector{sqlitedb.Open(t.TempDir() + "/there.db")}})
 		if err := db.Use(plugin.Configure("there", func(*gorm.Config) {})); err != nil {
 			t.Errorf("nothing was set: %v", err) // a func in a struct
 		}
@@ -613,8 +614,8 @@ func TestConfigureRefusals(t *testing.T) {
 func TestConfigureMistakes(t *testing.T) {
 	dir := t.TempDir()
 	open := func() (*gorm.DB, *bindkey.Plugin) {
-		return openPlain(t, sqlite.Open(dir+"/main.db"), &gorm.Config{}),
-			bindkey.New().Register("there", dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open(dir + "/there.db")}})
+		return openPlain(t, sqlitedb.Open(dir+"/main.db"), &gorm.Config{}),
+			bindkey.New().Register("there", dbresolver.Config{Sources: []gorm.Dialector{sqlitedb.Open(dir + "/there.db")}})
 	}
 	t.Run("unknown keys", func(t *testing.T) {
 		db, plugin := open()

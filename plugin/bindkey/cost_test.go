@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -25,10 +25,10 @@ type CostThing struct{ ID uint }
 func costHandles(t *testing.T) (plain, mixed *gorm.DB) {
 	t.Helper()
 	dir := t.TempDir()
-	plain = openPlain(t, sqlite.Open(dir+"/main.db"), &gorm.Config{})
-	mixed = openPlain(t, sqlite.Open(dir+"/main.db"), &gorm.Config{})
+	plain = openPlain(t, sqlitedb.Open(dir+"/main.db"), &gorm.Config{})
+	mixed = openPlain(t, sqlitedb.Open(dir+"/main.db"), &gorm.Config{})
 	other := newPidgin("other")
-	other.Dialector = *sqlite.Open(dir + "/other.db").(*sqlite.Dialector)
+	other.Dialector = *sqlitedb.New(dir + "/other.db")
 	plugin := bindkey.New().Register("other", dbresolver.Config{Sources: []gorm.Dialector{&other}})
 	if err := mixed.Use(plugin); err != nil {
 		t.Fatal(err)
@@ -152,7 +152,7 @@ func steady() int {
 // leaves no more than a plain one.
 func TestGoroutinesThatStay(t *testing.T) {
 	dir := t.TempDir()
-	file := func(name string) gorm.Dialector { return sqlite.Open(dir + "/" + name) }
+	file := func(name string) gorm.Dialector { return sqlitedb.Open(dir + "/" + name) }
 	const times = 10
 	for _, prepare := range []bool{false, true} {
 		one := func(use func(db *gorm.DB)) {
@@ -181,7 +181,7 @@ func TestGoroutinesThatStay(t *testing.T) {
 		}
 		for name, use := range map[string]func(db *gorm.DB){
 			"a Use that fails": func(db *gorm.DB) {
-				if err := db.Use(binds(sqlite.Open(dir + "/no/such/folder.db"))); err == nil {
+				if err := db.Use(binds(sqlitedb.Open(dir + "/no/such/folder.db"))); err == nil {
 					t.Error("no error")
 				}
 				db.Exec("SELECT 1")

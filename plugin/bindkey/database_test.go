@@ -17,6 +17,7 @@ import (
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -128,9 +129,9 @@ func TestOneDatabaseSpellings(t *testing.T) {
 				open := func(dsn string) gorm.Dialector {
 					dsn = strings.ReplaceAll(dsn, "DIR", dir)
 					if way != "supplied" {
-						return sqlite.Open(dsn)
+						return sqlitedb.Open(dsn)
 					}
-					pool, err := sql.Open(sqlite.DriverName, dsn)
+					pool, err := sql.Open(sqlitedb.DriverName, dsn)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -168,7 +169,7 @@ func TestOneDatabaseSpellings(t *testing.T) {
 
 func fileOfSQLite(t *testing.T, dsn string) (file string) {
 	t.Helper()
-	pool, err := sql.Open(sqlite.DriverName, dsn)
+	pool, err := sql.Open(sqlitedb.DriverName, dsn)
 	if err == nil {
 		defer pool.Close()
 		err = pool.QueryRow("SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&file)
@@ -192,7 +193,7 @@ func TestOneDatabase(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				db, plugin := openTwo(t, sqlite.Open("dev.db?_busy_timeout=200"), sqlite.Open("./dev.db?_busy_timeout=200"), adopts,
+				db, plugin := openTwo(t, sqlitedb.Open("dev.db?_busy_timeout=200"), sqlitedb.Open("./dev.db?_busy_timeout=200"), adopts,
 					gorm.Config{PrepareStmt: prepare, CreateBatchSize: 2})
 				must(db.Transaction(func(tx *gorm.DB) error { return tx.AutoMigrate(worldModels...) }))
 				count := func(db *gorm.DB, model any) (n int64) {
@@ -313,7 +314,7 @@ func TestOneDatabaseOfSeveral(t *testing.T) {
 func TestOneDatabaseCommitsInPart(t *testing.T) {
 	w := newWorld(t, worldConfig{options: []bindkey.Option{bindkey.CommitOrder("archive")}, install: func(w *world) {
 		w.plugin.Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{w.dialector("archive")}})
-		w.plugin.Register("archive", dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open("file:" + w.file("archive"))}})
+		w.plugin.Register("archive", dbresolver.Config{Sources: []gorm.Dialector{sqlitedb.Open("file:" + w.file("archive"))}})
 	}})
 	pool, err := w.db.DB()
 	w.must(err)
@@ -340,7 +341,7 @@ func TestOneDatabaseOpenLate(t *testing.T) {
 		w.registerBut("analytics")
 		up.Store(false)
 		w.plugin.Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{
-			partDialector{sqlite.Open("file:" + w.file("main")).(*sqlite.Dialector), &up, &attempts, new([]gorm.ConnPool)}}})
+			partDialector{sqlitedb.New("file:" + w.file("main")), &up, &attempts, new([]gorm.ConnPool)}}})
 	}})
 	if err := w.db.Where("id IN (SELECT user_id FROM logs)").Find(&[]User{}).Error; err != nil {
 		t.Errorf("while it is down: %v", err)

@@ -26,7 +26,8 @@ type decision struct {
 	ambient *bind
 	// route: the statement is routed, and not only asked about.
 	route       bool
-	foreignConn bool // it is on a connection of the application's own
+	foreignConn bool       // it is on a connection of the application's own
+	own         *boundPool // which that is of, or nil
 	// refused is why a statement in DryRun would not be sent.
 	refused *CrossBindError
 	// use is the Use that holds, the statement's own or that of the one it was
@@ -216,6 +217,9 @@ func (p *Plugin) weigh(stmt *gorm.Statement, d *decision) error {
 		return err
 	case b == nil:
 		return p.undecided(stmt, d)
+	case at == nil && d.raw && p.adopted != nil && !p.decidedByUse(stmt):
+		d.bind = b
+		return e.firstIsKnown(d)
 	case at != nil:
 		d.bind = at.bind // or one that shares its database
 	default:

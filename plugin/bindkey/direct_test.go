@@ -17,6 +17,7 @@ import (
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/internal/testkit"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
@@ -418,6 +419,9 @@ func (w *world) allocations(db *gorm.DB, run func(*gorm.DB) error) (least float6
 func TestAllocationsOfDialects(t *testing.T) {
 	if raceDetector {
 		t.Skip("the race detector empties pools at random; without it, this runs")
+	}
+	if !sqlitedb.Cgo {
+		t.Skip("modernc.org/sqlite allocates more for numbered variables, which only one of the dialects writes; with cgo, this runs")
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	config := gorm.Config{SkipDefaultTransaction: true, Logger: logger.Default.LogMode(logger.Silent)}

@@ -73,7 +73,9 @@
 // What 2, 3 and 4 say must agree, also in joins and subqueries. Otherwise the
 // statement is refused with a [*CrossBindError], and no database is asked. Raw
 // SQL goes by tables that are known, so give all models to [Models] or to
-// [Plugin.Register]. [Plugin.Explain] tells where a statement would go, and why.
+// [Plugin.Register]. [Plugin.Explain] tells where a statement would go, and why,
+// [PlacementOf] where one goes, to callbacks and plugins, [LogBinds] the log, and
+// [Observe] an observer: the module plugin/bindotel has one for OpenTelemetry.
 //
 // Writes go to a source. Reads go to a replica, if the bind has any, unless they
 // lock rows, are in a transaction, or have dbresolver.Write. A bind may have

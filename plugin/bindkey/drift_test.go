@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -80,8 +80,8 @@ func TestDriftOfBindsThatShare(t *testing.T) {
 	twin := func(t *testing.T, options ...bindkey.Option) *world {
 		return newEmptyWorld(t, worldConfig{options: options, install: func(w *world) {
 			w.plugin.
-				Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open(w.file("main"))}}). // another pool, the same database
-				Register("archive", dbresolver.Config{})                                                          // the handle's own
+				Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{sqlitedb.Open(w.file("main"))}}). // another pool, the same database
+				Register("archive", dbresolver.Config{})                                                            // the handle's own
 		}})
 	}
 	w := twin(t)

@@ -5,15 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/models"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
@@ -24,7 +25,7 @@ func exampleFiles() (file func(name string) gorm.Dialector, remove func()) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	return func(name string) gorm.Dialector { return sqlite.Open(filepath.Join(dir, name) + "?_foreign_keys=on") },
+	return func(name string) gorm.Dialector { return sqlitedb.Open(filepath.Join(dir, name) + "?_foreign_keys=on") },
 		func() { _ = os.RemoveAll(dir) }
 }
 
@@ -370,4 +371,129 @@ func Example_savepoint() {
 	}
 	// Output:
 	// ada joined
+}
+
+// A callback that counts statements by where they went.
+func ExamplePlacementOf() {
+	db, _, remove := exampleHandle()
+	defer remove()
+
+	count := map[bindkey.Placement]int{}
+	counting := func(tx *gorm.DB) {
+		if at, ok := bindkey.PlacementOf(tx); ok {
+			count[at]++
+		}
+	}
+	if err := db.Callback().Create().After("gorm:create").Register("app:count", counting); err != nil {
+		log.Fatal(err)
+	}
+	db.Create(&models.User{Name: "ada", Logs: []models.LogEntry{{Event: "joined"}, {Event: "left"}}})
+	for at, n := range count {
+		fmt.Println(at.Key, at.Role, n)
+	}
+	// Unordered output:
+	// main source 1
+	// analytics source 1
+}
+
+// An observer is told what is sent, and what becomes of transactions.
+func ExampleObserve() {
+	told := func(what bindkey.Placement, text string) func(error) {
+		fmt.Printf("%s %s: %s\n", what.Key, what.Role, text)
+		return nil
+	}
+	db, _, remove := exampleHandle(bindkey.Observe(bindkey.Observer{
+		Statement: func(_ context.Context, s bindkey.SentStatement) (context.Context, func(error)) {
+			return nil, told(s.Placement, "a statement for "+s.Table)
+		},
+		Stage: func(_ context.Context, s bindkey.BranchStage) func(error) { return told(s.Placement, string(s.Stage)) },
+		End:   func(_ context.Context, end bindkey.TransactionEnd) { fmt.Println(end.Outcome, end.Committed) },
+	}))
+	defer remove()
+
+	db.Create(&models.User{Name: "ada", Logs: []models.LogEntry{{Event: "joined"}}})
+	// Output:
+	// main source: BEGIN
+	// main source: a statement for users
+	// analytics source: BEGIN
+	// analytics source: a statement for logs
+	// analytics source: CHECK
+	// main source: CHECK
+	// analytics source: COMMIT
+	// main source: COMMIT
+	// committed [analytics main]
+}
+
+// Pools are what a collector of sql.DBStats wants.
+func ExamplePlugin_Pools() {
+	_, plugin, remove := exampleHandle()
+	defer remove()
+
+	for _, pool := range plugin.Pools() {
+		fmt.Println(pool.Key, pool.Role, pool.DB.Stats().MaxOpenConnections)
+	}
+	// Output:
+	// analytics source 0
+	// main source 0
+}
+
+// The log tells where each statement went.
+func ExampleLogBinds() {
+	file, remove := exampleFiles()
+	defer remove()
+
+	steady := func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey || a.Key == "duration" {
+			return slog.Attr{} // not the same in each run
+		}
+		return a
+	}
+	out := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: steady}))
+	config := logger.Config{LogLevel: logger.Warn, ParameterizedQueries: true}
+	db, err := gorm.Open(file("main.db"), &gorm.Config{Logger: logger.NewSlogLogger(out, config)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	plugin := bindkey.New(bindkey.LogBinds(), bindkey.Models(&models.User{}, &models.LogEntry{})).
+		Register("analytics", dbresolver.Config{
+			Sources:  []gorm.Dialector{file("analytics.db")},
+			Replicas: []gorm.Dialector{file("analytics.db")}, // a replica of its own in production
+		})
+	if err := db.Use(plugin); err != nil {
+		log.Fatal(err)
+	}
+	defer plugin.Close()
+	if err := db.AutoMigrate(&models.User{}, &models.LogEntry{}); err != nil {
+		log.Fatal(err)
+	}
+
+	db = db.Debug() // logs every statement
+	db.Create(&models.User{Name: "ada", Logs: []models.LogEntry{{Event: "joined"}}})
+	db.Preload("Logs").Find(&[]models.User{})
+	// Output:
+	// level=INFO msg="SQL executed" trace.sql="INSERT INTO `logs` (`user_id`,`event`,`created_at`) VALUES (?,?,?) ON CONFLICT (`id`) DO UPDATE SET `user_id`=`excluded`.`user_id` RETURNING `id`" trace.rows=1 bind=analytics role=source tx=1
+	// level=INFO msg="SQL executed" trace.sql="INSERT INTO `users` (`name`) VALUES (?) RETURNING `id`" trace.rows=1 bind=main role=source tx=1
+	// level=INFO msg="SQL executed" trace.sql="SELECT * FROM `logs` WHERE `logs`.`user_id` = ?" trace.rows=1 bind=analytics role=replica
+	// level=INFO msg="SQL executed" trace.sql="SELECT * FROM `users`" trace.rows=1 bind=main role=source
+}
+
+// The map of a program's models, as a table and as a diagram.
+func ExamplePlugin_Map() {
+	_, plugin, remove := exampleHandle()
+	defer remove()
+
+	fmt.Print(plugin.Map())
+	fmt.Print(plugin.Map().Mermaid())
+	// Output:
+	// MODEL            KEY        WHY             TABLE  CROSSES
+	// models.LogEntry  analytics  method Bind     logs
+	// models.User      main       tag on field _  users  Logs → models.LogEntry (analytics, preload)
+	// flowchart LR
+	//     subgraph b0["analytics"]
+	//         t0["<b>logs</b><br/>models.LogEntry"]
+	//     end
+	//     subgraph b1["main"]
+	//         t1["<b>users</b><br/>models.User"]
+	//     end
+	//     t1 -.->|"Logs"| t0
 }

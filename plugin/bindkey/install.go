@@ -40,7 +40,7 @@ func (p *Plugin) Initialize(db *gorm.DB) error {
 	}
 
 	p.db, p.adopted = db, adopted
-	for _, step := range []func(*gorm.DB) error{p.limitIdentifiers, p.open, p.chooseDecider, p.checkNames, p.prepareDialects, p.checkTwoPhase, p.hook} {
+	for _, step := range []func(*gorm.DB) error{p.limitIdentifiers, p.open, p.chooseDecider, p.checkNames, p.prepareDialects, p.checkTwoPhase, p.tellInstalled, p.hook} {
 		if err := step(db); err != nil {
 			_ = p.closeOpened() // what failed is the better error
 			p.uninstall()
@@ -71,6 +71,9 @@ func (p *Plugin) checkNames(*gorm.DB) error {
 		if _, err := p.lookup(key, ""); err != nil {
 			mistakes = append(mistakes, fmt.Errorf("bindkey: Plugin.ConfigurePools: %w", err))
 		}
+	}
+	if p.adopted.knows(p.defaultKey) && p.adopted.HasGlobal() && !p.defaultGiven {
+		mistakes = append(mistakes, installError("dbresolver has a global resolver and one that is registered as %q, the default bind's key, so that what has no key would move to the second: choose with the option bindkey.Default(%q), or, to stay with the global one, bindkey.Default with a key that nothing is registered as", p.defaultKey, p.defaultKey))
 	}
 	_ = p.Check(p.adopted.models()...) // they are known from now on; their mistakes show where they are used
 	if err := p.Check(append(p.registeredModels[:len(p.registeredModels):len(p.registeredModels)], p.listed...)...); err != nil {
@@ -106,6 +109,12 @@ func (p *Plugin) installable(db *gorm.DB) error {
 	return errors.Join(p.mistakes...)
 }
 
+// tellInstalled tells observers of the binds that are open now.
+func (p *Plugin) tellInstalled(*gorm.DB) error {
+	p.toldInstalled = p.observers.installed(p)
+	return nil
+}
+
 func (p *Plugin) uninstall() {
 	if p.naming != nil {
 		p.db.NamingStrategy, p.naming = p.naming, nil
@@ -129,7 +138,7 @@ func (p *Plugin) uninstall() {
 // hook puts the plugin into the handle's three seams: the callbacks, the
 // connection pool and the dialector.
 func (p *Plugin) hook(db *gorm.DB) error {
-	if err := errors.Join(p.registerCallbacks(db), processor.Wrap(db, p.wrapBegin, p.wrapSend)); err != nil {
+	if err := errors.Join(p.registerCallbacks(db), processor.Wrap(db, p.wrapBegin, p.wrapEnd, p.wrapSend)); err != nil {
 		return err
 	}
 	p.storeStatements()

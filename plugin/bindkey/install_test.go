@@ -17,6 +17,7 @@ import (
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -43,7 +44,7 @@ func (d failingDialector) Initialize(*gorm.DB) error {
 
 func TestInstallErrors(t *testing.T) {
 	dir := t.TempDir()
-	file := func(name string) gorm.Dialector { return sqlite.Open(filepath.Join(dir, name)) }
+	file := func(name string) gorm.Dialector { return sqlitedb.Open(filepath.Join(dir, name)) }
 	good := dbresolver.Config{Sources: []gorm.Dialector{file("good.db")}}
 	for name, c := range map[string]struct {
 		plugin *bindkey.Plugin
@@ -83,7 +84,7 @@ func TestInstallErrors(t *testing.T) {
 			"source":    {Sources: []gorm.Dialector{failingDialector{file("x.db"), "postgres://u:hunter2@host/db"}}},
 			"source-2":  {Sources: []gorm.Dialector{file("x.db"), failingDialector{file("x.db"), "postgres://u:hunter2@host/db"}}},
 			"replica":   {Replicas: []gorm.Dialector{failingDialector{file("x.db"), "u:hunter2@tcp(host)/db"}}},
-			"replica-2": {Replicas: []gorm.Dialector{file("x.db"), sqlite.Open(filepath.Join(dir, "no", "such", "folder.db"))}},
+			"replica-2": {Replicas: []gorm.Dialector{file("x.db"), sqlitedb.Open(filepath.Join(dir, "no", "such", "folder.db"))}},
 		} {
 			var log strings.Builder
 			db := openPlain(t, file("main.db"), &gorm.Config{})
@@ -449,7 +450,7 @@ func TestConfigurePools(t *testing.T) {
 	}
 
 	plugin := bindkey.New().Register("main", dbresolver.Config{}).ConfigurePools("analytic", limit(1)).ConfigurePools("archiv", limit(1))
-	db := openPlain(t, sqlite.Open(filepath.Join(t.TempDir(), "a.db")), &gorm.Config{})
+	db := openPlain(t, sqlitedb.Open(filepath.Join(t.TempDir(), "a.db")), &gorm.Config{})
 	if err := db.Use(plugin); !errors.Is(err, bindkey.ErrUnknownBind) || !strings.Contains(err.Error(), `"analytic"`) || !strings.Contains(err.Error(), `"archiv"`) {
 		t.Errorf("a key that no bind has: %v", err)
 	}

@@ -8,11 +8,11 @@ import (
 	"sync"
 	"testing"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/catalog"
 )
 
@@ -43,8 +43,8 @@ func knownTypes(p *Plugin) *sync.Map {
 // program's types, not on statements, sessions, contexts or mistakes.
 func TestKeyCachesDoNotGrow(t *testing.T) {
 	dir := t.TempDir()
-	p := New().Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open(filepath.Join(dir, "analytics.db"))}})
-	db, err := gorm.Open(sqlite.Open(filepath.Join(dir, "main.db")), &gorm.Config{Logger: logger.Discard})
+	p := New().Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{sqlitedb.Open(filepath.Join(dir, "analytics.db"))}})
+	db, err := gorm.Open(sqlitedb.Open(filepath.Join(dir, "main.db")), &gorm.Config{Logger: logger.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}

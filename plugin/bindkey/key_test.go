@@ -13,12 +13,12 @@ import (
 	"testing"
 	"time"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 	"gorm.io/gorm/schema"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -427,7 +427,7 @@ func mustKeyDatabases(t *testing.T) keyDatabases {
 func (d keyDatabases) file(key string) string { return filepath.Join(d.dir, key+".db") }
 
 func (d keyDatabases) dialector(key string) gorm.Dialector {
-	return sqlite.Open(d.file(key) + "?_synchronous=OFF")
+	return sqlitedb.Open(d.file(key) + "?_synchronous=OFF")
 }
 
 func (d keyDatabases) config(key string) dbresolver.Config {
@@ -1118,7 +1118,7 @@ func TestKeyBeforeUse(t *testing.T) {
 	if key, err := plugin.KeyOf(&KeyByValue{}); key != "analytics" || err != nil {
 		t.Fatalf("key %q, error %v", key, err)
 	}
-	db, err := gorm.Open(sqlite.Open(databases.file("main")), &gorm.Config{Logger: logger.Discard, NamingStrategy: schema.NamingStrategy{TablePrefix: "t_"}})
+	db, err := gorm.Open(sqlitedb.Open(databases.file("main")), &gorm.Config{Logger: logger.Discard, NamingStrategy: schema.NamingStrategy{TablePrefix: "t_"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -213,12 +214,12 @@ func (d partDialector) Initialize(db *gorm.DB) error {
 // without the option.
 func TestOpenLateOnlyWhatCanComeUp(t *testing.T) {
 	dir := t.TempDir()
-	db := openPlain(t, sqlite.Open(dir+"/main.db"), &gorm.Config{})
+	db := openPlain(t, sqlitedb.Open(dir+"/main.db"), &gorm.Config{})
 	for name, plugin := range map[string]*bindkey.Plugin{
 		"a nil dialector": bindkey.New(bindkey.OpenLate()).Register("a", dbresolver.Config{Sources: []gorm.Dialector{nil}}),
 		"two dialects": bindkey.New(bindkey.OpenLate()).Register("a", dbresolver.Config{
-			Sources: []gorm.Dialector{sqlite.Open(dir + "/a.db"), accent{sqlite.Open(dir + "/b.db").(*sqlite.Dialector)}}}),
-		"without the option": bindkey.New().Register("a", dbresolver.Config{Sources: []gorm.Dialector{failingDialector{sqlite.Open("x"), "x"}}}),
+			Sources: []gorm.Dialector{sqlitedb.Open(dir + "/a.db"), accent{sqlitedb.New(dir + "/b.db")}}}),
+		"without the option": bindkey.New().Register("a", dbresolver.Config{Sources: []gorm.Dialector{failingDialector{sqlitedb.Open("x"), "x"}}}),
 	} {
 		var failed *bindkey.OpenError
 		if err := db.Use(plugin); !errors.As(err, &failed) || failed.Key != "a" {

@@ -10,12 +10,12 @@ import (
 	"sync"
 	"testing"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -225,7 +225,7 @@ func (l *lineLog) taken() (lines, texts []string) {
 func openLogged(t *testing.T) (*gorm.DB, *lineLog) {
 	t.Helper()
 	log := &lineLog{}
-	db, err := gorm.Open(sqlite.Open(filepath.Join(t.TempDir(), "main.db")), &gorm.Config{Logger: logger.New(log, logger.Config{LogLevel: logger.Info})})
+	db, err := gorm.Open(sqlitedb.Open(filepath.Join(t.TempDir(), "main.db")), &gorm.Config{Logger: logger.New(log, logger.Config{LogLevel: logger.Info})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +236,7 @@ func openLogged(t *testing.T) (*gorm.DB, *lineLog) {
 func useTwoBinds(t *testing.T, db *gorm.DB, options ...bindkey.Option) {
 	t.Helper()
 	plugin := bindkey.New(options...).Register("analytics", dbresolver.Config{
-		Sources: []gorm.Dialector{sqlite.Open(filepath.Join(t.TempDir(), "analytics.db"))},
+		Sources: []gorm.Dialector{sqlitedb.Open(filepath.Join(t.TempDir(), "analytics.db"))},
 	}, &linePost{}, &lineComment{}, &lineTag{})
 	if err := db.Use(plugin); err != nil {
 		t.Fatal(err)
@@ -253,7 +253,8 @@ func TestLogLines(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
-		"two binds": func(t *testing.T, db *gorm.DB) { useTwoBinds(t, db) },
+		"two binds":           func(t *testing.T, db *gorm.DB) { useTwoBinds(t, db) },
+		"two binds, LogBinds": func(t *testing.T, db *gorm.DB) { useTwoBinds(t, db, bindkey.LogBinds()) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			plain, plainLog := openLogged(t)
@@ -302,7 +303,7 @@ func distinct(lines []string) []string {
 func TestLogLinesOfThePlugin(t *testing.T) {
 	db, log := openLogged(t)
 	plugin := bindkey.New(bindkey.Strict()).Register("main", dbresolver.Config{}, &lineUser{}, &lineTeam{}, &lineSponsor{}).Register("analytics", dbresolver.Config{
-		Sources: []gorm.Dialector{sqlite.Open(filepath.Join(t.TempDir(), "analytics.db"))},
+		Sources: []gorm.Dialector{sqlitedb.Open(filepath.Join(t.TempDir(), "analytics.db"))},
 	}, &linePost{}, &lineComment{}, &lineTag{})
 	if err := db.Use(plugin); err != nil {
 		t.Fatal(err)

@@ -279,6 +279,7 @@ func (b *bind) Session(db *gorm.DB, conn gorm.ConnPool) *gorm.DB {
 	session := b.plainSession(db, conn)
 	config := b.SessionConfig(db)
 	session.Config.DryRun, session.Config.Logger = db.DryRun, config.Logger
+	b.tellBeside(session, transactionOf(db))
 	session.Config.DisableForeignKeyConstraintWhenMigrating = config.DisableForeignKeyConstraintWhenMigrating
 	session.Config.IgnoreRelationshipsWhenMigrating = config.IgnoreRelationshipsWhenMigrating
 	session.Statement.Table, session.Statement.TableExpr = db.Statement.Table, b.dialect.Table(db.Statement.TableExpr)

@@ -15,7 +15,7 @@ func Default(key string) Option {
 		if key == "" {
 			return &InvalidKeyError{Subject: "option Default", Reason: "the bind key is empty"}
 		}
-		c.defaultKey = key
+		c.defaultKey, c.defaultGiven = key, true
 		return nil
 	}
 }
@@ -64,6 +64,29 @@ func TagName(name string) Option {
 func CommitOrder(keys ...string) Option {
 	return func(c *config) error {
 		c.order = append(c.order, keys...)
+		return nil
+	}
+}
+
+// LogBinds makes each line that GORM logs tell where its statement went. GORM's default
+// logger has it before the SQL, and so has a logger of the program's own:
+//
+//	[0.412ms] [rows:1] [analytics replica-2] SELECT * FROM `logs` …
+//
+// With GORM's slog logger ([logger.NewSlogLogger]) they are the attributes bind, role and,
+// in a transaction, tx: a number that all of its statements have, and no other
+// transaction of this process. The level, the file and line, and what a logger leaves out (ParamsFilter,
+// IgnoreRecordNotFoundError) stay as they are; so does dbresolver's TraceResolverMode.
+// Savepoints and the migrator's statements tell their place, too; BEGIN and COMMIT
+// are logged by nobody. A refused statement went nowhere, and tells nothing.
+//
+// The handle's Logger is then the plugin's, around the program's; where a session has a
+// logger of its own (gorm.Session, Debug), that is wrapped when a statement runs. What
+// Scan logs there has the place only if the handle's logger is one of texts. Off by
+// default: then it costs nothing.
+func LogBinds() Option {
+	return func(c *config) error {
+		c.logBinds = true
 		return nil
 	}
 }

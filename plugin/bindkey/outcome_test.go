@@ -18,6 +18,7 @@ import (
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/internal/testkit"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
@@ -117,7 +118,7 @@ func TestRolledBackByItself(t *testing.T) {
 			return tx.Exec("INSERT OR ROLLBACK INTO logs (id) SELECT id FROM logs").Error
 		})
 		w.outcome("SQLite: a write that its own deadline interrupts", "", false, func(tx *gorm.DB) error {
-			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+			ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond) // long enough to have begun
 			defer cancel()
 			return tx.WithContext(ctx).Exec(endless).Error
 		})
@@ -170,7 +171,7 @@ func TestUnusableFiles(t *testing.T) {
 	} {
 		w := newWorld(t, worldConfig{options: []bindkey.Option{bindkey.OpenLate()}, install: func(w *world) {
 			w.registerBut("analytics")
-			w.plugin.Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open(file(w))}})
+			w.plugin.Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{sqlitedb.Open(file(w))}})
 		}})
 		var committed, rolledBack int
 		var err error
@@ -207,7 +208,7 @@ func TestTooManyConnections(t *testing.T) {
 	var full atomic.Bool
 	w := newWorld(t, worldConfig{install: func(w *world) {
 		w.registerBut("analytics")
-		pool := sql.OpenDB(fullConnector{newSQLiteConnector(t, w.file("analytics")), &full})
+		pool := sql.OpenDB(fullConnector{newSQLiteConnector(w.file("analytics")), &full})
 		pool.SetMaxIdleConns(0)
 		t.Cleanup(func() { _ = pool.Close() })
 		w.plugin.Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{sqlite.New(sqlite.Config{Conn: pool})}})
@@ -304,7 +305,9 @@ func TestRolledBackUnseen(t *testing.T) {
 		},
 		"rows of the pool": func(w *world, tx *gorm.DB) error {
 			rows, err := pool(tx).QueryContext(ctx, raise+" RETURNING id")
-			w.must(err)
+			if err != nil {
+				return err // modernc.org/sqlite reads the first row with the query
+			}
 			for rows.Next() {
 			}
 			return errors.Join(rows.Err(), rows.Close())

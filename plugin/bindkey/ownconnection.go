@@ -19,7 +19,7 @@ func (p *Plugin) onForeignConn(db *gorm.DB, kind statementKind, found *decision,
 		at := p.ownerOf(pool)
 		if at == nil || b.has(at) || b.hasSourceAt(at) {
 			if found.route {
-				stmt.ConnPool, found.foreignConn = pool, true
+				stmt.ConnPool, found.foreignConn, found.own = pool, true, b.at(at)
 				p.keep(stmt, found, nil, false)
 			}
 			return p.checkUnowned(stmt, b, at)

@@ -8,11 +8,11 @@ import (
 	"strings"
 	"testing"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -155,7 +155,7 @@ func TestPlanIsWhatAutoMigrateRuns(t *testing.T) {
 				for i := range worlds {
 					worlds[i] = newEmptyWorld(t, worldConfig{install: func(w *world) {
 						for _, key := range []string{"analytics", "archive"} {
-							w.plugin.Register(key, dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open(w.file(key) + keys)}})
+							w.plugin.Register(key, dbresolver.Config{Sources: []gorm.Dialector{sqlitedb.Open(w.file(key) + keys)}})
 						}
 					}})
 					worlds[i].must(worlds[i].db.SetupJoinTable(&planMember{}, "Skills", &planSkillOfMember{}))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
@@ -36,15 +37,18 @@ type Plugin struct {
 	mixed     bool // some bind has another dialect
 	switching bool // some bind has another dialect, or settings of its own
 
-	inOrder        func([]*xact.Branch) []*xact.Branch // commitOrder, made a value once
-	naming         schema.Namer                        // the handle's own, where the plugin has put another in its place
-	base           *dialect.Settings                   // the handle's own
-	chainDialector *dialector                          // in the handle and its sessions, before a statement is routed
-	sqlDialects    []sqlscan.Dialect                   // of all binds
-	texts          sqlscan.Cache                       // what was found in SQL
+	xacts          xact.Hooks        // of its transactions
+	naming         schema.Namer      // the handle's own, where the plugin has put another in its place
+	base           *dialect.Settings // the handle's own
+	chainDialector *dialector        // in the handle and its sessions, before a statement is routed
+	sqlDialects    []sqlscan.Dialect // of all binds
+	texts          sqlscan.Cache     // what was found in SQL
 
 	installing sync.Mutex
 	migrations *migrate.Migrations
+
+	transactions atomic.Uint32 // their numbers in the log, with LogBinds
+	logsTexts    bool          // the handle's logger is one that LogBinds puts the place into the SQL of
 }
 
 var _ gorm.Plugin = (*Plugin)(nil)
@@ -55,7 +59,10 @@ var _ gorm.Plugin = (*Plugin)(nil)
 func New(options ...Option) *Plugin {
 	p := &Plugin{}
 	p.plugin, p.config = p, newConfig(options)
-	p.inOrder = p.commitOrder
+	p.xacts.Order = p.commitOrder
+	if len(p.observers) > 0 {
+		p.xacts.Ended = p.observers.ended
+	}
 	p.migrations = migrate.New(migrateHost{p})
 	p.catalog = p.newCatalog()
 	p.tables.Found = p.logGuess

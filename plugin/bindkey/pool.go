@@ -91,6 +91,9 @@ type connFinder interface {
 	prepares(context.Context) (gorm.ConnPool, *dbpool.Pool, error)
 	// guard looks at what is sent.
 	guard(ctx context.Context, query string, args []any) (string, error)
+	// sends is where a statement goes that is sent here, for who observes; without a key,
+	// another pool behind it tells.
+	sends() SentStatement
 	// databaseFailed is told what a database answered, if that was an error.
 	databaseFailed(error)
 	// given is told of what goes to the program past GORM's callbacks: a *sql.Rows, a
@@ -101,6 +104,7 @@ type connFinder interface {
 func (o onDemand) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
 	query, err := o.finder.guard(ctx, query, nil)
 	if err != nil {
+		o.finder.owner().observers.refused(ctx, err)
 		return nil, err
 	}
 	conn, real, err := o.finder.prepares(ctx)
@@ -119,12 +123,25 @@ func (o onDemand) PrepareContext(ctx context.Context, query string) (*sql.Stmt, 
 	return stmt, err
 }
 
-func (o onDemand) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+// ready is what a statement is sent as, and to what.
+func (o onDemand) ready(ctx context.Context, query string, args []any) (string, gorm.ConnPool, error) {
 	query, err := o.finder.guard(ctx, query, args)
-	if err != nil {
-		return nil, err
+	conn := gorm.ConnPool(nil)
+	if err == nil {
+		conn, err = o.finder.conn(ctx)
 	}
-	conn, err := o.finder.conn(ctx)
+	if p := o.finder.owner(); len(p.observers) > 0 {
+		if err != nil {
+			p.observers.refused(ctx, err)
+		} else {
+			conn = p.observed(conn, o.finder.sends())
+		}
+	}
+	return query, conn, err
+}
+
+func (o onDemand) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	query, conn, err := o.ready(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
@@ -136,11 +153,7 @@ func (o onDemand) ExecContext(ctx context.Context, query string, args ...any) (s
 }
 
 func (o onDemand) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	query, err := o.finder.guard(ctx, query, args)
-	if err != nil {
-		return nil, err
-	}
-	conn, err := o.finder.conn(ctx)
+	query, conn, err := o.ready(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
@@ -154,11 +167,7 @@ func (o onDemand) QueryContext(ctx context.Context, query string, args ...any) (
 }
 
 func (o onDemand) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	query, err := o.finder.guard(ctx, query, args)
-	if err != nil {
-		return dbpool.ErrorRow(err)
-	}
-	conn, err := o.finder.conn(ctx)
+	query, conn, err := o.ready(ctx, query, args)
 	if err != nil {
 		return dbpool.ErrorRow(err)
 	}
@@ -189,6 +198,8 @@ func (r *rootPool) owner() *Plugin { return r.plugin }
 func (r *rootPool) databaseFailed(error) {}
 
 func (r *rootPool) given(any, string) {}
+
+func (r *rootPool) sends() SentStatement { return SentStatement{} }
 
 func (r *rootPool) guard(_ context.Context, query string, _ []any) (string, error) {
 	return query, nil
@@ -259,32 +270,43 @@ func (b *boundPool) PrepareContext(ctx context.Context, query string) (*sql.Stmt
 	return b.ConnPool.PrepareContext(ctx, query)
 }
 
-// ExecContext, QueryContext and QueryRowContext send a statement, after a last
-// look at it.
-func (b *boundPool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+// ready is what a statement is sent as, after a last look at it, and to what.
+func (b *boundPool) ready(ctx context.Context, query string, args []any) (string, gorm.ConnPool, error) {
 	query, err := b.bind.guard(query, args, nil, false)
+	if len(b.plugin.observers) == 0 {
+		return query, b.ConnPool, err
+	}
+	b.plugin.observers.refused(ctx, err)
+	return query, b.plugin.observed(b.ConnPool, b.sends()), err
+}
+
+func (b *boundPool) sends() SentStatement { return SentStatement{Placement: b.placement()} }
+
+// ExecContext, QueryContext and QueryRowContext send a statement.
+func (b *boundPool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	query, conn, err := b.ready(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
-	return b.ConnPool.ExecContext(ctx, query, args...)
+	return conn.ExecContext(ctx, query, args...)
 }
 
 // QueryContext is like ExecContext.
 func (b *boundPool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	query, err := b.bind.guard(query, args, nil, false)
+	query, conn, err := b.ready(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
-	return b.ConnPool.QueryContext(ctx, query, args...)
+	return conn.QueryContext(ctx, query, args...)
 }
 
 // QueryRowContext is like ExecContext.
 func (b *boundPool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	query, err := b.bind.guard(query, args, nil, false)
+	query, conn, err := b.ready(ctx, query, args)
 	if err != nil {
 		return dbpool.ErrorRow(err)
 	}
-	return b.ConnPool.QueryRowContext(ctx, query, args...)
+	return conn.QueryRowContext(ctx, query, args...)
 }
 
 // BeginTx begins GORM's default transaction around a write, and at once its branch in

@@ -39,6 +39,9 @@ type record struct {
 	hasOperation bool
 	// refused is why a statement in DryRun would not be sent.
 	refused *CrossBindError
+	// own is the pool that a connection of the application's own is of; nil: there is no such
+	// connection, or nobody knows.
+	own *boundPool
 }
 
 // A statementConn is the connection pool of a statement that has a record.
@@ -185,6 +188,26 @@ func (s *statementConn) databaseFailed(err error) {
 	}
 }
 
+func (s *statementConn) sends() SentStatement {
+	if br := s.answering(); br != nil {
+		return br.sends()
+	}
+	switch pool := s.pool.(type) {
+	case *boundPool:
+		return pool.sends()
+	case connFinder:
+		return pool.sends()
+	}
+	switch at := s.place(); { // on a connection of the program's own
+	case at != nil:
+		return at.sends()
+	case s.bind != nil:
+		return SentStatement{Placement: Placement{Key: s.bind.key}}
+	default:
+		return SentStatement{}
+	}
+}
+
 func (s *statementConn) given(answer any, text string) {
 	if br := s.answering(); br != nil {
 		br.given(answer, text)
@@ -258,9 +281,6 @@ func (s *statementPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.
 	}
 	return s.plugin.withRecord(begun, s.record), nil
 }
-
-func (s *statementTx) Commit() error   { return s.tx.Commit() }
-func (s *statementTx) Rollback() error { return s.tx.Rollback() }
 
 func (s *statementTx) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {
 	if b, err := s.chainBranch(); b != nil && err == nil {

@@ -9,8 +9,6 @@ import (
 	"math/rand"
 	"time"
 
-	"gorm.io/gorm"
-
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/twophase"
 )
 
@@ -73,8 +71,4 @@ func (p *Plugin) recoverNow(ctx context.Context) {
 	if err != nil {
 		log.Error(ctx, "bindkey: recovery: %v", err)
 	}
-}
-
-func (t *twoPhase) logHeuristic(db *gorm.DB, err error) {
-	db.Logger.Error(context.Background(), "%v", err)
 }

@@ -28,6 +28,8 @@ type registry struct {
 	pooling  sync.Mutex // guards pools: a resolver of the application may become a bind at any time
 	pools    []*dbpool.Pool
 	closed   bool
+	// toldInstalled tells observers of the end; nil: nobody wants to know, or has been told.
+	toldInstalled func()
 
 	dialect  *dialect.Dialect   // the handle's own
 	dialects []*dialect.Dialect // of all binds
@@ -153,6 +155,10 @@ func (r *registry) realPools() []*dbpool.Pool {
 
 func (r *registry) closeOpened() error {
 	r.closed = true
+	if told := r.toldInstalled; told != nil {
+		r.toldInstalled = nil
+		told()
+	}
 	return closeAll(r.realPools())
 }
 

@@ -45,9 +45,12 @@ func (p *Plugin) routeCallback(kind statementKind) func(*gorm.DB) {
 		}
 		if err != nil {
 			fail(db, kind, err)
+			p.tellRefused(db, err)
 			if db.DryRun {
 				refuse(db)
 			}
+		} else if p.logBinds {
+			p.tell(db)
 		}
 	}
 }
@@ -84,12 +87,13 @@ func (p *Plugin) keep(stmt *gorm.Statement, found *decision, implied *bind, asks
 	}
 	stmt.ConnPool = p.withRecord(stmt.ConnPool, record{
 		stmt: stmt, bind: found.bind, ambient: found.ambient, use: found.use, from: found.from,
-		trusted: found.use != nil || allowed, hasOperation: asks, refused: found.refused,
+		trusted: found.use != nil || allowed, hasOperation: asks, refused: found.refused, own: found.own,
 	})
 }
 
 // fail adds an error to a statement, whose Row returns what has the error.
 func fail(db *gorm.DB, kind statementKind, err error) {
+	nowhere(db.Statement)
 	if err != nil {
 		_ = db.AddError(err)
 		if !db.DryRun && db.Statement.SQL.Len() == 0 {

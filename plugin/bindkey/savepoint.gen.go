@@ -65,7 +65,7 @@ func (d *dialector) onOwnConnection(db *gorm.DB, name string, run savePointFunc)
 // savePoint sets a savepoint in every branch that has begun.
 func (t *transaction) savePoint(db *gorm.DB, name string) error {
 	err := t.xact.Savepoint(db.Statement.Context, name, func(ctx context.Context, b *xact.Branch, tx xact.Tx) error {
-		return asBranch(b).onSavePoint(ctx, db, tx, "SAVEPOINT", name, gorm.SavePointerDialectorInterface.SavePoint)
+		return asBranch(b).onSavePoint(ctx, db, tx, StageSavepoint, name, gorm.SavePointerDialectorInterface.SavePoint)
 	})
 	if errors.Is(err, xact.ErrNoSavepoints) {
 		return gorm.ErrUnsupportedDriver
@@ -76,7 +76,7 @@ func (t *transaction) savePoint(db *gorm.DB, name string) error {
 // rollbackTo undoes what every branch did since the savepoint.
 func (t *transaction) rollbackTo(db *gorm.DB, name string) error {
 	return t.xact.RollbackTo(db.Statement.Context, name, func(ctx context.Context, b *xact.Branch, tx xact.Tx) error {
-		return asBranch(b).onSavePoint(ctx, db, tx, "ROLLBACK TO SAVEPOINT", name, gorm.SavePointerDialectorInterface.RollbackTo)
+		return asBranch(b).onSavePoint(ctx, db, tx, StageRollbackTo, name, gorm.SavePointerDialectorInterface.RollbackTo)
 	})
 }
 
@@ -84,19 +84,25 @@ type savePointFunc func(gorm.SavePointerDialectorInterface, *gorm.DB, string) er
 
 // onSavePoint lets the branch's own dialector do it, on a plain handle of the
 // bind. Dialectors run Exec and may drop its error, which the handle keeps.
-func (b *branch) onSavePoint(ctx context.Context, db *gorm.DB, tx xact.Tx, operation, name string, run savePointFunc) error {
+func (b *branch) onSavePoint(ctx context.Context, db *gorm.DB, tx xact.Tx, stage Stage, name string, run savePointFunc) error {
 	plain := b.pool.bind.plainSession(db, txOf(tx))
-	plain.Statement.Context = ctx
+	if plain.Statement.Context = ctx; b.tx.plugin.logBinds {
+		plain.Statement.Context = placedAt(ctx, b.pool, b.tx)
+	}
 	dialect, ok := plain.Dialector.(gorm.SavePointerDialectorInterface)
 	if !ok {
 		return xact.ErrNoSavepoints
 	}
+	answered := b.stage(stage)
 	err := run(dialect, plain, name)
 	if err == nil {
 		err = plain.Error
 	}
+	if answered != nil {
+		answered(err)
+	}
 	if err != nil {
-		return b.failed(operation, err)
+		return b.failed(string(stage), err)
 	}
 	return nil
 }

@@ -18,6 +18,8 @@ import (
 	"gorm.io/plugin/dbresolver"
 
 	"github.com/gormbind/gormbind/config"
+	"github.com/gormbind/gormbind/internal/sqlitedb"
+	_ "github.com/gormbind/gormbind/internal/sqlitedb/sqliteurl"
 	"github.com/gormbind/gormbind/internal/testkit"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
@@ -105,7 +107,7 @@ func tellers(t *testing.T, main string, d quotingDialector) map[string]string {
 	texts := map[string]string{}
 	var log strings.Builder
 	open := func(d quotingDialector, options ...bindkey.Option) (*gorm.DB, *bindkey.Plugin, error) {
-		db, err := gorm.Open(sqlite.Open(main), &gorm.Config{Logger: logger.New(printer{&log}, logger.Config{LogLevel: logger.Info}), DisableAutomaticPing: true})
+		db, err := gorm.Open(sqlitedb.Open(main), &gorm.Config{Logger: logger.New(printer{&log}, logger.Config{LogLevel: logger.Info}), DisableAutomaticPing: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package bindkey
 
 import (
+	"errors"
 	"fmt"
 
 	"gorm.io/gorm"
@@ -23,13 +24,17 @@ func (p *Plugin) wrapSend(kind statementKind, callback func(*gorm.DB)) func(*gor
 		}
 		b := boundTo(db.Statement)
 		if b == nil {
-			fail(db, kind, foreignPool(db.Statement.ConnPool))
+			p.refuseForeign(db, kind)
 			callback(db)
 			return
 		}
 		br := branchIn(unwrapRecord(db.Statement.ConnPool))
 		if br != nil {
 			br.calling.Add(1)
+		}
+		told := p.observers.sending(db)
+		if told != nil {
+			defer told.done(db)
 		}
 		if p.mixed {
 			p.send(db, b, kind, callback)
@@ -42,7 +47,18 @@ func (p *Plugin) wrapSend(kind statementKind, callback func(*gorm.DB)) func(*gor
 			br.calling.Add(-1)
 			br.statementDone(db, kind)
 		}
+		if told != nil {
+			told.callbackReturned(db)
+		}
+		if db.Error != nil && notSent(db.Error) {
+			nowhere(db.Statement)
+		}
 	}
+}
+
+// notSent reports whether an error is the guard's, which has sent nothing.
+func notSent(err error) bool {
+	return errors.Is(err, ErrCrossBind) || errors.Is(err, ErrTransactionControl) || errors.Is(err, ErrImplicitCommit) || errors.Is(err, ErrForeignPool)
 }
 
 // wrapBegin is GORM's callback that begins the default transaction. A plugin that
@@ -51,10 +67,19 @@ func (p *Plugin) wrapSend(kind statementKind, callback func(*gorm.DB)) func(*gor
 func (p *Plugin) wrapBegin(kind statementKind, callback func(*gorm.DB)) func(*gorm.DB) {
 	return func(db *gorm.DB) {
 		if db.Error == nil && boundTo(db.Statement) == nil {
-			fail(db, kind, foreignPool(db.Statement.ConnPool))
+			p.refuseForeign(db, kind)
 		}
 		callback(db)
+		if p.logBinds {
+			tellTransaction(db.Statement)
+		}
 	}
+}
+
+func (p *Plugin) refuseForeign(db *gorm.DB, kind statementKind) {
+	err := foreignPool(db.Statement.ConnPool)
+	fail(db, kind, err)
+	p.tellRefused(db, err)
 }
 
 // foreignPool is the error of a pool that the plugin can't see through.

@@ -23,6 +23,7 @@ func (p *Plugin) splitQuery(db *gorm.DB) {
 	}
 	if err := p.splitJoin(db); err != nil {
 		fail(db, queryStatement, err)
+		p.tellRefused(db, err)
 	}
 }
 

@@ -10,12 +10,14 @@ import (
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
+
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 )
 
 // TestStack asks each look at the stack from inside GORM, without the plugin: when
 // GORM's frames change, it says which look no longer sees what it should.
 func TestStack(t *testing.T) {
-	plain, err := gorm.Open(sqlite.Open(filepath.Join(t.TempDir(), "stack.db")), &gorm.Config{})
+	plain, err := gorm.Open(sqlitedb.Open(filepath.Join(t.TempDir(), "stack.db")), &gorm.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

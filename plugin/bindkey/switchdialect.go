@@ -16,6 +16,10 @@ import (
 // plugin has to look at them at all.
 func (p *Plugin) prepareDialects(db *gorm.DB) error {
 	p.base = dialect.SettingsOf(db.Config)
+	if p.logBinds {
+		p.base.Logger, _ = tellingBinds(p.base.Logger)
+		p.logsTexts = logsTexts(p.base.Logger)
+	}
 	for _, b := range p.registered {
 		if b.config.TraceResolverMode {
 			p.base.Logger = dbresolver.NewResolverModeLogger(p.base.Logger)

@@ -20,8 +20,9 @@ type transaction struct {
 	onDemand // past GORM's callbacks: the default bind's branch
 	xact     xact.Transaction
 	plugin   *Plugin
-	ambient  *bind // where what has no key goes: the bind of its Use, or of the Use around it; or nil
-	reads    bool  // it was begun with dbresolver.Read: its branches are at replicas
+	ambient  *bind  // where what has no key goes: the bind of its Use, or of the Use around it; or nil
+	reads    bool   // it was begun with dbresolver.Read: its branches are at replicas
+	number   uint32 // in the log, with LogBinds; else 0
 
 	mu         sync.Mutex
 	branches   []*branch            // handed out, begun or not
@@ -38,9 +39,12 @@ func newTransaction(p *Plugin, ctx context.Context, opts *sql.TxOptions) *transa
 	tx := &transaction{plugin: p}
 	tx.finder = tx
 	tx.branches = tx.firstBranches[:0]
-	tx.xact.Init(ctx, opts, p.inOrder, p.endTimeout)
+	tx.xact.Init(p.observers.begin(ctx), opts, &p.xacts, p.endTimeout)
 	if p.twoPhase != nil {
 		p.coordinated(ctx, tx)
+	}
+	if p.logBinds {
+		tx.number = p.transactions.Add(1)
 	}
 	return tx
 }
@@ -91,6 +95,14 @@ func (t *transaction) prepares(ctx context.Context) (gorm.ConnPool, *dbpool.Pool
 		return nil, nil, err
 	}
 	return b.prepares(ctx)
+}
+
+func (t *transaction) sends() SentStatement {
+	b, err := t.itself()
+	if err != nil {
+		return SentStatement{}
+	}
+	return b.sends()
 }
 
 func (t *transaction) GetDBConn() (*sql.DB, error) {
@@ -200,10 +212,6 @@ func (t *transaction) operation() dbresolver.Operation {
 }
 
 func (t *transaction) readOnly() bool { return t.xact.ReadOnly() }
-
-// Rollback rolls every branch back, even if one fails; the failures are
-// joined, each with its bind's name.
-func (t *transaction) Rollback() error { return t.xact.Rollback() }
 
 // mayBegin is the error of a branch that must not begin any more.
 func (t *transaction) mayBegin(b *branch) error {

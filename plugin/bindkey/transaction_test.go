@@ -78,7 +78,7 @@ func newTxWorld(t *testing.T, config worldConfig, install ...func(*txWorld)) *tx
 	config.install = func(made *world) {
 		w.world = made
 		for _, file := range worldFiles {
-			pool := sql.OpenDB(w.calls.Wrap(file, newSQLiteConnector(t, w.file(file))))
+			pool := sql.OpenDB(w.calls.Wrap(file, newSQLiteConnector(w.file(file))))
 			pool.SetMaxOpenConns(1)
 			w.pools[file] = pool
 			t.Cleanup(func() { _ = pool.Close() })

@@ -100,7 +100,6 @@ func (c *commitment) told(outcome xact.Outcome) error {
 		failures = append(failures, fmt.Errorf("the decision could not be kept for good: %w", err))
 	}
 	err := error(&HeuristicError{GID: c.gid, Bind: asBranch(others[0]).pool.bind.key, Err: xact.Join(failures...)})
-	c.on.logHeuristic(c.tx.plugin.db, err)
 	if len(pending) > 0 {
 		err = errors.Join(err, &PendingError{GID: c.gid, Binds: keysOf(pending), Err: xact.Join(failures...)})
 	}

@@ -18,6 +18,7 @@ import (
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/internal/testkit"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
@@ -166,7 +167,7 @@ func (w *world) registerBut(keys string) {
 // which does not connect before it is used: in most tests it is not.
 func (w *world) openSeeded(name string) {
 	w.must(os.WriteFile(w.file(name), seededFiles(w.T)[name].bytes, 0o600))
-	pool, err := sql.Open(sqlite.DriverName, w.file(name)+"?_busy_timeout=5000&_synchronous=OFF")
+	pool, err := sql.Open(sqlitedb.DriverName, w.file(name)+"?_busy_timeout=5000&_synchronous=OFF")
 	w.must(err)
 	w.Cleanup(func() { _ = pool.Close() })
 	plain, err := gorm.Open(sqlite.New(sqlite.Config{Conn: versionAsked}), &gorm.Config{Logger: logger.Discard})
@@ -177,7 +178,7 @@ func (w *world) openSeeded(name string) {
 
 // versionAsked answers the dialector, which asks for SQLite's version.
 var versionAsked = func() *sql.DB {
-	pool, err := sql.Open(sqlite.DriverName, ":memory:")
+	pool, err := sql.Open(sqlitedb.DriverName, ":memory:")
 	if err != nil {
 		panic(err)
 	}
@@ -190,7 +191,7 @@ func seededFiles(t *testing.T) map[string]content {
 		w := &world{T: t, dir: t.TempDir()}
 		files := map[string]content{}
 		for _, name := range worldFiles {
-			plain, err := gorm.Open(sqlite.Open(w.file(name)+"?_synchronous=OFF"), &gorm.Config{
+			plain, err := gorm.Open(sqlitedb.Open(w.file(name)+"?_synchronous=OFF"), &gorm.Config{
 				Logger: logger.Discard, DisableForeignKeyConstraintWhenMigrating: true})
 			w.must(err)
 			w.must(plain.AutoMigrate(worldModels...))
@@ -242,7 +243,7 @@ func (w *world) seed(plain *gorm.DB, name string) {
 func (w *world) file(name string) string { return filepath.Join(w.dir, name+".db") }
 
 func (w *world) dialector(name string) gorm.Dialector {
-	return sqlite.Open(w.file(name) + "?_busy_timeout=5000&_synchronous=OFF")
+	return sqlitedb.Open(w.file(name) + "?_busy_timeout=5000&_synchronous=OFF")
 }
 
 func (w *world) must(err error) {

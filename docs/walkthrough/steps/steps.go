@@ -52,6 +52,7 @@ func Steps() []Step {
 		{"explain", "Ask where a statement would go", func(s *story) error { return explain(s.db, s.plugin, s.out) }},
 		{"refuse", "What is refused", func(s *story) error { return refuse(s.db, s.out) }},
 		{"crossbind", "Two databases in one statement", func(s *story) error { return crossBind(s.db, s.out) }},
+		{"map", "The map", func(s *story) error { return drawMap(s.plugin, s.out) }},
 	}
 }
 

@@ -241,3 +241,11 @@ func crossBind(db *gorm.DB, out io.Writer) error {
 }
 
 // endregion
+
+// region map
+func drawMap(plugin *bindkey.Plugin, out io.Writer) error {
+	_, err := fmt.Fprint(out, plugin.Map()) // which model lives where, and why
+	return err
+}
+
+// endregion

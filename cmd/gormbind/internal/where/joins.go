@@ -74,7 +74,7 @@ func joinRow(drawn *Map, table string, declared []declaration) Row {
 			best.why = one.why
 		}
 	}
-	row := Row{Model: strings.Join(fields, ", "), Key: best.key, Why: best.why, Table: table}
+	row := Row{Model: strings.Join(fields, ", "), Key: best.key, Why: best.why, Table: table, join: true}
 	switch {
 	case !sure:
 		row.Key = unknown

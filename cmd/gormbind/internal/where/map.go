@@ -8,6 +8,7 @@ import (
 
 	"github.com/gormbind/gormbind/cmd/gormbind/internal/keys"
 	"github.com/gormbind/gormbind/cmd/gormbind/internal/program"
+	"github.com/gormbind/gormbind/plugin/bindmap"
 )
 
 // A Map tells which model lives where.
@@ -28,18 +29,21 @@ type Row struct {
 	Position string  `json:"position,omitempty"`
 	Crosses  []Cross `json:"crosses,omitempty"`
 
-	id   string // of a model: its name with the import path
-	sure bool
+	id        string // of a model: its name with the import path
+	sure      bool
+	join      bool // a join table that GORM makes
+	relations []bindmap.Relation
 }
 
 // A Cross is a relation to a model in another bind.
 type Cross struct {
-	Field string `json:"field"`
-	Model string `json:"model"`
-	Key   string `json:"key"`
+	Field  string `json:"field"`
+	Model  string `json:"model"`
+	Key    string `json:"key"`
+	Served string `json:"served"` // "preload" or "two queries"; see bindmap.Relation
 }
 
-const unknown = "?"
+const unknown = bindmap.Unknown
 
 func (s *source) draw() *Map {
 	drawn := &Map{Tag: keys.TagName, Default: s.defaultKey(), Models: []Row{}, Mistakes: []string{}}
@@ -57,22 +61,45 @@ func (s *source) draw() *Map {
 			if target == nil {
 				continue
 			}
-			if other := rows[program.TypeName(target)]; row.sure && other.sure && row.Key != other.Key {
-				row.Crosses = append(row.Crosses, Cross{relation.Name, other.Model, other.Key})
+			join := ""
+			if relation.JoinTable != "" {
+				join = s.joinKey(joins, rows[s.said.Joined[row.id+"."+relation.Name]], relation.JoinTable)
 			}
+			row.relate(rows[program.TypeName(target)], relation, join)
 		}
 		drawn.Models = append(drawn.Models, *row)
 	}
 	drawn.Models = append(drawn.Models, joins...)
 	sort.SliceStable(drawn.Models, func(i, k int) bool {
 		one, other := drawn.Models[i], drawn.Models[k]
-		if one.Key != other.Key {
-			return other.Key == unknown || one.Key != unknown && one.Key < other.Key
-		}
-		return one.Model < other.Model
+		return bindmap.Less(one.drawn(), other.drawn())
 	})
 	sort.Strings(drawn.Mistakes)
 	return drawn
+}
+
+// joinKey is where the join table of a relation lives: that of the model that it was given,
+// or the row that was made for it.
+func (s *source) joinKey(joins []Row, given *Row, table string) string {
+	if given != nil {
+		return given.Key
+	}
+	for _, join := range joins {
+		if join.Table == table {
+			return join.Key
+		}
+	}
+	return unknown
+}
+
+// relate adds a relation to the row of the model that has it.
+func (r *Row) relate(other *Row, relation keys.Relation, join string) {
+	found := bindmap.Relation{Field: relation.Name, Model: other.Model, Key: other.Key, Join: relation.JoinTable}
+	if r.sure && other.sure && join != unknown && (r.Key != other.Key || join != "" && join != other.Key) {
+		found.Crosses, found.Served = true, bindmap.ServedBy(join, other.Key)
+		r.Crosses = append(r.Crosses, Cross{found.Field, found.Model, found.Key, found.Served})
+	}
+	r.relations = append(r.relations, found)
 }
 
 func (s *source) defaultKey() string {

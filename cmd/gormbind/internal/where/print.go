@@ -2,31 +2,32 @@ package where
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
-	"strings"
-	"text/tabwriter"
+
+	"github.com/gormbind/gormbind/plugin/bindmap"
 )
 
 // Table prints a map for people.
-func (m *Map) Table(to io.Writer) error {
-	var text strings.Builder
-	out := tabwriter.NewWriter(&text, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(out, "MODEL\tKEY\tWHY\tTABLE\tCROSSES")
+func (m *Map) Table(to io.Writer) error { return m.print(to, bindmap.Map.String) }
+
+// Markdown prints it as a table of Markdown.
+func (m *Map) Markdown(to io.Writer) error { return m.print(to, bindmap.Map.Markdown) }
+
+// Mermaid prints it as a diagram.
+func (m *Map) Mermaid(to io.Writer) error { return m.print(to, bindmap.Map.Mermaid) }
+
+// print prints the map as the plugin prints its own.
+func (m *Map) print(to io.Writer, as func(bindmap.Map) string) error {
+	drawn := bindmap.Map{Default: m.Default}
 	for _, row := range m.Models {
-		var crosses []string
-		for _, cross := range row.Crosses {
-			crosses = append(crosses, fmt.Sprintf("%s → %s (%s)", cross.Field, cross.Model, cross.Key))
-		}
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", row.Model, row.Key, row.Why, row.Table, strings.Join(crosses, ", "))
+		drawn.Models = append(drawn.Models, row.drawn())
 	}
-	out.Flush()
-	for _, line := range strings.Split(strings.TrimSuffix(text.String(), "\n"), "\n") {
-		if _, err := fmt.Fprintln(to, strings.TrimRight(line, " ")); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := io.WriteString(to, as(drawn))
+	return err
+}
+
+func (r Row) drawn() bindmap.Model {
+	return bindmap.Model{Name: r.Model, Key: r.Key, Why: r.Why, Table: r.Table, Join: r.join, Relations: r.relations}
 }
 
 // JSON prints a map for programs.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gormbind/gormbind/cmd/gormbind/internal/where"
 	"github.com/gormbind/gormbind/cmd/gormbind/internal/where/testdata/odd"
+	"github.com/gormbind/gormbind/plugin/bindmap"
 )
 
 const oddMap = `
@@ -14,12 +15,12 @@ MODEL                               KEY        WHY                              
 odd.Club.Fans                       analytics  table "club_fans" in Register             club_fans
 odd.Fan                             analytics  table "Supporters" in Register            Supporters
 odd.Moved                           analytics  Register                                  moveds
-odd.Author                          archive    tag on field ID                           authors       Clubs → odd.Club (core)
+odd.Author                          archive    tag on field ID                           authors       Clubs → odd.Club (core, two queries)
 odd.Author.Books, odd.Book.Authors  archive    join table of odd.Author.Books            author_books
 odd.Book                            archive    tag on field _                            books
 odd.Keyless                         archive    method Bind                               keylesses
 odd.Membership                      archive    join table of odd.Author.Clubs            memberships
-odd.Club                            core       default                                   clubs         Fans → odd.Fan (analytics)
+odd.Club                            core       default                                   clubs         Fans → odd.Fan (analytics, preload)
 odd.Author.Peers, odd.Book.Peers    ?          a mistake                                 torn
 odd.Twice                           ?          table "twices", in several Register       twices
 `
@@ -47,6 +48,13 @@ func TestMap(t *testing.T) {
 	rows := map[string]where.Row{}
 	for _, row := range drawn.Models {
 		rows[row.Model] = row
+	}
+	for _, own := range plugin.Map(odd.Models()...).Models { // the same map, as the plugin draws it
+		if row, ok := rows[own.Name]; ok && own.Key != bindmap.Unknown && row.Key != bindmap.Unknown && row.Table != "memberships" {
+			if row.Key != own.Key || row.Why != own.Why || row.Table != own.Table {
+				t.Errorf("the plugin's map has %+v, and this %+v", own, row)
+			}
+		}
 	}
 	for _, model := range odd.Models() {
 		name := reflect.TypeOf(model).Elem().String()

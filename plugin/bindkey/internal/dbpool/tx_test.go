@@ -8,24 +8,16 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/mattn/go-sqlite3"
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 
 	"github.com/gormbind/gormbind/internal/testkit"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/dbpool"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
 )
 
-type connector string
-
-func (c connector) Connect(context.Context) (driver.Conn, error) {
-	return (&sqlite3.SQLiteDriver{}).Open(string(c))
-}
-
-func (c connector) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
-
 func pool(t *testing.T, dsn string, hook testkit.Hook) (*sql.DB, *dbpool.Pool) {
 	t.Helper()
-	db := sql.OpenDB(testkit.Wrap("one", connector(dsn), hook))
+	db := sql.OpenDB(testkit.Wrap("one", sqlitedb.Connector(dsn), hook))
 	t.Cleanup(func() { _ = db.Close() })
 	return db, dbpool.Over(db)
 }

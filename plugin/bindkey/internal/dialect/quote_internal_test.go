@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 )
 
@@ -55,7 +56,7 @@ func openedDialect(t *testing.T, d gorm.Dialector) *Dialect {
 // A name is quoted as the dialector quotes it, the first time and again, where
 // names share places, and from many goroutines.
 func TestQuoteTo(t *testing.T) {
-	d := openedDialect(t, sqlite.Open(":memory:"))
+	d := openedDialect(t, sqlitedb.Open(":memory:"))
 	if d.quoted == nil {
 		t.Fatal("GORM's own dialector is asked each time")
 	}
@@ -90,7 +91,7 @@ func TestQuoteTo(t *testing.T) {
 	together.Wait()
 
 	var writer silent
-	fresh := openedDialect(t, sqlite.Open(":memory:"))
+	fresh := openedDialect(t, sqlitedb.Open(":memory:"))
 	for _, name := range []string{"users", "main.users"} {
 		fresh.QuoteTo(&writer, name)
 		if n := testing.AllocsPerRun(100, func() { fresh.QuoteTo(&writer, name) }); n > 0 {
@@ -105,7 +106,7 @@ func TestQuoteTo(t *testing.T) {
 // What a name is quoted as is remembered of GORM's own dialectors alone: another
 // may quote a name another way the next time, and is asked each time.
 func TestQuotesAlike(t *testing.T) {
-	own := sqlite.Open(":memory:")
+	own := sqlitedb.Open(":memory:")
 	for name, c := range map[string]struct {
 		dialector gorm.Dialector
 		want      bool

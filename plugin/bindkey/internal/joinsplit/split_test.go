@@ -6,9 +6,10 @@ import (
 	"strings"
 	"testing"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 )
 
 type user struct {
@@ -23,7 +24,7 @@ type tag struct {
 
 func opened(t *testing.T, name string) *gorm.DB {
 	t.Helper()
-	db, err := gorm.Open(sqlite.Open(filepath.Join(t.TempDir(), name)), &gorm.Config{})
+	db, err := gorm.Open(sqlitedb.Open(filepath.Join(t.TempDir(), name)), &gorm.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,12 +7,12 @@ import (
 	"strings"
 	"testing"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/logger"
 	"gorm.io/gorm/schema"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/migrate"
 )
 
@@ -46,7 +46,7 @@ func newHost(t *testing.T) (*host, *migrate.Migrations) {
 	t.Helper()
 	h := &host{}
 	for _, key := range []string{"here", "there"} {
-		db, err := gorm.Open(sqlite.Open(filepath.Join(t.TempDir(), key+".db")), &gorm.Config{Logger: logger.Discard})
+		db, err := gorm.Open(sqlitedb.Open(filepath.Join(t.TempDir(), key+".db")), &gorm.Config{Logger: logger.Discard})
 		if err != nil {
 			t.Fatal(err)
 		}

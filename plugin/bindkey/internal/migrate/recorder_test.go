@@ -5,14 +5,15 @@ import (
 	"strings"
 	"testing"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
+
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 )
 
 // A recorder writes down what would be executed, and refuses a query that may
 // change something: both ways of asking tell so.
 func TestRecorderChangesNothing(t *testing.T) {
-	db, err := gorm.Open(sqlite.Open(":memory:"), &gorm.Config{})
+	db, err := gorm.Open(sqlitedb.Open(":memory:"), &gorm.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -122,9 +122,10 @@ func Copy(from, to *gorm.DB) {
 }
 
 // Wrap replaces the callbacks that begin the default transaction by what begins
-// makes of them, and those that send a statement by what sends makes of them. A
-// panic in a write's callbacks rolls the default transaction back.
-func Wrap(db *gorm.DB, begins, sends func(Kind, func(*gorm.DB)) func(*gorm.DB)) error {
+// makes of them, those that end it by what ends makes of them, and those that send a
+// statement by what sends makes of them. A panic in a write's callbacks rolls the
+// default transaction back.
+func Wrap(db *gorm.DB, begins, ends, sends func(Kind, func(*gorm.DB)) func(*gorm.DB)) error {
 	// Replace announces itself in the log; there is nothing for a user in it.
 	defer func(kept logger.Interface) { db.Config.Logger = kept }(db.Config.Logger)
 	db.Config.Logger = logger.Discard
@@ -135,8 +136,10 @@ func Wrap(db *gorm.DB, begins, sends func(Kind, func(*gorm.DB)) func(*gorm.DB)) 
 		for _, name := range names[kind] {
 			callback := processor.Get(name)
 			switch {
-			case callback == nil, name == endName:
+			case callback == nil:
 				continue
+			case name == endName:
+				callback = ends(kind, callback)
 			case name == beginName:
 				callback = begins(kind, callback)
 			case name == Sends[kind]:
@@ -144,7 +147,7 @@ func Wrap(db *gorm.DB, begins, sends func(Kind, func(*gorm.DB)) func(*gorm.DB)) 
 			case !kind.Writes():
 				continue
 			}
-			if name != beginName && kind.Writes() {
+			if name != beginName && name != endName && kind.Writes() {
 				callback = rollbackOnPanic(callback)
 			}
 			failures = append(failures, processor.Replace(name, callback))

@@ -5,13 +5,14 @@ import (
 	"reflect"
 	"testing"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
+
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 )
 
 func opened(t *testing.T) *gorm.DB {
 	t.Helper()
-	db, err := gorm.Open(sqlite.Open(filepath.Join(t.TempDir(), "main.db")), &gorm.Config{})
+	db, err := gorm.Open(sqlitedb.Open(filepath.Join(t.TempDir(), "main.db")), &gorm.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +73,7 @@ func TestRollbackOnPanic(t *testing.T) {
 		t.Fatal(err)
 	}
 	same := func(_ Kind, callback func(*gorm.DB)) func(*gorm.DB) { return callback }
-	if err := Wrap(db, same, same); err != nil {
+	if err := Wrap(db, same, same, same); err != nil {
 		t.Fatal(err)
 	}
 	func() {

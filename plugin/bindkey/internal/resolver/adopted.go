@@ -64,6 +64,9 @@ func (a *Adopted) named(name string) reflect.Value {
 // Knows reports whether there is a resolver of a name.
 func (a *Adopted) Knows(name string) bool { return a.named(name).IsValid() }
 
+// HasGlobal reports whether there is a global resolver, for what no other has.
+func (a *Adopted) HasGlobal() bool { return !a.field("global").IsNil() }
+
 // Names are all that dbresolver's Use finds: names that were given to
 // Register, and tables of models that were.
 func (a *Adopted) Names() (names []string) {

@@ -3,6 +3,7 @@ package sqlscan
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
 	"os"
 	"runtime"
@@ -10,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mattn/go-sqlite3"
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 )
 
 // A sqlCase says what one text says in some dialects.
@@ -769,11 +770,14 @@ func TestScanManyTables(t *testing.T) {
 // a CTE too, if no column of it is read, and not about the tables of one that
 // is not used: these statements have neither.)
 func TestScanAgreesWithSQLite(t *testing.T) {
+	if !sqlitedb.Cgo {
+		t.Skip("only github.com/mattn/go-sqlite3 gives SQLite's authorizer, and it needs cgo")
+	}
 	statements := append(handwrittenSQL(t), generatedSQL()...)
 	if len(statements) < 500 {
 		t.Fatalf("only %d statements", len(statements))
 	}
-	db, err := sql.Open("sqlite3", ":memory:")
+	db, err := sql.Open(sqlitedb.DriverName, ":memory:")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -786,8 +790,8 @@ func TestScanAgreesWithSQLite(t *testing.T) {
 	if _, err := conn.ExecContext(context.Background(), sqliteSchema); err != nil {
 		t.Fatal(err)
 	}
-	err = conn.Raw(func(driver any) error {
-		return agreeWithSQLite(t, driver.(*sqlite3.SQLiteConn), statements)
+	err = conn.Raw(func(conn any) error {
+		return agreeWithSQLite(t, conn.(authorized), statements)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -810,20 +814,34 @@ const sqliteSchema = `
 	CREATE TABLE größe (id INTEGER PRIMARY KEY);
 `
 
-func agreeWithSQLite(t *testing.T, conn *sqlite3.SQLiteConn, statements []string) error {
+// An authorized is a connection of mattn's driver.
+type authorized interface {
+	driver.Conn
+	RegisterAuthorizer(func(action int, table, column, database string) int)
+}
+
+// What SQLite asks its authorizer about (https://www.sqlite.org/c3ref/c_alter_table.html).
+const (
+	actionDelete = 9
+	actionInsert = 18
+	actionRead   = 20
+	actionUpdate = 23
+)
+
+func agreeWithSQLite(t *testing.T, conn authorized, statements []string) error {
 	var tables map[string]bool
 	var wrote bool
 	conn.RegisterAuthorizer(func(action int, table, _, _ string) int {
 		switch action {
-		case sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE:
+		case actionInsert, actionUpdate, actionDelete:
 			wrote = true
 			fallthrough
-		case sqlite3.SQLITE_READ:
+		case actionRead:
 			if !strings.HasPrefix(table, "sqlite_") && !strings.HasPrefix(table, "json_") {
 				tables[Fold(table)] = true
 			}
 		}
-		return sqlite3.SQLITE_OK
+		return 0 // SQLITE_OK
 	})
 	for _, statement := range statements {
 		tables, wrote = map[string]bool{}, false

@@ -4,9 +4,10 @@ import (
 	"strings"
 	"testing"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 )
 
 type team struct {
@@ -66,7 +67,7 @@ func told(t *testing.T, chain *gorm.DB, writes bool) string {
 }
 
 func TestMentions(t *testing.T) {
-	db, err := gorm.Open(sqlite.Open(":memory:"), &gorm.Config{DryRun: true})
+	db, err := gorm.Open(sqlitedb.Open(":memory:"), &gorm.Config{DryRun: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,6 +30,7 @@ type Begun struct {
 	abandon    context.CancelFunc
 	ending     sync.Once
 	savepoints int32 // how many the transaction had at BEGIN
+	committing bool  // COMMIT was sent: the ROLLBACK after one that failed is no call of its own
 	rolledBack error // what ROLLBACK answered
 
 	suspicion atomic.Pointer[suspicion] // nil: none
@@ -101,7 +102,7 @@ func (b *Branch) beginTx(ctx context.Context, begun *Begun) error {
 	alive, wanted := detach(), detachStatement()
 	if !alive || !wanted {
 		if err == nil {
-			_ = b.inTime(begun, tx.Rollback) // or database/sql does it at this moment; nothing was written
+			_ = b.inTime(begun, "ROLLBACK", tx.Rollback) // or database/sql does it at this moment; nothing was written
 		}
 		if !alive {
 			return t.Err()

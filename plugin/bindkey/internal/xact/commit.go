@@ -11,11 +11,11 @@ type Outcome struct {
 	Committed  []*Branch // in the order of their COMMITs
 	Failed     *Branch   // whose COMMIT failed, with others committed or unknown; or nil
 	Unknown    bool      // nobody knows whether that COMMIT took place
-	RolledBack []*Branch // because of it
-	// In two phases: branches that are prepared, and nobody knows whether to commit them;
-	// or, the transaction being committed, what is not finished.
-	InDoubt    []*Branch
+	RolledBack []*Branch // because of it; or all, where nothing is committed
+	Doomed     error     // why it could only be rolled back; told to Hooks alone
+	// In two phases, the transaction being committed: what is not finished.
 	Unfinished []Unfinished
+	InDoubt    []*Branch // that are prepared, and nobody knows whether to commit them
 	// Err is why the transaction is not committed, as a whole; nil: it is.
 	Err error
 	// Waiting is what the functions that waited for the commit have returned.
@@ -39,23 +39,32 @@ func (t *Transaction) commit(protocol Protocol) Outcome {
 	}
 	branches := joined
 	if len(joined) > 1 {
-		branches = t.order(joined)
+		branches = t.hooks.Order(joined)
 	}
 	if err := t.check(branches, protocol == nil); err != nil {
-		return Outcome{Err: Join(err, rollback(branches), t.rolledBack())}
+		return t.undone(err, branches)
 	}
 	if protocol != nil && len(branches) > 1 {
 		return t.commitTwoPhase(protocol, branches)
 	}
 	committed, err := commitInOrder(branches)
 	if err == nil {
-		return Outcome{Waiting: t.committed()}
+		return t.settle(Outcome{Committed: branches})
 	}
-	outcome := report(branches, committed, err)
-	if !outcome.Partial() {
-		outcome.Err = Join(outcome.Err, t.rolledBack())
+	return t.settle(report(branches, committed, err))
+}
+
+// settle tells the outcome, and calls the functions that wait for it.
+func (t *Transaction) settle(o Outcome) Outcome {
+	t.ended(o)
+	switch {
+	case o.Partial():
+	case o.Err != nil:
+		o.Err = Join(o.Err, t.rolledBack())
+	default:
+		o.Waiting = t.committed()
 	}
-	return outcome
+	return o
 }
 
 // check asks every branch for a sign of life, so that a connection already
@@ -110,7 +119,8 @@ func (t *Transaction) checkEach(branches []*Branch, all bool) error {
 func commitInOrder(branches []*Branch) (committed int, err error) {
 	for i, b := range branches {
 		begun := b.begun.Load()
-		if err := b.inTime(begun, begun.Tx.Commit); err != nil {
+		begun.committing = true
+		if err := b.inTime(begun, "COMMIT", begun.Tx.Commit); err != nil {
 			return i, err
 		}
 	}
@@ -129,7 +139,7 @@ func report(branches []*Branch, committed int, err error) Outcome {
 	}
 	cause = Join(cause, rollback(rest))
 	if committed == 0 && !unknown {
-		return Outcome{Err: cause}
+		return Outcome{RolledBack: branches, Err: cause}
 	}
 	return Outcome{Committed: branches[:committed], Failed: failed, Unknown: unknown, RolledBack: rest, Err: cause}
 }

@@ -24,3 +24,11 @@ func (t *Transaction) Doom(failed string, err error) {
 		t.doomed.CompareAndSwap(nil, &err)
 	}
 }
+
+// Doomed is why the transaction could only be rolled back, or nil.
+func (t *Transaction) Doomed() error {
+	if doomed := t.doomed.Load(); doomed != nil {
+		return *doomed
+	}
+	return nil
+}

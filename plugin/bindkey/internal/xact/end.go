@@ -28,15 +28,36 @@ func (b *Branch) end(begun *Begun) error {
 	return begun.rolledBack
 }
 
-func (b *Branch) rollbackOnce(begun *Begun) {
-	begun.ending.Do(func() { begun.rolledBack = b.inTime(begun, begun.Tx.Rollback) })
+// RolledBack is what ROLLBACK has answered in a branch of a transaction that has ended
+// so.
+func (b *Branch) RolledBack() error {
+	if begun := b.begun.Load(); begun != nil {
+		return begun.rolledBack
+	}
+	return nil
 }
 
-// inTime waits for a COMMIT or ROLLBACK no longer than the transaction allows. Then a
+func (b *Branch) rollbackOnce(begun *Begun) {
+	begun.ending.Do(func() {
+		operation := "ROLLBACK"
+		if begun.committing {
+			operation = ""
+		}
+		begun.rolledBack = b.inTime(begun, operation, begun.Tx.Rollback)
+	})
+}
+
+// inTime tells who observes the operation, if that has a name, and
+// waits for a COMMIT or ROLLBACK no longer than the transaction allows. Then a
 // driver that still looks at the context of BEGIN, as pgx does, gives up and closes the
 // connection. Of another, the goroutine and the connection are left behind until the
 // answer comes, or it gives up by itself.
-func (b *Branch) inTime(begun *Begun, call func() error) error {
+func (b *Branch) inTime(begun *Begun, operation string, call func() error) (err error) {
+	if operation != "" {
+		if answered := b.Resource.Ends(operation); answered != nil {
+			defer func() { answered(err) }()
+		}
+	}
 	if !b.Resource.Waits() {
 		return call()
 	}

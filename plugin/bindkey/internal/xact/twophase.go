@@ -71,7 +71,8 @@ func (t *Transaction) commitTwoPhase(protocol Protocol, branches []*Branch) Outc
 		}
 		left = without(left, b)
 		begun := b.begun.Load()
-		if err := b.inTime(begun, begun.Tx.Commit); err != nil {
+		begun.committing = true
+		if err := b.inTime(begun, "COMMIT", begun.Tx.Commit); err != nil {
 			_ = b.end(begun) // database/sql is done with it; a pool of another kind may not be
 			return t.undone(b.Resource.Failed("COMMIT", err), left)
 		}
@@ -79,13 +80,9 @@ func (t *Transaction) commitTwoPhase(protocol Protocol, branches []*Branch) Outc
 	if len(writers) < 2 {
 		committed, err := commitInOrder(writers)
 		if err == nil {
-			return Outcome{Waiting: t.committed()}
+			return t.settle(Outcome{Committed: branches})
 		}
-		outcome := report(writers, committed, err)
-		if !outcome.Partial() {
-			outcome.Err = Join(outcome.Err, t.rolledBack())
-		}
-		return outcome
+		return t.settle(report(writers, committed, err))
 	}
 	return t.decide(ctx, protocol, decider, writers)
 }
@@ -117,7 +114,7 @@ func (t *Transaction) vote(ctx context.Context, branches []*Branch) (readers, wr
 
 // undone is the outcome of what is rolled back everywhere.
 func (t *Transaction) undone(err error, branches []*Branch) Outcome {
-	return Outcome{Err: Join(err, rollback(branches), t.rolledBack())}
+	return t.settle(Outcome{RolledBack: branches, Err: Join(err, rollback(branches))})
 }
 
 // decide prepares all branches but the decider's, writes the decision there, commits
@@ -130,7 +127,8 @@ func (t *Transaction) decide(ctx context.Context, protocol Protocol, decider *Br
 		}
 	}
 	if err := Join(each(prepared, func(b *Branch) error {
-		if err := b.Resource.(Participant).Prepare(ctx, b.begun.Load().Tx); err != nil {
+		err := observed(b, "PREPARE", func() error { return b.Resource.(Participant).Prepare(ctx, b.begun.Load().Tx) })
+		if err != nil {
 			return b.Resource.Failed("PREPARE", err)
 		}
 		return nil
@@ -147,39 +145,44 @@ func (t *Transaction) decide(ctx context.Context, protocol Protocol, decider *Br
 	}
 	begun := decider.begun.Load()
 	all := append(prepared[:len(prepared):len(prepared)], decider)
-	if err := protocol.Decide(ctx, begun.Tx, prepared); err != nil {
+	if err := observed(decider, "DECIDE", func() error { return protocol.Decide(ctx, begun.Tx, prepared) }); err != nil {
 		failures := rollback(all) // before anybody is asked: the row may be locked
 		ctx, cancel := t.afterwards()
 		defer cancel()
-		return Outcome{Err: Join(protocol.Refused(ctx), decider.Resource.Failed("writing the decision", err), failures, t.rolledBack())}
+		return t.settle(Outcome{RolledBack: all, Err: Join(protocol.Refused(ctx), decider.Resource.Failed("writing the decision", err), failures)})
 	}
-	if err := decider.inTime(begun, begun.Tx.Commit); err != nil {
+	begun.committing = true
+	if err := decider.inTime(begun, "COMMIT", begun.Tx.Commit); err != nil {
 		cause := decider.Resource.Failed("COMMIT", err)
 		_ = decider.end(begun) // database/sql is done with it; a pool of another kind may not be
 		ctx, cancel := t.afterwards()
 		defer cancel()
 		committed, err := protocol.Resolve(ctx)
 		if err != nil {
-			return t.inDoubt(Join(cause, err), prepared)
+			abandon(prepared)
+			return t.settle(Outcome{Failed: decider, Unknown: true, InDoubt: prepared, Err: Join(cause, err)})
 		}
 		if !committed {
 			return t.undone(cause, prepared)
 		}
 	}
-	return t.finish(prepared)
+	return t.finish(decider, prepared)
 }
 
-// inDoubt leaves the prepared branches to recovery, since nobody knows what was decided.
-func (t *Transaction) inDoubt(err error, prepared []*Branch) Outcome {
-	abandon(prepared)
-	return Outcome{InDoubt: prepared, Err: err}
+// observed makes a call, and tells who observes the branch.
+func observed(b *Branch, operation string, call func() error) (err error) {
+	if answered := b.Resource.Ends(operation); answered != nil {
+		defer func() { answered(err) }()
+	}
+	return call()
 }
 
+// abandon leaves the prepared branches to recovery, since nobody knows what was decided.
 func abandon(branches []*Branch) {
 	each(branches, func(b *Branch) error {
 		begun := b.begun.Load()
 		begun.ending.Do(func() {
-			begun.rolledBack = b.inTime(begun, func() error {
+			begun.rolledBack = b.inTime(begun, "", func() error {
 				b.Resource.(Participant).Abandon(begun.Tx)
 				return nil
 			})
@@ -189,29 +192,31 @@ func abandon(branches []*Branch) {
 }
 
 // finish commits prepared branches. The transaction is committed, whatever they answer.
-func (t *Transaction) finish(prepared []*Branch) Outcome {
+func (t *Transaction) finish(decider *Branch, prepared []*Branch) Outcome {
 	failures := each(prepared, func(b *Branch) error {
 		begun := b.begun.Load()
-		return b.inTime(begun, begun.Tx.Commit)
+		return b.inTime(begun, "COMMIT", begun.Tx.Commit)
 	})
 	var outcome Outcome
-	others := false
 	for i, err := range failures {
+		b := prepared[i]
 		if err == nil {
+			outcome.Committed = append(outcome.Committed, b)
 			continue
 		}
-		b := prepared[i]
 		by, still := b.Resource.(Participant).Elsewhere(err)
+		if by && still != nil {
+			outcome.Failed, outcome.Unknown = b, true
+		} else {
+			outcome.Committed = append(outcome.Committed, b) // by recovery
+		}
 		if by && still == nil {
 			continue
 		}
 		outcome.Unfinished = append(outcome.Unfinished, Unfinished{b, b.Resource.Failed("COMMIT of what is prepared", err), by})
-		others = others || by
 	}
-	if !others {
-		outcome.Waiting = t.committed()
-	}
-	return outcome
+	outcome.Committed = append(outcome.Committed, decider)
+	return t.settle(outcome)
 }
 
 // beginAlone begins a branch for the decision alone. The transaction takes no statement
@@ -222,7 +227,7 @@ func (b *Branch) beginAlone(ctx context.Context) error {
 	tx, err := b.Resource.BeginTx(beginCtx, nil)
 	begun := &Begun{Tx: tx, release: func() bool { return true }, abandon: cancel}
 	if alive := detach(); err == nil && !alive {
-		err = errors.Join(ctx.Err(), b.inTime(begun, tx.Rollback))
+		err = errors.Join(ctx.Err(), b.inTime(begun, "ROLLBACK", tx.Rollback))
 	}
 	if err != nil {
 		cancel()

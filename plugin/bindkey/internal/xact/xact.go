@@ -35,6 +35,18 @@ type Resource interface {
 	// Failed is an error of an operation ("BEGIN", "COMMIT", …) that names the
 	// resource.
 	Failed(operation string, err error) error
+	// Ends tells who observes the transaction that it is about to send COMMIT or
+	// ROLLBACK, and what it returns is told the answer; nil: nobody wants to know.
+	Ends(operation string) (answered func(error))
+}
+
+// Hooks are what transactions of one owner have in common.
+type Hooks struct {
+	// Order puts branches into the order of their COMMITs.
+	Order func([]*Branch) []*Branch
+	// Ended is told what has become of a transaction, with the context of Begin, before
+	// the functions that wait for the outcome are called; nil: nobody wants to know.
+	Ended func(context.Context, Outcome)
 }
 
 // A Tx is a transaction in one database. Where Commit or Rollback fails, it sees to it
@@ -48,10 +60,9 @@ type Tx interface {
 // A Transaction spans resources. No branch begins before it is needed, and
 // several goroutines may use it.
 type Transaction struct {
-	ctx  context.Context // of Begin
-	opts *sql.TxOptions
-	// order puts branches into the order of their COMMITs.
-	order func([]*Branch) []*Branch
+	ctx   context.Context // of Begin
+	opts  *sql.TxOptions
+	hooks *Hooks
 	limit time.Duration // of waiting for COMMIT and ROLLBACK
 
 	mu         sync.Mutex
@@ -67,8 +78,8 @@ type Transaction struct {
 // Init makes t a transaction. Its branches begin with opts, and are rolled back
 // when ctx ends. The answers to COMMIT and ROLLBACK are waited for until the limit
 // after ctx has ended; if that has no deadline, until the limit after they were sent.
-func (t *Transaction) Init(ctx context.Context, opts *sql.TxOptions, order func([]*Branch) []*Branch, limit time.Duration) {
-	t.ctx, t.order, t.limit = ctx, order, limit
+func (t *Transaction) Init(ctx context.Context, opts *sql.TxOptions, hooks *Hooks, limit time.Duration) {
+	t.ctx, t.hooks, t.limit = ctx, hooks, limit
 	t.joined = t.firstJoined[:0]
 	if opts != nil {
 		kept := *opts // BEGIN comes later
@@ -101,7 +112,9 @@ func (t *Transaction) Rollback() error {
 	if err != nil {
 		return err
 	}
-	return Join(rollback(joined), t.rolledBack())
+	err = rollback(joined)
+	t.ended(Outcome{RolledBack: joined, Err: err})
+	return Join(err, t.rolledBack())
 }
 
 // end closes the transaction for statements, and tells its begun branches.
@@ -113,6 +126,17 @@ func (t *Transaction) end() ([]*Branch, error) {
 	}
 	t.done.Store(true)
 	return t.joined, nil
+}
+
+// ended tells what has become of the transaction.
+func (t *Transaction) ended(o Outcome) {
+	if t.hooks.Ended == nil {
+		return
+	}
+	if doomed := t.doomed.Load(); doomed != nil {
+		o.Doomed = *doomed
+	}
+	t.hooks.Ended(t.ctx, o)
 }
 
 // Join is errors.Join, but an error alone stays what it is.

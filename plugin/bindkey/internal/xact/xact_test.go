@@ -12,8 +12,7 @@ import (
 	"testing"
 	"time"
 
-	_ "github.com/mattn/go-sqlite3"
-
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/xact"
 )
 
@@ -36,8 +35,9 @@ type file struct {
 
 // calls are recorded from the goroutines that roll back, too.
 type calls struct {
-	mu  sync.Mutex
-	all []string
+	mu      sync.Mutex
+	all     []string
+	answers []string // to COMMIT and ROLLBACK, as who observes is told
 }
 
 type fileTx struct {
@@ -80,6 +80,15 @@ func (f *file) BeginTx(ctx context.Context, opts *sql.TxOptions) (xact.Tx, error
 
 func (f *file) Ended(err error) bool { return errors.Is(err, errEnded) }
 func (f *file) LookAtRows(bool)      {}
+
+// Ends has what is told of an end stand between the calls.
+func (f *file) Ends(operation string) func(error) {
+	return func(err error) {
+		f.calls.mu.Lock()
+		defer f.calls.mu.Unlock()
+		f.calls.answers = append(f.calls.answers, fmt.Sprintf("%s %s: %v", operation, f.name, err))
+	}
+}
 
 func (f *file) Ask(_ context.Context, _ xact.Tx, sure bool) error {
 	if sure {
@@ -130,19 +139,20 @@ type world struct {
 	branches map[string]*xact.Branch
 	calls    calls
 	told     []string // what waited for the outcome
+	outcomes []xact.Outcome
 }
 
 func newWorld(t *testing.T, ctx context.Context) *world {
 	w := &world{T: t, tx: new(xact.Transaction), branches: map[string]*xact.Branch{}}
-	w.tx.Init(ctx, nil, func(joined []*xact.Branch) []*xact.Branch { // by name, backwards
+	w.tx.Init(ctx, nil, &xact.Hooks{Order: func(joined []*xact.Branch) []*xact.Branch { // by name, backwards
 		ordered := append([]*xact.Branch(nil), joined...)
 		sort.Slice(ordered, func(i, j int) bool {
 			return ordered[i].Resource.(*file).name > ordered[j].Resource.(*file).name
 		})
 		return ordered
-	}, limit)
+	}, Ended: func(_ context.Context, o xact.Outcome) { w.outcomes = append(w.outcomes, o) }}, limit)
 	for _, name := range []string{"a", "b", "c"} {
-		db, err := sql.Open("sqlite3", filepath.Join(t.TempDir(), name+".db"))
+		db, err := sql.Open(sqlitedb.DriverName, filepath.Join(t.TempDir(), name+".db"))
 		w.must(err)
 		t.Cleanup(func() { _ = db.Close() })
 		_, err = db.Exec("CREATE TABLE rows (text)")
@@ -236,13 +246,13 @@ func TestCommit(t *testing.T) {
 		failed               string
 		unknown, fails, only bool
 	}{
-		"all is well":                     {rows: "a:1 b:1 c:1", told: "[committed]"},
-		"the check of one":                {file: "b", operation: "PING", err: boom, told: "[rolled back]", fails: true},
-		"the first COMMIT":                {file: "c", operation: "COMMIT", err: boom, told: "[rolled back]", fails: true},
+		"all is well":                     {rows: "a:1 b:1 c:1", told: "[committed]", committed: "cba"},
+		"the check of one":                {file: "b", operation: "PING", err: boom, told: "[rolled back]", rolled: "cba", fails: true},
+		"the first COMMIT":                {file: "c", operation: "COMMIT", err: boom, told: "[rolled back]", rolled: "cba", fails: true},
 		"the first COMMIT, lost":          {file: "c", operation: "COMMIT", err: errLost, told: "[]", failed: "c", rolled: "ba", unknown: true, fails: true},
 		"a later COMMIT":                  {file: "b", operation: "COMMIT", err: boom, rows: "c:1", told: "[]", committed: "c", failed: "b", rolled: "a", fails: true},
 		"the last COMMIT, lost":           {file: "a", operation: "COMMIT", err: errLost, rows: "b:1 c:1", told: "[]", committed: "cb", failed: "a", unknown: true, fails: true},
-		"one branch is asked for no life": {file: "b", operation: "PING", err: boom, rows: "b:1", told: "[committed]", only: true},
+		"one branch is asked for no life": {file: "b", operation: "PING", err: boom, rows: "b:1", told: "[committed]", committed: "b", only: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, context.Background())
@@ -271,6 +281,9 @@ func TestCommit(t *testing.T) {
 			if names(o.Committed) != c.committed || failed != c.failed || names(o.RolledBack) != c.rolled || o.Unknown != c.unknown || o.Partial() != (c.failed != "") {
 				t.Errorf("outcome %+v", o)
 			}
+			if len(w.outcomes) != 1 || fmt.Sprint(w.outcomes[0].Committed, w.outcomes[0].Failed, w.outcomes[0].RolledBack) != fmt.Sprint(o.Committed, o.Failed, o.RolledBack) || w.outcomes[0].Doomed != nil {
+				t.Errorf("told %+v, and returned %+v", w.outcomes, o)
+			}
 			if again := w.tx.Commit(); !errors.Is(again.Err, sql.ErrTxDone) {
 				t.Errorf("Commit again: %v", again.Err)
 			}
@@ -291,6 +304,22 @@ func TestStages(t *testing.T) {
 	if got := strings.Join(w.calls.all, ", "); got != "BEGIN b, BEGIN c, BEGIN a, PING c, PING b, PING a, COMMIT c, COMMIT b, COMMIT a" {
 		t.Errorf("calls: %s", got)
 	}
+	if got := strings.Join(w.calls.answers, ", "); got != "COMMIT c: <nil>, COMMIT b: <nil>, COMMIT a: <nil>" {
+		t.Errorf("told: %s", got)
+	}
+
+	// What follows a COMMIT that failed is no call of its own.
+	w = newWorld(t, context.Background())
+	w.must(w.insert("a", "1"))
+	w.must(w.insert("b", "1"))
+	w.must(w.insert("c", "1"))
+	w.fail("b", "COMMIT", errLost)
+	if o := w.tx.Commit(); !o.Unknown {
+		t.Errorf("%+v", o)
+	}
+	if got := strings.Join(w.calls.answers, ", "); got != "COMMIT c: <nil>, COMMIT b: connection lost, ROLLBACK a: <nil>" {
+		t.Errorf("told: %s", got)
+	}
 }
 
 func TestRollback(t *testing.T) {
@@ -304,6 +333,13 @@ func TestRollback(t *testing.T) {
 	}
 	if w.rows() != "" || fmt.Sprint(w.told) != "[rolled back]" {
 		t.Errorf("rows %q, told %v", w.rows(), w.told)
+	}
+	sort.Strings(w.calls.answers)
+	if got := strings.Join(w.calls.answers, ", "); got != "ROLLBACK a: boom, ROLLBACK b: <nil>" {
+		t.Errorf("told: %s", got)
+	}
+	if o := w.outcomes; len(o) != 1 || names(o[0].RolledBack) != "ab" || !errors.Is(o[0].Err, boom) {
+		t.Errorf("told %+v", o)
 	}
 }
 
@@ -357,6 +393,9 @@ func TestDoomed(t *testing.T) {
 			t.Errorf("%s: sent nevertheless: %v", name, w.calls.all[calls:])
 		}
 		o := w.tx.Commit()
+		if len(w.outcomes) != 1 || w.outcomes[0].Doomed == nil {
+			t.Errorf("%s: told %+v", name, w.outcomes)
+		}
 		if !errors.Is(o.Err, err) && !strings.Contains(o.Err.Error(), err.Error()) || w.rows() != "" || fmt.Sprint(w.told) != "[rolled back]" {
 			t.Errorf("%s: %v, rows %q, told %v", name, o.Err, w.rows(), w.told)
 		}

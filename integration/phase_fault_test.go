@@ -43,32 +43,31 @@ func TestPhasesThatFail(t *testing.T) {
 		{name: "recovery before the decision", bind: "main", call: "INSERT INTO gormbind_decisions", recoverDuring: true, want: bindkey.ErrAbortedByRecovery, says: "may be run again", ran: "rollback"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			eachPhase(t, young, func(w *phaseWorld) {
-				must(w.T, create(w.db, "warm", "main"))
-				w.clean()
-				happens := c.happens
-				if c.recoverDuring {
-					happens = func(_ *testkit.Conn, real func() error) error {
-						_, err := w.plugin.Recover(context.Background())
-						must(w.T, err)
-						return real()
-					}
+			w := newPhaseWorld(t, young)
+			must(w.T, create(w.db, "warm", "main"))
+			w.clean()
+			happens := c.happens
+			if c.recoverDuring {
+				happens = func(_ *testkit.Conn, real func() error) error {
+					_, err := w.plugin.Recover(context.Background())
+					must(w.T, err)
+					return real()
 				}
-				w.when(c.bind, c.call, happens)
-				ran, err := w.all("a")
-				if !errors.Is(err, c.want) || c.want == nil && err != nil || ran != c.ran {
-					w.Errorf("told %v, and %q ran", err, ran)
-				}
-				if err != nil && !strings.Contains(err.Error(), c.says) {
-					w.Errorf("%q is not in: %v", c.says, err)
-				}
-				if did := w.recover(); did != c.did {
-					w.Errorf("recovery: %q, want %q", did, c.did)
-				}
-				w.expect(c.holds)
-				w.hook.Store(nil)
-				must(w.T, w.db.Transaction(func(tx *gorm.DB) error { return create(tx, "next", keys...) }))
-			})
+			}
+			w.when(c.bind, c.call, happens)
+			ran, err := w.all("a")
+			if !errors.Is(err, c.want) || c.want == nil && err != nil || ran != c.ran {
+				w.Errorf("told %v, and %q ran", err, ran)
+			}
+			if err != nil && !strings.Contains(err.Error(), c.says) {
+				w.Errorf("%q is not in: %v", c.says, err)
+			}
+			if did := w.recover(); did != c.did {
+				w.Errorf("recovery: %q, want %q", did, c.did)
+			}
+			w.expect(c.holds)
+			w.hook.Store(nil)
+			must(w.T, w.db.Transaction(func(tx *gorm.DB) error { return create(tx, "next", keys...) }))
 		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -297,6 +298,51 @@ func TestPhasesAndDDL(t *testing.T) {
 	}
 	w.expect("")
 	must(t, w.db.Transaction(func(tx *gorm.DB) error { return tx.Clauses(bindkey.Use("analytics")).Exec(ddl).Error }))
+}
+
+// Observers are told of PREPARE and of the decision, and of how it ends.
+func TestPhasesAreObserved(t *testing.T) {
+	var mu sync.Mutex
+	var told []string
+	tell := func(text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		told = append(told, text)
+	}
+	config := young
+	config.options = []bindkey.Option{bindkey.Observe(bindkey.Observer{
+		Stage: func(_ context.Context, s bindkey.BranchStage) func(error) {
+			return func(err error) { tell(fmt.Sprintf("%s %s %v", s.Stage, s.Key, err)) }
+		},
+		End: func(_ context.Context, end bindkey.TransactionEnd) { tell(string(end.Outcome)) },
+	})}
+	w := newPhaseWorld(t, config)
+	must(t, create(w.db, "warm", keys...))
+	told = nil
+	must(t, w.db.Transaction(func(tx *gorm.DB) error { return create(tx, "a", "main", "analytics") }))
+	want := "BEGIN main <nil>, BEGIN analytics <nil>, PREPARE analytics <nil>, DECIDE main <nil>, COMMIT main <nil>, COMMIT analytics <nil>, committed"
+	if got := strings.Join(told, ", "); got != want {
+		t.Errorf("told is\n\t%s\nwant\n\t%s", got, want)
+	}
+}
+
+// A SELECT that calls a function of the program's own may write: its branch is prepared.
+func TestPhasesAndFunctionsThatWrite(t *testing.T) {
+	w := newPhaseWorld(t, young)
+	for _, ddl := range []string{"DROP FUNCTION IF EXISTS phase_write", "CREATE FUNCTION phase_write() RETURNS INT MODIFIES SQL DATA BEGIN INSERT INTO analytics_rows (name) VALUES ('a'); RETURN 1; END"} {
+		if _, err := w.plain["analytics"].Exec(ddl); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.sent()
+	must(w.T, w.db.Transaction(func(tx *gorm.DB) error {
+		var one int
+		return errors.Join(tx.Clauses(bindkey.Use("analytics")).Raw("SELECT phase_write()").Scan(&one).Error, create(tx, "a", "main"))
+	}))
+	if sent := w.sent(); !strings.Contains(sent, "XA PREPARE analytics") {
+		w.Errorf("sent is %s", sent)
+	}
+	w.expect("main: a, analytics: a")
 }
 
 // A server that can't prepare is an error of db.Use that names the setting.

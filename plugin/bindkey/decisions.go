@@ -67,6 +67,9 @@ func (p *Plugin) chooseDecider(*gorm.DB) error {
 	if len(b.config.Sources) > 1 || len(b.sources) > 1 {
 		return installError("option TwoPhase: bind %q, the decider, has several sources; a decision would be in one of them, so name a bind with one", key)
 	}
+	if b.product.Undeciding {
+		return installError("option TwoPhase: bind %q, the decider, is in %s, which has no transactions with unique keys; name another", key, b.product.Name)
+	}
 	two.decider = b
 	if t := reflect.TypeOf(decisionRow{}); p.registeredTypes[t] == "" {
 		p.registerData(key, &decisionRow{})

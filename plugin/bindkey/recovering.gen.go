@@ -12,7 +12,7 @@ import (
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/twophase"
 )
 
-// startRecovery has the plugin recover by itself, now and at intervals, until Close.
+// startRecovery has the plugin recover by itself, soon and at intervals, until Close.
 func (p *Plugin) startRecovery() {
 	two := p.twoPhase
 	if two == nil || two.config.Every < 0 {
@@ -25,14 +25,16 @@ func (p *Plugin) startRecovery() {
 	two.mu.Unlock()
 	go func() {
 		defer close(ended)
+		every := two.config.Every
+		wait := min(every, time.Second) // the program may just be making the table
 		for {
-			p.recoverNow(ctx)
-			every := two.config.Every
 			select {
 			case <-ctx.Done():
 				return
-			case <-time.After(every/2 + time.Duration(rand.Int63n(int64(every)))): // processes that have started at once don't stay in step
+			case <-time.After(wait):
 			}
+			p.recoverNow(ctx)
+			wait = every/2 + time.Duration(rand.Int63n(int64(every))) // processes that have started at once don't stay in step
 		}
 	}()
 }

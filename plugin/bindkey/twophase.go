@@ -27,8 +27,8 @@ type TwoPhaseConfig struct {
 	// default. A shorter time makes recovery roll back transactions that are just being
 	// committed, and never half of one.
 	Grace time.Duration
-	// Every is how often the plugin recovers by itself, from db.Use on until Close, with
-	// some jitter; a minute by default. Negative: only [Plugin.Recover] does.
+	// Every is how often the plugin recovers by itself, from a second after db.Use on until
+	// Close, with some jitter; a minute by default. Negative: only [Plugin.Recover] does.
 	Every time.Duration
 	// Keep is how long a decision to commit is kept at least; an hour by default. One to
 	// roll back, which only recovery makes, is kept a day at least.
@@ -53,7 +53,8 @@ const (
 //
 // Binds in other databases than the decider's are PostgreSQL with
 // max_prepared_transactions above 0, MariaDB from 10.5, or MySQL from 5.7.7 on; another
-// product there is an error of db.Use, [ErrCannotPrepare]. AutoMigrate makes the table of
+// product there is an error of db.Use, [ErrCannotPrepare]. The decider may be of any product
+// that has transactions and unique keys. AutoMigrate makes the table of
 // decisions, gormbind_decisions, and so does [Plugin.CreateDecisions]. Settings under
 // which a server may forget a decision in a crash are logged as warnings.
 //

@@ -71,6 +71,13 @@ func TestTwoPhaseMistakes(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	column := newPidgin("clickhouse") // which has no unique keys
+	column.Dialector = *sqlite.Open(filepath.Join(t.TempDir(), "logs.db")).(*sqlite.Dialector)
+	err := openPlain(t, sqlite.Open(filepath.Join(t.TempDir(), "main.db")), &gorm.Config{Logger: logger.Discard}).
+		Use(bindkey.New(bindkey.TwoPhase(bindkey.TwoPhaseConfig{App: "shop", Decider: "logs"})).Register("logs", dbresolver.Config{Sources: []gorm.Dialector{&column}}))
+	if !errors.Is(err, bindkey.ErrInstall) || !strings.Contains(err.Error(), "unique keys") {
+		t.Errorf("ClickHouse decides: %v", err)
+	}
 	db := openPlain(t, sqlite.Open(filepath.Join(t.TempDir(), "main.db")), &gorm.Config{Logger: logger.Discard})
 	plugin := bindkey.New().Register("logs", dbresolver.Config{})
 	if err := db.Use(plugin); err != nil {

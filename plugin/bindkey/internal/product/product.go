@@ -43,8 +43,11 @@ type Profile struct {
 	Inside bool
 	// TwoPhase is how it prepares transactions; nil: it can't, or nobody knows how.
 	TwoPhase *TwoPhase
-	now      string
-	unsafe   func(ctx context.Context, in Querier) ([]string, error)
+	// Undeciding: it has no unique keys or no transactions, so that no decision can be
+	// kept there.
+	Undeciding bool
+	now        string
+	unsafe     func(ctx context.Context, in Querier) ([]string, error)
 	// lost reports whether an error of its driver says that the connection went
 	// away; nil: none is known but database/sql's and the network's.
 	lost func(error) bool

@@ -70,8 +70,11 @@ type Config struct {
 type Option func(*Config) error
 
 // Bind adds a bind, and the URL of its database where neither its variable nor the
-// file gives one; with the empty URL, one of them must. By default, there are main
-// and analytics; a Bind of one of them replaces its default URL.
+// file gives one; with the empty URL, one of them must.
+//
+// main and analytics exist even without a Bind, with their default URLs; a Bind of one
+// of them replaces that. A program with other binds gets them as well: with the
+// option [File], there are only main and those of the file and of Bind.
 func Bind(key, defaultURL string) Option {
 	return func(c *Config) error {
 		if key == "" {
@@ -132,8 +135,9 @@ func Lookup(lookup func(name string) (value string, ok bool)) Option {
 
 // Load reads the URL and the settings of each bind, from its variables and, with
 // the option [File], from a file. A variable that is set, but empty, is a mistake:
-// a default would hide that something was forgotten. So is one that is nearly a
-// setting's, unless [Lookup] says where the variables are.
+// a default would hide that something was forgotten. So is one whose name is nearly a
+// setting's, or a frequent wrong name for one (ANALYTICS_DB_POOL_SIZE), unless
+// [Lookup] says where the variables are. Other names are ignored.
 //
 // It returns all mistakes joined in one error: those of options, a [*FileError] for
 // the file, a [*SettingError] for each setting, and a [*URLError] for each URL. It

@@ -234,6 +234,7 @@ func TestAllMistakesInOneError(t *testing.T) {
 		config.Bind("audit_log", "sqlite:///audit.db"),
 		config.Bind("archive", ""),
 		config.Bind("empty", "sqlite:///empty.db"),
+		config.Bind("void", ""),
 		config.Schemes(config.Openers{"Postgres": config.SQLite, "mysql": nil}),
 		config.Lookup(nil),
 		env(map[string]string{
@@ -241,6 +242,7 @@ func TestAllMistakesInOneError(t *testing.T) {
 			"ANALYTICS_DB_URL": "sqlite://scott:tiger@host/analytics.db",
 			"AUDIT_LOG_DB_URL": "tiger",
 			"EMPTY_DB_URL":     "",
+			"VOID_DB_URL":      "",
 		}))
 	if err == nil {
 		t.Fatal("no error")
@@ -256,6 +258,7 @@ config: ANALYTICS_DB_URL (bind "analytics") with scheme "sqlite": a sqlite URL h
 config: AUDIT_LOG_DB_URL (bind "audit-log"): it has no scheme (known schemes: sqlite)
 config: ARCHIVE_DB_URL (bind "archive"): it is not set, and the bind has no default; give it a URL (known schemes: sqlite)
 config: EMPTY_DB_URL (bind "empty"): it is set, but empty; give it a URL, or unset it to use the default (known schemes: sqlite)
+config: VOID_DB_URL (bind "void"): it is set, but empty; give it a URL (known schemes: sqlite)
 `)
 	if err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"regexp"
-	"sort"
 	"strings"
 )
 
@@ -31,9 +30,9 @@ func (c *Config) readVariables(b *bind) (mistakes []error) {
 		case text == "" && s.name == nameURL:
 			// A default would hide that something was forgotten. What a file says
 			// would, too.
-			b.given[s.name] = []given{{origin: name, bad: true}}
 			mistakes = append(mistakes, &URLError{Key: b.key, Variable: name, Known: c.openers.schemes(),
-				reason: "it is set, but empty; give it a URL, or unset it to use the default"})
+				reason: "it is set, but empty; give it a URL" + c.instead(b)})
+			b.given[s.name] = []given{{origin: name, bad: true}}
 		case isEmpty(text):
 			b.given[s.name] = []given{{origin: name, bad: true}}
 			mistakes = append(mistakes, &SettingError{Key: b.key, Setting: s.name, Origin: name, Err: errEmpty,
@@ -45,6 +44,17 @@ func (c *Config) readVariables(b *bind) (mistakes []error) {
 		}
 	}
 	return mistakes
+}
+
+// instead says what a bind's URL would be without its variable.
+func (c *Config) instead(b *bind) string {
+	switch {
+	case len(b.given[nameURL]) > 0:
+		return ", or unset it to use that of " + c.file
+	case b.url != "":
+		return ", or unset it to use the default"
+	}
+	return ""
 }
 
 // isEmpty reports whether a value has nothing but blanks, and commas of a list.
@@ -73,79 +83,4 @@ func splitURLs(origin, text string) (urls []given) {
 		}
 	}
 	return urls
-}
-
-// misspelt finds variables that are no setting, but nearly one: they would be
-// ignored in silence. Others that begin like a bind's may be somebody else's.
-func (c *Config) misspelt() (mistakes []error) {
-	if c.environ == nil {
-		return nil
-	}
-	known := map[string]*bind{}
-	for _, b := range c.binds {
-		for _, s := range allSettings {
-			known[prefix(b.key)+s.suffix()] = b
-		}
-	}
-	names := make([]string, 0, len(known))
-	for name := range known {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, variable := range c.environ() {
-		variable, _, _ = strings.Cut(variable, "=")
-		if known[variable] != nil || c.expanded[variable] {
-			continue
-		}
-		for _, name := range names {
-			b := known[name]
-			own := len(prefix(b.key) + "_DB_")
-			if len(variable) > own && variable[:own] == name[:own] && near(variable[own:], name[own:]) {
-				mistakes = append(mistakes, &SettingError{Key: b.key, Origin: variable, Err: errUnknown,
-					text: "there is no such setting; did you mean " + name + "?"})
-				break
-			}
-		}
-	}
-	return mistakes
-}
-
-// near reports whether two names differ by a character, or long ones by two.
-func near(a, b string) bool {
-	allowed := 1
-	if len(b) > 6 {
-		allowed = 2
-	}
-	return distance(a, b) <= allowed
-}
-
-// distance is Levenshtein's.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		before := row[0]
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			changed := before
-			if a[i-1] != b[j-1] {
-				changed++
-			}
-			before = row[j]
-			row[j] = least(changed, row[j]+1, row[j-1]+1)
-		}
-	}
-	return row[len(b)]
-}
-
-func least(a, b, c int) int {
-	if b < a {
-		a = b
-	}
-	if c < a {
-		a = c
-	}
-	return a
 }

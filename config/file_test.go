@@ -82,6 +82,10 @@ func TestFileHasNoDefaults(t *testing.T) {
 func TestMistakesOfFiles(t *testing.T) {
 	const main = "binds:\n  main:\n    url: sqlite://\n"
 	for name, test := range map[string]struct{ text, want string }{
+		"two_phase without an app":    {main + "two_phase: {grace: 1m}\n", "\"two_phase\" has no app"},
+		"another setting":             {main + "two_phase: {app: shop, hunter2: 1}\n", "the settings are app, decider, grace, every, keep"},
+		"a decider that is not there": {main + "two_phase: {app: shop, decider: nowhere}\n", "nowhere"},
+		"no duration":                 {main + "two_phase: {app: shop, grace: soon}\n", "grace of \"two_phase\": it must be a duration"},
 		"empty":                       {"", "binds.yaml: it is empty"},
 		"only a comment":              {"# hunter2\n", "binds.yaml: it is empty"},
 		"no YAML":                     {"binds:\n  main: {url: hunter2\n", "binds.yaml: "},
@@ -91,10 +95,6 @@ func TestMistakesOfFiles(t *testing.T) {
 		"a tag":                       {main + "    policy: !hunter2!x y\n", "binds.yaml: "},
 		"a word":                      {"hunter2", "binds.yaml:1: the file is no list of names"},
 		"a list":                      {"- hunter2", "binds.yaml:1: the file is no list of names"},
-		"two_phase without an app":    {main + "two_phase: {grace: 1m}\n", "\"two_phase\" has no app"},
-		"another setting":             {main + "two_phase: {app: shop, hunter2: 1}\n", "the settings are app, decider, grace, every, keep"},
-		"a decider that is not there": {main + "two_phase: {app: shop, decider: nowhere}\n", "nowhere"},
-		"no duration":                 {main + "two_phase: {app: shop, grace: soon}\n", "grace of \"two_phase\": it is no duration"},
 		"other names":                 {main + "hunter2: 1\n", "binds.yaml:4: the file has nothing but \"binds\" and \"two_phase\" at its left margin"},
 		"no binds":                    {"{}", "binds.yaml:1: it has no \"binds\""},
 		"binds are a list":            {main[:7] + "- hunter2", "binds.yaml:2: \"binds\" is no list of names"},
@@ -110,7 +110,7 @@ func TestMistakesOfFiles(t *testing.T) {
 		"a setting with names":        {main + "    replica_urls:\n      - hunter2: x\n", "binds.yaml:5: replica_urls (bind \"main\"): it is not one value (URLs)"},
 		"an empty list":               {main + "    replica_urls: []\n", "replica_urls of bind \"main\" is empty"},
 		"nothing":                     {main + "    policy:\n", "binds.yaml:4: policy (bind \"main\"): it is empty"},
-		"a number as a switch":        {main + "    read_only: 1\n", "binds.yaml:4: read_only (bind \"main\"): it is neither true nor false"},
+		"a number as a switch":        {main + "    read_only: 1\n", "binds.yaml:4: read_only (bind \"main\"): it must be true or false"},
 		"a variable that is not set":  {main + "    policy: ${HUNTER}\n", "binds.yaml:4: policy (bind \"main\"): the variable HUNTER is not set, or empty"},
 		"two of them":                 {main + "    policy: ${HUNTER}${EMPTY}\n", "the variable HUNTER is not set, or empty, and the variable EMPTY is not set, or empty"},
 		"no variable":                 {main + "    policy: ${hunter2\n", "it has \"${\" without the name of a variable and \"}\""},

@@ -14,14 +14,17 @@ import (
 // Open opens the handle on the bind main, registers the other binds and main's
 // replicas with the plugin, gives each bind its settings, and installs it. A nil
 // plugin is bindkey.New(); a nil gormConfig is an empty one. The plugin must not have
-// these binds yet, and its default bind must be main, as it is unless
-// [bindkey.Default] says otherwise. What the file says in two_phase is the plugin's
-// option [bindkey.TwoPhase], unless it has that already.
+// these binds yet, except for main without a source. With [bindkey.Default], models
+// without a key live in another bind than main.
+// What the file says in two_phase is the plugin's option [bindkey.TwoPhase], unless it
+// has that already.
 //
-// It returns an [*OpenError] for a database that can't be opened, and what
+// It returns an [*OpenError] for a database that can't be opened, a
+// [*bindkey.UnknownBindError] for a bindkey.Default that no bind has, and what
 // [gorm.DB.Use] says of the plugin. Nothing is left open then; try again with a
 // new plugin, since this one may have the binds already. Otherwise the program
-// closes two things: the handle's DB(), and the plugin.
+// closes two things: the plugin, and the handle's DB(), which with another default
+// bind is db.Clauses(bindkey.Use("main")).DB().
 func (c *Config) Open(plugin *bindkey.Plugin, gormConfig *gorm.Config) (*gorm.DB, error) {
 	if plugin == nil {
 		plugin = bindkey.New()
@@ -29,12 +32,16 @@ func (c *Config) Open(plugin *bindkey.Plugin, gormConfig *gorm.Config) (*gorm.DB
 	if c.twoPhase != nil {
 		plugin.UseTwoPhase(*c.twoPhase)
 	}
+	otherDefault, err := c.otherDefault(plugin)
+	if err != nil {
+		return nil, err
+	}
 	db, err := c.binds[0].open(gormConfig)
 	if err != nil {
 		return nil, err
 	}
 	for _, b := range c.binds {
-		b.register(plugin, len(c.binds) == 1)
+		b.register(plugin, otherDefault || len(c.binds) == 1)
 	}
 	if err := db.Use(plugin); err != nil {
 		if sqlDB, closing := db.DB(); closing == nil {
@@ -45,9 +52,27 @@ func (c *Config) Open(plugin *bindkey.Plugin, gormConfig *gorm.Config) (*gorm.DB
 	return db, nil
 }
 
+// otherDefault reports whether the plugin's default bind is another than main, which
+// is no bind then unless it is registered. Which one it is shows only where the
+// program has registered no binds of its own.
+func (c *Config) otherDefault(plugin *bindkey.Plugin) (bool, error) {
+	keys := plugin.Keys() // with the default's
+	for _, key := range keys {
+		if key == bindkey.DefaultKey {
+			return false, nil
+		}
+	}
+	if len(keys) == 1 {
+		if _, err := c.Dialector(keys[0]); err != nil {
+			return true, fmt.Errorf("config: option bindkey.Default: %w", err)
+		}
+	}
+	return true, nil
+}
+
 // register tells the plugin of the bind. The source of main is the handle itself;
 // main is registered only if it must be: the program may have done it, for its data.
-func (b *bind) register(plugin *bindkey.Plugin, alone bool) {
+func (b *bind) register(plugin *bindkey.Plugin, always bool) {
 	resolver := dbresolver.Config{Policy: b.settings.policyOf()}
 	if b.key != bindkey.DefaultKey {
 		resolver.Sources = []gorm.Dialector{b.source.dialector}
@@ -55,7 +80,7 @@ func (b *bind) register(plugin *bindkey.Plugin, alone bool) {
 	for _, replica := range b.replicas {
 		resolver.Replicas = append(resolver.Replicas, replica.dialector)
 	}
-	if len(resolver.Sources)+len(resolver.Replicas) > 0 || alone {
+	if len(resolver.Sources)+len(resolver.Replicas) > 0 || always {
 		plugin.Register(b.key, resolver)
 	}
 	if b.settings.limitsPools() {

@@ -71,7 +71,7 @@ var allSettings = []setting{
 		func(s *settings, text string) (err error) { s.statement, err = duration(text); return err }},
 	{"lock_timeout", kindDuration, "How long a statement waits for a lock.", "as the server has it; 5s on SQLite",
 		func(s *settings, text string) (err error) { s.lock, err = duration(text); return err }},
-	{"read_only", kindSwitch, "The bind's connections refuse writes; the database sees to it.", "false",
+	{"read_only", kindSwitch, "The bind's connections refuse writes; the database enforces it.", "false",
 		func(s *settings, text string) error {
 			on, err := onOff(text)
 			s.readOnly = on != nil && *on
@@ -108,13 +108,13 @@ func oneOf(text string, allowed ...string) (string, error) {
 			return one, nil
 		}
 	}
-	return "", fmt.Errorf("it is none of: %s", strings.Join(allowed, ", "))
+	return "", fmt.Errorf("it must be one of: %s", strings.Join(allowed, ", "))
 }
 
 func number(text string, least int) (*int, error) {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < least {
-		return nil, fmt.Errorf("it is no whole number of %d or more", least)
+		return nil, fmt.Errorf("it must be a whole number, %d or more", least)
 	}
 	return &n, nil
 }
@@ -122,7 +122,7 @@ func number(text string, least int) (*int, error) {
 func duration(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 {
-		return 0, errors.New("it is no duration above 0 with a unit, such as 500ms, 30s, 5m or 1h30m")
+		return 0, errors.New("it must be a duration above 0 with a unit, such as 500ms, 30s, 5m or 1h30m")
 	}
 	return d, nil
 }
@@ -130,7 +130,7 @@ func duration(text string) (time.Duration, error) {
 func onOff(text string) (*bool, error) {
 	on := text == "true"
 	if !on && text != "false" {
-		return nil, errors.New("it is neither true nor false")
+		return nil, errors.New("it must be true or false")
 	}
 	return &on, nil
 }

@@ -53,17 +53,17 @@ var settingCases = []struct {
 	says         string
 }{
 	{"replica_urls", []string{"sqlite://", "sqlite:///a,b.db, sqlite:///c.db\nsqlite:///d.db"}, []string{"hunter2", "sqlite://hunter2/x", "sqlite:// oracle://hunter2@db"}, ""},
-	{"policy", []string{"random", "round-robin"}, []string{"hunter2", "Random", "round_robin"}, "it is none of: random, round-robin"},
-	{"max_open_conns", []string{"1", "20"}, []string{"0", "-1", "hunter2", "1.5", "1e3", "99999999999999999999"}, "it is no whole number of 1 or more"},
-	{"max_idle_conns", []string{"0", "20"}, []string{"-1", "hunter2", "2.0"}, "it is no whole number of 0 or more"},
-	{"conn_max_lifetime", []string{"30m", "1h30m"}, []string{"0", "0s", "-1s", "30", "hunter2"}, "it is no duration above 0 with a unit"},
-	{"conn_max_idle_time", []string{"5m"}, []string{"0", "5 m", "hunter2"}, "it is no duration above 0 with a unit"},
+	{"policy", []string{"random", "round-robin"}, []string{"hunter2", "Random", "round_robin"}, "it must be one of: random, round-robin"},
+	{"max_open_conns", []string{"1", "20"}, []string{"0", "-1", "hunter2", "1.5", "1e3", "99999999999999999999"}, "it must be a whole number, 1 or more"},
+	{"max_idle_conns", []string{"0", "20"}, []string{"-1", "hunter2", "2.0"}, "it must be a whole number, 0 or more"},
+	{"conn_max_lifetime", []string{"30m", "1h30m"}, []string{"0", "0s", "-1s", "30", "hunter2"}, "it must be a duration above 0 with a unit"},
+	{"conn_max_idle_time", []string{"5m"}, []string{"0", "5 m", "hunter2"}, "it must be a duration above 0 with a unit"},
 	{"connect_timeout", []string{"5s"}, []string{"5", "hunter2", "500ms"}, "it "},
-	{"statement_timeout", []string{"30s"}, []string{"-30s", "hunter2"}, "it is no duration above 0 with a unit"},
-	{"lock_timeout", []string{"1s", "500ms"}, []string{"1", "hunter2"}, "it is no duration above 0 with a unit"},
-	{"read_only", []string{"true", "false"}, []string{"yes", "1", "TRUE", "hunter2"}, "it is neither true nor false"},
-	{"prepare_stmt", []string{"true", "false"}, []string{"on", "hunter2"}, "it is neither true nor false"},
-	{"skip_default_transaction", []string{"true", "false"}, []string{"off", "hunter2"}, "it is neither true nor false"},
+	{"statement_timeout", []string{"30s"}, []string{"-30s", "hunter2"}, "it must be a duration above 0 with a unit"},
+	{"lock_timeout", []string{"1s", "500ms"}, []string{"1", "hunter2"}, "it must be a duration above 0 with a unit"},
+	{"read_only", []string{"true", "false"}, []string{"yes", "1", "TRUE", "hunter2"}, "it must be true or false"},
+	{"prepare_stmt", []string{"true", "false"}, []string{"on", "hunter2"}, "it must be true or false"},
+	{"skip_default_transaction", []string{"true", "false"}, []string{"off", "hunter2"}, "it must be true or false"},
 }
 
 // loaders give one setting of analytics, as a variable and in a file.
@@ -293,6 +293,9 @@ func TestMisspeltVariables(t *testing.T) {
 	for name, meant := range map[string]string{
 		"ANALYTICS_DB_REPLICA_URL": "ANALYTICS_DB_REPLICA_URLS", "MAIN_DB_URI": "MAIN_DB_URL", "MAIN_DB_MAX_OPEN_CONN": "MAIN_DB_MAX_OPEN_CONNS",
 		"MAIN_DB_READONLY": "MAIN_DB_READ_ONLY", "ANALYTICS_DB_PREPARE_STMTS": "ANALYTICS_DB_PREPARE_STMT",
+		"MAIN_DB_MAX_CONNS": "MAIN_DB_MAX_OPEN_CONNS", "MAIN_DB_POOL": "MAIN_DB_MAX_OPEN_CONNS", "MAIN_DB_POOL_SIZE": "MAIN_DB_MAX_OPEN_CONNS",
+		"ANALYTICS_DB_REPLICA": "ANALYTICS_DB_REPLICA_URLS", "ANALYTICS_DB_IDLE_TIMEOUT": "ANALYTICS_DB_CONN_MAX_IDLE_TIME",
+		"MAIN_DB_TIMEOUT": "MAIN_DB_CONNECT_TIMEOUT, MAIN_DB_STATEMENT_TIMEOUT or MAIN_DB_LOCK_TIMEOUT",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(name, "hunter2")
@@ -302,6 +305,17 @@ func TestMisspeltVariables(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A DSN is no mistake beside the URL. Without it, the default would take its place.
+func TestDSNInPlaceOfURL(t *testing.T) {
+	t.Setenv("MAIN_DB_DSN", "hunter2")
+	want := `config: MAIN_DB_DSN (bind "main"): there is no such setting; did you mean MAIN_DB_URL?`
+	if _, err := config.Load(); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	t.Setenv("MAIN_DB_URL", "sqlite://")
+	mustLoad(t)
 }
 
 // One that the file names is the program's own, however it is called.

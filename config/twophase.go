@@ -26,7 +26,7 @@ const kindName kind = "a name"
 var phaseSettings = []phaseSetting{
 	{"app", kindName, "The program's name, in the ids of its transactions: 1 to 24 letters, digits, `-` and `_`. All its processes have one.", "a mistake",
 		func(c *bindkey.TwoPhaseConfig, text string) error { c.App = text; return nil }},
-	{"decider", kindName, "The bind whose database has the decisions.", "`main`",
+	{"decider", kindName, "The bind whose database has the decisions.", "the default bind, `main`",
 		func(c *bindkey.TwoPhaseConfig, text string) error { c.Decider = text; return nil }},
 	{"grace", kindDuration, "How old a prepared branch must be before recovery looks at it.", "1m",
 		func(c *bindkey.TwoPhaseConfig, text string) (err error) { c.Grace, err = duration(text); return err }},

@@ -15,7 +15,10 @@ import (
 
 // region config
 func openFromEnvironment() (*gorm.DB, *bindkey.Plugin, error) {
-	cfg, err := config.Load()
+	cfg, err := config.Load(
+		config.Bind("main", "sqlite:///main.db"),
+		config.Bind("analytics", "sqlite:///analytics.db"),
+	)
 	if err != nil {
 		return nil, nil, err
 	}

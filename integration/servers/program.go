@@ -30,3 +30,8 @@ func (s *Server) Open(dsn string) (*sql.DB, error) {
 
 // Connector makes connections to a DSN of the server's, for a program that wraps them.
 func (s *Server) Connector(dsn string) (driver.Connector, error) { return s.engine.connector(dsn, nil) }
+
+// DSNOf is the DSN of a database on the server, by its name.
+func (s *Server) DSNOf(database string) (string, error) {
+	return s.engine.withDatabase(s.dsn(), database)
+}

@@ -22,7 +22,8 @@ const (
 type Call struct {
 	Database string
 	Kind     string
-	SQL      string           // of a statement
+	SQL      string // of a statement
+	Args     []driver.NamedValue
 	Options  driver.TxOptions // of BEGIN
 
 	Part     bool // PREPARE, or an Exec that the driver wants prepared: another call of the same statement follows
@@ -184,6 +185,9 @@ func (c *Conn) Inner() driver.Conn { return c.inner }
 // TxContext is the context of the BEGIN of the open transaction.
 func (c *Conn) TxContext() context.Context { return c.txCtx }
 
+// InTransaction reports whether a transaction is open.
+func (c *Conn) InTransaction() bool { return c.tx != nil }
+
 // RollBack ends the open transaction without its rows, behind the back of who
 // began it.
 func (c *Conn) RollBack() {
@@ -256,7 +260,7 @@ func (c *Conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	if !ok {
 		return nil, driver.ErrSkip
 	}
-	err = c.call(ctx, Call{Kind: kindOf(query), SQL: query}, func(ctx context.Context) (err error) {
+	err = c.call(ctx, Call{Kind: kindOf(query), SQL: query, Args: args}, func(ctx context.Context) (err error) {
 		result, err = execer.ExecContext(ctx, query, args)
 		return err
 	})
@@ -268,7 +272,7 @@ func (c *Conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	if !ok {
 		return nil, driver.ErrSkip
 	}
-	err = c.call(ctx, Call{Kind: kindOf(query), SQL: query}, func(ctx context.Context) (err error) {
+	err = c.call(ctx, Call{Kind: kindOf(query), SQL: query, Args: args}, func(ctx context.Context) (err error) {
 		rows, err = queryer.QueryContext(ctx, query, args)
 		c.rows = rows
 		return err
@@ -330,7 +334,7 @@ func (s *wrappedStmt) CheckNamedValue(value *driver.NamedValue) error {
 }
 
 func (s *wrappedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (result driver.Result, err error) {
-	err = s.conn.call(ctx, Call{Kind: kindOf(s.query), SQL: s.query, Prepared: true}, func(ctx context.Context) (err error) {
+	err = s.conn.call(ctx, Call{Kind: kindOf(s.query), SQL: s.query, Args: args, Prepared: true}, func(ctx context.Context) (err error) {
 		if execer, ok := s.Stmt.(driver.StmtExecContext); ok {
 			result, err = execer.ExecContext(ctx, args)
 		} else {
@@ -343,7 +347,7 @@ func (s *wrappedStmt) ExecContext(ctx context.Context, args []driver.NamedValue)
 }
 
 func (s *wrappedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (rows driver.Rows, err error) {
-	err = s.conn.call(ctx, Call{Kind: kindOf(s.query), SQL: s.query, Prepared: true}, func(ctx context.Context) (err error) {
+	err = s.conn.call(ctx, Call{Kind: kindOf(s.query), SQL: s.query, Args: args, Prepared: true}, func(ctx context.Context) (err error) {
 		if queryer, ok := s.Stmt.(driver.StmtQueryContext); ok {
 			rows, err = queryer.QueryContext(ctx, args)
 		} else {

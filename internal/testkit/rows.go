@@ -61,3 +61,31 @@ func query(conn driver.QueryerContext, sql string, row func(columns []string, va
 	}
 	return errors.Join(err, rows.Close())
 }
+
+// Query is what a query returns, in one line: "1 ada, 2 grace".
+func Query(db *sql.DB, query string) (string, error) {
+	found, err := db.Query(query)
+	if err != nil {
+		return "", err
+	}
+	defer found.Close()
+	columns, err := found.Columns()
+	if err != nil {
+		return "", err
+	}
+	var lines []string
+	for found.Next() {
+		values := make([]any, len(columns))
+		for i := range values {
+			values[i] = new(string)
+		}
+		if err := found.Scan(values...); err != nil {
+			return "", err
+		}
+		for i := range values {
+			values[i] = *values[i].(*string)
+		}
+		lines = append(lines, strings.TrimSuffix(fmt.Sprintln(values...), "\n"))
+	}
+	return strings.Join(lines, ", "), found.Err()
+}

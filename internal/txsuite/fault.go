@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"time"
 
@@ -98,23 +97,15 @@ func (f *injector) troubled(format string, args ...any) {
 
 // make makes a call with what goes wrong in it.
 func (f *injector) make(ctx context.Context, on *testkit.Conn, call testkit.Call, real testkit.Real, happens fault, answer error) error {
-	ends := call.Kind == testkit.Commit || call.Kind == testkit.Rollback
 	switch happens {
 	case answersError:
-		if ends { // a database that refuses to end a transaction has ended it without its rows
-			on.RollBack()
-		}
-		return answer
+		return testkit.Answers(answer)(ctx, on, call, real)
 	case staysOpen:
-		return answer
+		return testkit.StaysOpen(answer)(ctx, on, call, real)
 	case losesBefore:
-		on.Lose()
-		return driver.ErrBadConn
+		return testkit.LosesBefore(ctx, on, call, real)
 	case losesAfter:
-		_ = real(ctx)
-		on.Drain()
-		on.Lose()
-		return io.ErrUnexpectedEOF // not ErrBadConn, which says that nothing was done
+		return testkit.LosesAfter(ctx, on, call, real)
 	case reallyCut:
 		if err := f.cut(context.WithoutCancel(ctx), call.Database, on.Inner()); err != nil {
 			f.troubled("cutting a connection of %s: %w", call.Database, err)
@@ -122,7 +113,7 @@ func (f *injector) make(ctx context.Context, on *testkit.Conn, call testkit.Call
 		return real(ctx)
 	case cancelled, ignoresEnd:
 		f.cancel()
-		if ends {
+		if call.Kind == testkit.Commit || call.Kind == testkit.Rollback {
 			time.Sleep(2 * time.Millisecond) // what would interrupt it has its chance
 			if on.TxContext().Err() != nil && call.Kind == testkit.Commit {
 				f.troubled("the context of BEGIN ended during COMMIT in %s: pgx would give up", call.Database)

@@ -126,7 +126,7 @@ func (p *Plugin) checkPreparing(b *bind) error {
 			return fmt.Errorf("%w: bind %q: %w", ErrCannotPrepare, b.key, err)
 		}
 		if unsafe, err := b.product.Unsafe(ctx, pool); err == nil && len(unsafe) > 0 {
-			p.db.Logger.Warn(ctx, "bindkey: bind %q: %s: in a crash its server may forget what a transaction in two phases relies on", b.key, strings.Join(unsafe, ", "))
+			p.warnUnsafe(b, unsafe)
 		}
 	}
 	return nil

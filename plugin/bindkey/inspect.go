@@ -5,17 +5,33 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"sort"
 	"sync"
 
 	"gorm.io/plugin/dbresolver"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/catalog"
 )
 
 // Keys are the keys of all binds, sorted. In a handle with a dbresolver of the
 // application's own, they include every name that its Use finds, tables of
 // registered models among them.
 func (p *Plugin) Keys() []string { return p.known() }
+
+// Models are the models that the option [Models] and [Plugin.Register] were given,
+// one of each type: what a program migrates, and a test kit makes tables for.
+func (p *Plugin) Models() (models []any) {
+	seen := map[reflect.Type]bool{}
+	for _, model := range append(p.listed[:len(p.listed):len(p.listed)], p.registeredModels...) {
+		if t := catalog.ModelType(model); t == nil || !seen[t] {
+			seen[t] = true
+			models = append(models, model)
+		}
+	}
+	return models
+}
 
 // Resolver is the dbresolver that picks the bind's pools, for pool settings of
 // one bind; its DB is a handle of the bind alone, which a migration tool can

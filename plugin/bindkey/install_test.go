@@ -661,3 +661,16 @@ func TestTranslateErrorWarningsLate(t *testing.T) {
 		}
 	}
 }
+
+// Models are those of the option and of Register, one of each type.
+func TestPluginModels(t *testing.T) {
+	plugin := bindkey.New(bindkey.Models(&User{}, &LogEntry{}, User{}), bindkey.Models(&Team{})).
+		Register("archive", dbresolver.Config{}, &Note{}, "old_notes", &Team{})
+	var got []string
+	for _, model := range plugin.Models() {
+		got = append(got, fmt.Sprintf("%T", model))
+	}
+	if want := "*bindkey_test.User *bindkey_test.LogEntry *bindkey_test.Team *bindkey_test.Note"; strings.Join(got, " ") != want {
+		t.Errorf("models are %v, want %s", got, want)
+	}
+}

@@ -137,7 +137,8 @@ func (b *bind) polyglot(role string, index int, opened *gorm.DB) error {
 }
 
 // limitIdentifiers makes the naming strategy keep to the shortest limit of all
-// binds' dialects: a schema is parsed once, whatever bind its statements go to.
+// binds' dialects: a schema is parsed once, whatever bind its statements go to. It
+// warns where the program has chosen a longer one itself.
 func (p *Plugin) limitIdentifiers(db *gorm.DB) error {
 	limit, name := 0, ""
 	for _, b := range p.registered {
@@ -152,8 +153,12 @@ func (p *Plugin) limitIdentifiers(db *gorm.DB) error {
 	}
 	then := fmt.Sprintf("make %T keep to that, or longer names are cut there", db.NamingStrategy)
 	if limited, ok := dialect.Limited(db.NamingStrategy, limit); ok {
+		chosen := dialect.ChosenLimit(db.NamingStrategy, db.Dialector)
 		p.naming, db.NamingStrategy = db.NamingStrategy, limited
-		then = "that limit holds for all binds"
+		if !chosen {
+			return nil
+		}
+		then = fmt.Sprintf("that limit holds for all binds; give gorm.Config a NamingStrategy with IdentifierMaxLength: %d", limit)
 	}
 	db.Logger.Warn(context.Background(), "bindkey: %s limits identifiers to %d bytes, and the naming strategy allows more; %s", name, limit, then)
 	return nil

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"math/rand"
+	"strings"
 	"time"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/twophase"
@@ -52,6 +53,11 @@ func (p *Plugin) stopRecovery() {
 		stop()
 		<-ended
 	}
+}
+
+// warnUnsafe warns of settings of a bind's server.
+func (p *Plugin) warnUnsafe(b *bind, settings []string) {
+	p.db.Logger.Warn(context.Background(), "bindkey: bind %q: %s: in a crash its server may forget what a transaction in two phases relies on", b.key, strings.Join(settings, ", "))
 }
 
 // recoverNow recovers, and logs what was found. Branches that are just being committed

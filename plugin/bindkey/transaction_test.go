@@ -17,6 +17,7 @@ import (
 
 	"github.com/gormbind/gormbind/internal/testkit"
 	"github.com/gormbind/gormbind/plugin/bindkey"
+	"github.com/gormbind/gormbind/plugin/bindtest"
 )
 
 // A txWorld is a world whose pools have one connection each, so that who waits
@@ -615,7 +616,7 @@ func TestSavepoints(t *testing.T) {
 		{name: "a branch joins later", run: func(tx *gorm.DB) error {
 			err := tx.Create(&User{Name: "before"}).Error
 			_ = tx.Transaction(func(tx *gorm.DB) error { return errors.Join(write(tx, "inner"), errOwn) })
-			return errors.Join(err, tx.First(&LogEntry{}).Error)
+			return errors.Join(err, tx.Find(&[]LogEntry{}).Error)
 		}, main: "before"},
 		{name: "a branch joins again", run: func(tx *gorm.DB) error {
 			err := tx.Create(&User{Name: "before"}).Error
@@ -659,24 +660,36 @@ func TestSavepoints(t *testing.T) {
 			return write(tx, "outer")
 		}, main: "inner outer", logs: "inner outer"},
 	} {
-		for _, prepare := range []bool{false, true} {
-			c, prepare := c, prepare
-			t.Run(fmt.Sprintf("%s, PrepareStmt %v", c.name, prepare), func(t *testing.T) {
-				w := newTxWorld(t, worldConfig{gorm: gorm.Config{PrepareStmt: prepare}})
-				err := w.db.Session(&c.session).Transaction(c.run)
+		for i, kit := range []bool{false, true, false, true} {
+			c, prepare, kit := c, i < 2, kit
+			t.Run(fmt.Sprintf("%s, PrepareStmt %v, in a transaction of the test %v", c.name, prepare, kit), func(t *testing.T) {
+				plugin := bindkey.New(bindkey.Models(worldModels...)).SetMaxOpenConns(1)
+				db := bindtest.Open(t, plugin, bindtest.Config(gorm.Config{PrepareStmt: prepare}))
+				if kit { // which the program does not notice
+					bindtest.Rollback(t, db)
+				}
+				err := db.Session(&c.session).Transaction(c.run)
 				if (err != nil) != c.failing {
 					t.Errorf("err = %v", err)
 				}
 				var names, events []string
-				w.must(w.plain["main"].Model(&User{}).Where("id > 3").Order("id").Pluck("name", &names).Error)
-				w.must(w.plain["analytics"].Model(&LogEntry{}).Where("id > 3").Order("id").Pluck("event", &events).Error)
+				for _, user := range bindtest.Rows(t, db, "main", &User{}) {
+					names = append(names, user.Name)
+				}
+				for _, entry := range bindtest.Rows(t, db, "analytics", &LogEntry{}) {
+					events = append(events, entry.Event)
+				}
 				if got := strings.Join(names, " "); got != c.main {
 					t.Errorf("users %q, want %q", got, c.main)
 				}
 				if got := strings.Join(events, " "); got != c.logs {
 					t.Errorf("logs %q, want %q", got, c.logs)
 				}
-				w.idle()
+				for key, pools := range plugin.Stats() {
+					if n := pools["source"].InUse; n > 0 {
+						t.Errorf("%d connections of %s are in use", n, key)
+					}
+				}
 			})
 		}
 	}
@@ -684,7 +697,7 @@ func TestSavepoints(t *testing.T) {
 
 func TestCommitOrder(t *testing.T) {
 	all := func(tx *gorm.DB) error {
-		return errors.Join(tx.First(&User{}).Error, tx.First(&Note{}).Error, tx.First(&LogEntry{}).Error)
+		return errors.Join(tx.Find(&[]User{}).Error, tx.Find(&[]Note{}).Error, tx.Find(&[]LogEntry{}).Error)
 	}
 	for _, c := range []struct {
 		options []bindkey.Option
@@ -695,18 +708,12 @@ func TestCommitOrder(t *testing.T) {
 		{[]bindkey.Option{bindkey.CommitOrder("main", "analytics")}, "main analytics archive"},
 		{[]bindkey.Option{bindkey.CommitOrder("analytics")}, "analytics archive main"},
 	} {
-		w := newTxWorld(t, worldConfig{options: c.options})
-		w.calls.Start(nil)
-		w.must(w.db.Transaction(all))
-		var order []string
-		for _, call := range testkit.Whole(w.calls.Stop()) {
-			if call.Kind == testkit.Commit {
-				order = append(order, call.Database)
-			}
+		db := bindtest.Open(t, bindkey.New(append(c.options, bindkey.Models(worldModels...))...))
+		rec := bindtest.Record(t, db)
+		if err := db.Transaction(all); err != nil {
+			t.Fatal(err)
 		}
-		if got := strings.Join(order, " "); got != c.want {
-			t.Errorf("committed %s, want %s", got, c.want)
-		}
+		rec.WantCommits(strings.Fields(c.want)...)
 	}
 }
 

@@ -28,6 +28,23 @@ func Exceeds(strategy schema.Namer, limit int) bool {
 	return len(strategy.IndexName(long, long)) > limit
 }
 
+// defaultLimit is what GORM gives a naming strategy where nobody else does (gorm.go,
+// Open; schema/naming.go).
+const defaultLimit = 64
+
+// ChosenLimit reports whether a program has given GORM's naming strategy its limit,
+// and not GORM or the handle's dialector.
+func ChosenLimit(strategy schema.Namer, handle gorm.Dialector) bool {
+	limit := 0
+	switch strategy := strategy.(type) {
+	case schema.NamingStrategy:
+		limit = strategy.IdentifierMaxLength
+	case *schema.NamingStrategy:
+		limit = strategy.IdentifierMaxLength
+	}
+	return limit != 0 && limit != defaultLimit && limit != IdentifierLimit(handle)
+}
+
 // Limited is GORM's naming strategy with a limit; an application's own can't be
 // given one.
 func Limited(strategy schema.Namer, limit int) (schema.Namer, bool) {

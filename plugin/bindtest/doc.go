@@ -1,0 +1,42 @@
+// Package bindtest tests programs with several databases behind one *gorm.DB of
+// package bindkey. It gives a test fresh databases, shows which of them got which
+// statement, forbids some, makes their COMMITs fail, and compares what they hold.
+//
+//	func TestSignUp(t *testing.T) {
+//		db := bindtest.Open(t, bindkey.New(bindkey.Models(&User{}, &LogEntry{})))
+//		bindtest.Fail(t, db, "main", bindtest.Commit, errors.New("disk full"))
+//
+//		err := signUp(db, "ada") // writes to main and to analytics
+//		if !errors.Is(err, bindkey.ErrPartialCommit) {
+//			t.Error(err)
+//		}
+//		if logs := bindtest.Rows(t, db, "analytics", &LogEntry{}); len(logs) != 1 {
+//			t.Error(logs)
+//		}
+//	}
+//
+// [Open] opens the handle: on SQLite files, or on servers ([On]). [Rows], [Look], [Same] and
+// [SameAsFile] read what the databases hold, past the plugin. [Record] tells what was sent
+// where, [Only] forbids databases, [Fail] lets one fail, and [Rollback] takes back what a
+// subtest has done. What they ask for ends with the test that they are given.
+//
+// The kit sits in the drivers of the databases. So it sees what each database is really
+// asked, in hooks, associations, migrations and goroutines as well, and the plugin works as
+// it does in production. A handle is for one test and its subtests, one at a time; parallel
+// tests open one each. Where two would mix, the kit says so.
+//
+// docs/testing.md tells a story from a first test to a fault.
+//
+// # Limitations
+//
+//   - Two binds have two databases, even if they share one in production, and a replica
+//     never lags behind its source.
+//   - The branches of one transaction are told from those of another by the goroutine that
+//     they begin on. A program that sends parts of one transaction from several goroutines
+//     sees several transactions in a [Recording].
+//   - A connection of the handle is wrapped: what asks database/sql for the driver's own
+//     (sql.Conn.Raw) gets one that it does not know.
+//   - A template on a server is what the migration has sent; one that rolls back, sets
+//     savepoints, or names the database itself in its SQL, is made anew for each handle.
+//   - [Rollback] says what one transaction can't do.
+package bindtest

@@ -1,0 +1,267 @@
+package bindtest
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+	"gorm.io/gorm/schema"
+	"gorm.io/plugin/dbresolver"
+
+	"github.com/gormbind/gormbind/plugin/bindkey"
+)
+
+// Open opens a handle on fresh databases, one for each bind, with the tables of all models
+// that the plugin was given ([bindkey.Models]), and installs the plugin on it. The binds are
+// those that these and their relations name, the default one, and those of the option [Bind]. All ends
+// with the test.
+//
+// The plugin is made as the program makes its own, but without Register: Open registers the
+// binds. It serves this handle alone.
+//
+//	db := bindtest.Open(t, bindkey.New(bindkey.Models(&User{}, &LogEntry{})))
+//
+// The databases are SQLite files in t.TempDir, or on servers ([On]). They are migrated
+// once in a test binary for all handles that have the same models, binds and
+// configuration, and then copied, so a handle costs about as much as opening a
+// file. Each test, also each parallel one, has a handle of its own.
+//
+// Two binds have two databases here, even if they share one in production.
+func Open(t TB, plugin *bindkey.Plugin, options ...Option) *gorm.DB {
+	t.Helper()
+	c := choose(options)
+	keys, err := c.keys(plugin)
+	if err != nil {
+		t.Fatalf("bindtest: Open: %v", err)
+		return nil
+	}
+	db, err := c.open(t, plugin, keys)
+	if err != nil {
+		t.Fatalf("bindtest: Open: %v", err)
+		return nil
+	}
+	return db
+}
+
+// keys are the keys of all binds, the default one first: those that the models and options
+// name.
+func (c *choices) keys(plugin *bindkey.Plugin) ([]string, error) {
+	if plugin == nil {
+		return nil, errors.New("the plugin is nil; give one: bindkey.New(bindkey.Models(…))")
+	}
+	before := plugin.Keys()
+	if len(before) != 1 {
+		return nil, fmt.Errorf("the plugin has binds already: %s. Open registers the binds itself, on databases of the test: give it a plugin without Register (its data go into bindtest.Bind)", quotedKeys(before))
+	}
+	if len(plugin.Models()) == 0 && len(c.binds) == 0 {
+		return nil, errors.New("the plugin has no models, so that there is no table and no bind to make: give them to it, bindkey.New(bindkey.Models(…)), or name binds with bindtest.Bind")
+	}
+	found := map[string]bool{before[0]: true}
+	for _, key := range c.binds {
+		found[key] = true
+	}
+	for key := range named(plugin.Check(withRelated(plugin.Models())...)) {
+		found[key] = true
+	}
+	for _, list := range [][]string{c.replicas, mapKeys(c.servers)} {
+		for _, key := range list {
+			if key != "" && !found[key] {
+				return nil, fmt.Errorf("an option names the bind %q, which no model names (known: %s); correct it, or add bindtest.Bind(%q)", key, strings.Join(mapKeys(found), ", "), key)
+			}
+		}
+	}
+	delete(found, before[0])
+	return append(before, mapKeys(found)...), nil
+}
+
+// withRelated are models and those that they have relations to, which AutoMigrate
+// may migrate with them. What GORM does not accept is left for the plugin to tell.
+func withRelated(models []any) []any {
+	var parsing sync.Map
+	seen := map[reflect.Type]bool{}
+	for i := 0; i < len(models); i++ {
+		s, err := schema.Parse(models[i], &parsing, schema.NamingStrategy{})
+		if err != nil {
+			continue
+		}
+		seen[s.ModelType] = true
+		for _, relation := range s.Relationships.Relations {
+			if t := relation.FieldSchema.ModelType; !seen[t] {
+				seen[t] = true
+				models = append(models[:len(models):len(models)], reflect.New(t).Interface())
+			}
+		}
+	}
+	return models
+}
+
+// named are the binds that an error says are not registered.
+func named(err error) map[string]bool {
+	keys := map[string]bool{}
+	var visit func(error)
+	visit = func(err error) {
+		switch e := err.(type) {
+		case *bindkey.UnknownBindError:
+			keys[e.Key] = true
+		case interface{ Unwrap() []error }:
+			for _, err := range e.Unwrap() {
+				visit(err)
+			}
+		case interface{ Unwrap() error }:
+			visit(e.Unwrap())
+		}
+	}
+	visit(err)
+	return keys
+}
+
+func mapKeys[V any](m map[string]V) (keys []string) {
+	for key := range m {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+// open makes the databases, from the template if there is one, and opens the handle.
+func (c *choices) open(t TB, plugin *bindkey.Plugin, keys []string) (*gorm.DB, error) {
+	t.Helper()
+	k := &kit{plugin: plugin, binds: map[string]*bind{}}
+	dir := t.TempDir()
+	t.Cleanup(func() { k.close(t) })
+	tpl, err := c.template(plugin, keys)
+	if err != nil {
+		return nil, err
+	}
+	tpl.mu.Lock()
+	made := tpl.made
+	if made {
+		tpl.mu.Unlock() // what it has does not change any more
+	} else {
+		defer tpl.mu.Unlock()
+	}
+	databases := map[string]*database{}
+	for _, key := range keys {
+		d, err := c.create(key, dir, tpl)
+		if err != nil {
+			if d != nil {
+				d.drop(t) // nobody could look into it
+			}
+			return nil, fmt.Errorf("making the database of bind %q: %w", key, err)
+		}
+		databases[key] = d
+		roles := []string{"source"}
+		if contains(c.replicas, key) {
+			roles = append(roles, "replica")
+		}
+		k.binds[key] = d.open(k, key, roles...)
+	}
+	db, err := c.install(k, plugin, keys)
+	if err != nil || made {
+		return db, err
+	}
+	return db, c.fill(k, db, tpl, databases)
+}
+
+// create makes a bind's database, as the template has it.
+func (c *choices) create(key, dir string, tpl *template) (*database, error) {
+	server, ok := c.server(key)
+	if !ok {
+		return newFile(dir, key, tpl.files[key])
+	}
+	d, err := server.create(key)
+	if err != nil || !tpl.made {
+		return d, err
+	}
+	return d, play(d, tpl.script[key])
+}
+
+// install opens the handle on the first bind's pool, and installs the plugin with the
+// others.
+func (c *choices) install(k *kit, plugin *bindkey.Plugin, keys []string) (*gorm.DB, error) {
+	config := c.config
+	config.Plugins, config.ClauseBuilders = copied(config.Plugins), copied(config.ClauseBuilders)
+	if config.Logger == nil {
+		config.Logger = logger.Discard
+	}
+	if config.PrepareStmtTTL == 0 {
+		config.PrepareStmtTTL = noEviction
+	}
+	first := k.binds[keys[0]]
+	db, err := gorm.Open(first.dialector(first.pools[0]), &config)
+	if err != nil {
+		return nil, err
+	}
+	for i, key := range keys {
+		b := k.binds[key]
+		var pools dbresolver.Config
+		if i > 0 {
+			pools.Sources = []gorm.Dialector{b.dialector(b.pools[0])}
+		}
+		if len(b.pools) > 1 {
+			pools.Replicas = []gorm.Dialector{b.dialector(b.pools[1])}
+		}
+		if i > 0 || len(pools.Replicas) > 0 || len(c.data[key]) > 0 {
+			plugin.Register(key, pools, c.data[key]...)
+		}
+	}
+	if err := db.Use(plugin); err != nil {
+		return nil, err
+	}
+	for _, key := range plugin.Keys() {
+		if k.binds[key] == nil {
+			return nil, fmt.Errorf("the handle has the bind %q, whose database is not the test's: a dbresolver of the program's own opens its databases itself; leave it out of bindtest.Config, and give its keys and models to bindtest.Bind", key)
+		}
+	}
+	return db, db.Use(k)
+}
+
+// noEviction makes GORM's stores of prepared statements start no goroutine, which nothing
+// would end (internal/lru). No test lasts as long as GORM's own limit, a day.
+const noEviction = 10 * 365 * 24 * time.Hour
+
+// fill migrates databases that are empty, and keeps what comes of it for others.
+func (c *choices) fill(k *kit, db *gorm.DB, tpl *template, databases map[string]*database) error {
+	migrate := c.migrate
+	if migrate == nil {
+		models := k.plugin.Models()
+		if len(models) == 0 {
+			return nil
+		}
+		migrate = func(db *gorm.DB) error { return db.AutoMigrate(models...) }
+	}
+	s := &scribe{lines: map[string][]line{}, unclear: map[string]bool{}}
+	k.scribe.Store(s)
+	defer k.scribe.Store(nil)
+	if err := migrate(db.Session(&gorm.Session{NewDB: true, Logger: logger.Discard})); err != nil {
+		return fmt.Errorf("migrating: %w", err)
+	}
+	return tpl.keep(databases, s)
+}
+
+func copied[V any](m map[string]V) map[string]V {
+	c := map[string]V{}
+	for key, value := range m {
+		c[key] = value
+	}
+	return c
+}
+
+// close ends a handle, and drops its databases.
+func (k *kit) close(t TB) {
+	t.Helper()
+	_ = k.plugin.Close()
+	for _, key := range k.keys() {
+		b := k.binds[key]
+		if err := b.close(); err != nil {
+			t.Errorf("bindtest: closing bind %q: %v", key, err)
+		}
+		b.drop(t)
+	}
+}

@@ -1,0 +1,224 @@
+package bindtest
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"sync"
+
+	"gorm.io/gorm"
+
+	"github.com/gormbind/gormbind/internal/testkit"
+)
+
+// A Recording is what the program sends, from [Record] or Reset on until the test
+// ends. Its methods may be called while other goroutines use the handle.
+type Recording struct {
+	t TB
+
+	mu           sync.Mutex
+	sent         []Sent
+	transactions []*transaction
+	open         map[*testkit.Conn]*branch
+	commits      []string
+}
+
+// Sent is a statement that the program sent to a database.
+type Sent struct {
+	Key  string // the bind
+	Role string // "source" or "replica"
+	SQL  string // with variables, and without their values
+	At   string // the program's line: "users.go:23"
+	Err  error  // what the driver answered
+}
+
+func (s Sent) String() string {
+	text := fmt.Sprintf("%s %s: %s  (%s)", s.Key, s.Role, s.SQL, s.At)
+	if s.Err != nil {
+		text += ": " + s.Err.Error()
+	}
+	return text
+}
+
+// Record records what the program sends to each database.
+func Record(t TB, db *gorm.DB) *Recording {
+	t.Helper()
+	r := &Recording{t: t, open: map[*testkit.Conn]*branch{}}
+	k := kitOf(t, db, "Record")
+	if k == nil || !k.hold(t, "Record") {
+		return r
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.recordings = append(k.recordings, r)
+	return r
+}
+
+// Reset forgets what was recorded.
+func (r *Recording) Reset() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sent, r.transactions, r.commits = nil, nil, nil
+}
+
+// Statements are the statements that were sent to some binds, or to all if none is
+// named, in their order. BEGIN, COMMIT, ROLLBACK and savepoints are not among them, nor
+// what the plugin asks before COMMIT.
+func (r *Recording) Statements(keys ...string) []Sent {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var sent []Sent
+	for _, s := range r.sent {
+		if len(keys) == 0 || contains(keys, s.Key) {
+			sent = append(sent, s)
+		}
+	}
+	return sent
+}
+
+func contains(keys []string, key string) bool {
+	for _, one := range keys {
+		if one == key {
+			return true
+		}
+	}
+	return false
+}
+
+// Binds are the binds that a statement or BEGIN was sent to, sorted.
+func (r *Recording) Binds() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	found := map[string]bool{}
+	for _, s := range r.sent {
+		found[s.Key] = true
+	}
+	for _, t := range r.transactions {
+		for _, b := range t.branches {
+			found[b.key] = true
+		}
+	}
+	var keys []string
+	for key := range found {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+// Commits are the binds whose COMMIT succeeded, in the order of the COMMITs.
+func (r *Recording) Commits() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]string(nil), r.commits...)
+}
+
+// String is all that was recorded, a statement or transaction a line.
+func (r *Recording) String() string {
+	var lines []string
+	for _, s := range r.Statements() {
+		lines = append(lines, s.String())
+	}
+	for _, t := range r.Transactions() {
+		lines = append(lines, "transaction: "+t.String())
+	}
+	if len(lines) == 0 {
+		return "nothing"
+	}
+	return strings.Join(lines, "\n")
+}
+
+// WantStatements fails the test unless n statements were sent to some binds, or to all
+// if none is named: a loop that asks a database for each row shows here.
+func (r *Recording) WantStatements(n int, keys ...string) {
+	r.t.Helper()
+	sent := r.Statements(keys...)
+	if len(sent) == n {
+		return
+	}
+	where := "all binds"
+	if len(keys) > 0 {
+		where = quotedKeys(keys)
+	}
+	r.t.Errorf("bindtest: the program sent %d statements to %s, want %d:%s", len(sent), where, n, listed(sent))
+}
+
+func listed(sent []Sent) string {
+	var text strings.Builder
+	for _, s := range sent {
+		text.WriteString("\n\t" + s.String())
+	}
+	return text.String()
+}
+
+// WantBinds fails the test unless these binds were used, and no other. Their order does not
+// matter.
+func (r *Recording) WantBinds(keys ...string) {
+	r.t.Helper()
+	want := append([]string(nil), keys...)
+	sort.Strings(want)
+	if got := r.Binds(); strings.Join(got, "\x00") != strings.Join(want, "\x00") {
+		r.t.Errorf("bindtest: the program used the binds [%s], want [%s]; it sent%s", quotedKeys(got), quotedKeys(want), listed(r.Statements()))
+	}
+}
+
+// WantCommits fails the test unless these binds committed, in this order, and no other
+// did.
+func (r *Recording) WantCommits(keys ...string) {
+	r.t.Helper()
+	if got := r.Commits(); strings.Join(got, "\x00") != strings.Join(keys, "\x00") {
+		r.t.Errorf("bindtest: these binds committed: [%s], want [%s]; the transactions were\n\t%s", quotedKeys(got), quotedKeys(keys), strings.Join(texts(r.Transactions()), "\n\t"))
+	}
+}
+
+// WantTransactions fails the test unless the program had these transactions, each as
+// [Transaction.String] tells it: "main committed, analytics committed".
+func (r *Recording) WantTransactions(transactions ...string) {
+	r.t.Helper()
+	got := texts(r.Transactions())
+	if strings.Join(got, "\n") != strings.Join(transactions, "\n") {
+		r.t.Errorf("bindtest: the transactions were\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(transactions, "\n\t"))
+	}
+}
+
+func texts(transactions []Transaction) []string {
+	texts := make([]string, len(transactions))
+	for i, t := range transactions {
+		texts[i] = t.String()
+	}
+	return texts
+}
+
+// record tells all recordings of a call that was made.
+func (k *kit) record(b *bind, role string, on *testkit.Conn, call testkit.Call, err error) {
+	k.mu.Lock()
+	recordings := k.recordings[:len(k.recordings):len(k.recordings)]
+	k.mu.Unlock()
+	for _, r := range recordings {
+		r.record(b.key, role, on, call, err)
+	}
+}
+
+func (r *Recording) record(key, role string, on *testkit.Conn, call testkit.Call, err error) {
+	switch call.Kind {
+	case testkit.Begin:
+		if err == nil {
+			by := goroutine()
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.begun(key, by, on)
+		}
+	case testkit.Commit, testkit.Rollback:
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.ended(key, on, call, err)
+	case testkit.Statement:
+		if call.Part && err == nil || call.Dead {
+			return // the statement itself follows, or there is no database any more
+		}
+		sent := Sent{key, role, call.SQL, programLine(), err}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.sent = append(r.sent, sent)
+	}
+}

@@ -1,0 +1,94 @@
+package bindtest
+
+import (
+	"context"
+	"errors"
+
+	"gorm.io/gorm"
+
+	"github.com/gormbind/gormbind/internal/testkit"
+	"github.com/gormbind/gormbind/plugin/bindtest/internal/onetx"
+)
+
+// Rollback keeps all that the test t does in one transaction over all binds, which is
+// rolled back when t ends: the databases are then as they were before. It is for
+// subtests that share a handle with rows that took long to make; a handle of its own is
+// simpler where that is fast.
+//
+// The program notices little. Its transactions begin, commit and roll back as
+// savepoints do; savepoints, nested transactions and faults ([Fail]) work as elsewhere;
+// [bindkey.AfterCommit] functions run at the program's commit; constraints of PostgreSQL that
+// are deferred are checked there.
+//
+// There is one transaction in each database, so these can't be had. Each fails the test at
+// once, with the program's line, and gives the program an error:
+//
+//   - two transactions of the program's in one bind at a time, or a statement outside of the
+//     one that is open, which would see its rows and be rolled back with it
+//   - transactions that are read-only, or have an isolation level
+//   - DDL on MySQL and MariaDB, which commits
+//   - a database that ends the transaction by itself: a deadlock on MySQL, RAISE(ROLLBACK) on SQLite
+//   - parallel tests with one handle
+//
+// Deferred foreign keys of SQLite are not checked. Sequences and AUTO_INCREMENT of servers go
+// on counting. No connection of the handle may be in use when Rollback is called.
+func Rollback(t TB, db *gorm.DB) {
+	t.Helper()
+	k := kitOf(t, db, "Rollback")
+	if k == nil || !k.hold(t, "Rollback") || !k.roll(t) {
+		return
+	}
+	t.Cleanup(func() { k.unroll(t) })
+	for _, key := range k.keys() {
+		if err := k.binds[key].connector.Begin(context.Background()); err != nil {
+			t.Fatalf("bindtest: Rollback: BEGIN in bind %q: %v", key, err)
+			return
+		}
+	}
+}
+
+// roll reports whether a test may have the one transaction.
+func (k *kit) roll(t TB) bool {
+	t.Helper()
+	for _, key := range k.keys() {
+		for _, pool := range k.binds[key].pools {
+			if n := pool.Stats().InUse; n > 0 {
+				t.Fatalf("bindtest: Rollback: %d connections of bind %q are in use, and what they do could not be rolled back: end their transactions and close their rows before", n, key)
+				return false
+			}
+		}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.rolling {
+		t.Fatalf("bindtest: Rollback has been called for this handle, and that test is still running: call it once, in the test or in each subtest")
+		return false
+	}
+	k.rolling = true
+	return true
+}
+
+func (k *kit) unroll(t TB) {
+	t.Helper()
+	for _, key := range k.keys() {
+		if err := k.binds[key].connector.End(); err != nil {
+			t.Errorf("bindtest: Rollback: ROLLBACK in bind %q: %v", key, err)
+		}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.rolling = false
+}
+
+// tellUnable fails the test for what Rollback can't honour.
+func (k *kit) tellUnable(b *bind, call testkit.Call, err error) {
+	var unable *onetx.Unable
+	if err == nil || !errors.As(err, &unable) {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if n := len(k.holders); n > 0 {
+		k.holders[n-1].Errorf("bindtest: %s: in bind %q, Rollback can't honour this: %s\n\t%s", programLine(), b.key, unable.Reason, told(call))
+	}
+}

@@ -1,0 +1,261 @@
+package bindtest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sort"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// A State is what all tables of all binds hold: lines of text, sorted by bind, table and
+// row.
+type State struct {
+	tables []table
+}
+
+type table struct {
+	name string // "main: users"
+	rows []string
+}
+
+// String is the state as it stands in a golden file.
+func (s State) String() string {
+	var text strings.Builder
+	for _, t := range s.tables {
+		text.WriteString(t.name + "\n")
+		for _, row := range t.rows {
+			text.WriteString("  " + row + "\n")
+		}
+	}
+	return text.String()
+}
+
+// Look is what all tables of all binds hold now, for a later [Same]. It is read as
+// [Rows] reads. Columns that are named in except are left out: "created_at" in all tables, or
+// "logs.created_at" in one.
+func Look(t TB, db *gorm.DB, except ...string) State {
+	t.Helper()
+	k := kitOf(t, db, "Look")
+	if k == nil {
+		return State{}
+	}
+	return k.look(t, db, except)
+}
+
+// Same fails the test unless all tables of all binds hold what they held before, and
+// says which rows have come and gone. except is what it was for that [Look].
+//
+//	before := bindtest.Look(t, db)
+//	…
+//	bindtest.Same(t, db, before)
+func Same(t TB, db *gorm.DB, before State, except ...string) {
+	t.Helper()
+	k := kitOf(t, db, "Same")
+	if k == nil {
+		return
+	}
+	if difference := compare(before, k.look(t, db, except)); difference != "" {
+		t.Errorf("bindtest: the databases hold something else (- gone, + new):\n%s", difference)
+	}
+}
+
+// UpdateVariable is the environment variable that has [SameAsFile] write its files:
+// BINDTEST_UPDATE=1 go test ./...
+const UpdateVariable = "BINDTEST_UPDATE"
+
+// SameAsFile is [Same] for a golden file, such as "testdata/sign-up.golden". With
+// BINDTEST_UPDATE=1 in the environment it writes the file instead, and says so in the
+// log. Columns that differ from run to run belong into except; or give the handle a NowFunc
+// ([Config]).
+func SameAsFile(t TB, db *gorm.DB, path string, except ...string) {
+	t.Helper()
+	k := kitOf(t, db, "SameAsFile")
+	if k == nil {
+		return
+	}
+	now := k.look(t, db, except)
+	if os.Getenv(UpdateVariable) == "1" {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatalf("bindtest: SameAsFile: %v", err)
+		}
+		if err := os.WriteFile(path, []byte(now.String()), 0o644); err != nil {
+			t.Fatalf("bindtest: SameAsFile: %v", err)
+		}
+		t.Logf("bindtest: %s is written", path)
+		return
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("bindtest: SameAsFile: %v; run the test with %s=1 to write it", err, UpdateVariable)
+		return
+	}
+	if difference := compare(parseState(string(text)), now); difference != "" {
+		t.Errorf("bindtest: the databases hold something else than %s (- in the file, + in the databases; %s=1 writes it anew):\n%s", path, UpdateVariable, difference)
+	}
+}
+
+func parseState(text string) (s State) {
+	for _, line := range strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n") {
+		row, isRow := strings.CutPrefix(line, "  ")
+		switch {
+		case isRow && len(s.tables) > 0:
+			last := &s.tables[len(s.tables)-1]
+			last.rows = append(last.rows, row)
+		case line != "":
+			s.tables = append(s.tables, table{name: line})
+		}
+	}
+	return s
+}
+
+func (k *kit) look(t TB, db *gorm.DB, except []string) (s State) {
+	t.Helper()
+	for _, key := range k.keys() {
+		tables, err := readTables(k.binds[key], db, except)
+		if err != nil {
+			t.Fatalf("bindtest: reading the tables of bind %q: %v", key, err)
+			return State{}
+		}
+		s.tables = append(s.tables, tables...)
+	}
+	return s
+}
+
+func readTables(b *bind, db *gorm.DB, except []string) (tables []table, err error) {
+	plain, err := b.open(db)
+	if err != nil {
+		return nil, err
+	}
+	names, err := tableNames(plain)
+	if err != nil {
+		return nil, err
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		rows, err := readTable(plain, name, except)
+		if err != nil {
+			return nil, err
+		}
+		tables = append(tables, table{b.key + ": " + name, rows})
+	}
+	return tables, nil
+}
+
+func readTable(plain *gorm.DB, name string, except []string) (lines []string, err error) {
+	rows, err := plain.Table(name).Rows()
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	columns, err := rows.ColumnTypes()
+	if err != nil {
+		return nil, err
+	}
+	values, targets := make([]any, len(columns)), make([]any, len(columns))
+	for i := range values {
+		targets[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(targets...); err != nil {
+			return nil, err
+		}
+		var parts []string
+		for i, column := range columns {
+			if !contains(except, column.Name()) && !contains(except, name+"."+column.Name()) {
+				parts = append(parts, column.Name()+"="+valueText(values[i], column.DatabaseTypeName()))
+			}
+		}
+		lines = append(lines, strings.Join(parts, " "))
+	}
+	sort.Strings(lines)
+	return lines, rows.Err()
+}
+
+// numbers are in the names of types whose values MySQL's driver gives as bytes.
+var numbers = regexp.MustCompile("INT|DECIMAL|NUMERIC|FLOAT|DOUBLE|REAL|YEAR")
+
+// valueText is a value as it reads in every dialect: drivers give texts as bytes, too.
+func valueText(value any, typeName string) string {
+	switch value := value.(type) {
+	case nil:
+		return "NULL"
+	case []byte:
+		if numbers.MatchString(typeName) {
+			return string(value)
+		}
+		return fmt.Sprintf("%q", value)
+	case string:
+		return fmt.Sprintf("%q", value)
+	case time.Time:
+		return value.UTC().Format(time.RFC3339Nano)
+	default:
+		return fmt.Sprint(value)
+	}
+}
+
+// compare lists the rows that only one of two states has, by table: nothing more is
+// needed to read what differs, since a state is lists of rows without an order.
+func compare(before, now State) string {
+	names := map[string][2][]string{}
+	for i, s := range []State{before, now} {
+		for _, t := range s.tables {
+			both := names[t.name]
+			both[i] = append([]string{}, t.rows...)
+			sort.Strings(both[i]) // a golden file may have been edited
+			names[t.name] = both
+		}
+	}
+	var sorted []string
+	for name := range names {
+		sorted = append(sorted, name)
+	}
+	sort.Strings(sorted)
+	var text strings.Builder
+	for _, name := range sorted {
+		lines := differences(names[name][0], names[name][1])
+		heading := name
+		switch {
+		case names[name][0] == nil:
+			heading += " (a new table)"
+		case names[name][1] == nil:
+			heading += " (the table is gone)"
+		case len(lines) == 0:
+			continue
+		}
+		text.WriteString(heading + "\n")
+		for _, line := range lines {
+			text.WriteString("  " + line + "\n")
+		}
+	}
+	return text.String()
+}
+
+// differences merges two sorted lists, and keeps what only one of them has. Lines of
+// one first column, which is most often the primary key, are next to each other, the old
+// one first.
+func differences(before, now []string) (lines []string) {
+	for len(before) > 0 || len(now) > 0 {
+		switch {
+		case len(now) == 0 || len(before) > 0 && before[0] < now[0]:
+			lines, before = append(lines, "- "+before[0]), before[1:]
+		case len(before) == 0 || now[0] < before[0]:
+			lines, now = append(lines, "+ "+now[0]), now[1:]
+		default:
+			before, now = before[1:], now[1:]
+		}
+	}
+	sort.SliceStable(lines, func(i, j int) bool {
+		one, _, _ := strings.Cut(lines[i][2:], " ")
+		other, _, _ := strings.Cut(lines[j][2:], " ")
+		if one == other {
+			return lines[i][0] == '-' && lines[j][0] == '+'
+		}
+		return one < other
+	})
+	return lines
+}

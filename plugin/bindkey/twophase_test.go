@@ -8,11 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -28,10 +28,10 @@ type (
 func phased(t *testing.T, config bindkey.TwoPhaseConfig, binds map[string]string) (*gorm.DB, *bindkey.Plugin, error) {
 	t.Helper()
 	dir := t.TempDir()
-	db := openPlain(t, sqlite.Open(filepath.Join(dir, "main.db")), &gorm.Config{Logger: logger.Discard})
+	db := openPlain(t, sqlitedb.Open(filepath.Join(dir, "main.db")), &gorm.Config{Logger: logger.Discard})
 	plugin := bindkey.New(bindkey.TwoPhase(config))
 	for key, file := range binds {
-		plugin.Register(key, dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open(filepath.Join(dir, file))}})
+		plugin.Register(key, dbresolver.Config{Sources: []gorm.Dialector{sqlitedb.Open(filepath.Join(dir, file))}})
 	}
 	err := db.Use(plugin)
 	t.Cleanup(func() { _ = plugin.Close() })
@@ -72,13 +72,13 @@ func TestTwoPhaseMistakes(t *testing.T) {
 		}
 	}
 	column := newPidgin("clickhouse") // which has no unique keys
-	column.Dialector = *sqlite.Open(filepath.Join(t.TempDir(), "logs.db")).(*sqlite.Dialector)
-	err := openPlain(t, sqlite.Open(filepath.Join(t.TempDir(), "main.db")), &gorm.Config{Logger: logger.Discard}).
+	column.Dialector = *sqlitedb.New(filepath.Join(t.TempDir(), "logs.db"))
+	err := openPlain(t, sqlitedb.Open(filepath.Join(t.TempDir(), "main.db")), &gorm.Config{Logger: logger.Discard}).
 		Use(bindkey.New(bindkey.TwoPhase(bindkey.TwoPhaseConfig{App: "shop", Decider: "logs"})).Register("logs", dbresolver.Config{Sources: []gorm.Dialector{&column}}))
 	if !errors.Is(err, bindkey.ErrInstall) || !strings.Contains(err.Error(), "unique keys") {
 		t.Errorf("ClickHouse decides: %v", err)
 	}
-	db := openPlain(t, sqlite.Open(filepath.Join(t.TempDir(), "main.db")), &gorm.Config{Logger: logger.Discard})
+	db := openPlain(t, sqlitedb.Open(filepath.Join(t.TempDir(), "main.db")), &gorm.Config{Logger: logger.Discard})
 	plugin := bindkey.New().Register("logs", dbresolver.Config{})
 	if err := db.Use(plugin); err != nil {
 		t.Fatal(err)

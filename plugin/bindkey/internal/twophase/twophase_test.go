@@ -12,8 +12,7 @@ import (
 	"testing"
 	"time"
 
-	_ "github.com/mattn/go-sqlite3"
-
+	"github.com/gormbind/gormbind/internal/sqlitedb"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/twophase"
 )
@@ -24,7 +23,7 @@ var ctx = context.Background()
 // same as another does.
 func newStore(t *testing.T) (s *twophase.Store, db *sql.DB, again func() *twophase.Store) {
 	t.Helper()
-	db, err := sql.Open("sqlite3", "file:"+filepath.Join(t.TempDir(), "a.db")+"?_busy_timeout=10000&_txlock=immediate")
+	db, err := sql.Open(sqlitedb.DriverName, "file:"+filepath.Join(t.TempDir(), "a.db")+"?_busy_timeout=10000&_txlock=immediate")
 	must(t, err)
 	t.Cleanup(func() { _ = db.Close() })
 	_, err = db.Exec("CREATE TABLE " + twophase.Table + " (gid VARCHAR(64) PRIMARY KEY, outcome CHAR(1) NOT NULL, participants VARCHAR(1024) NOT NULL, decided_at BIGINT NOT NULL)")

@@ -63,6 +63,7 @@ type Config struct {
 	environ  func() []string // nil where lookup is the program's own
 	file     string          // of the option File, or ""
 	expanded map[string]bool // variables that the file has in ${}
+	twoPhase *bindkey.TwoPhaseConfig
 }
 
 // An Option configures [Load].
@@ -154,6 +155,7 @@ func Load(options ...Option) (*Config, error) {
 		mistakes = append(mistakes, c.readVariables(b)...)
 		mistakes = append(mistakes, c.complete(b)...)
 	}
+	mistakes = append(mistakes, c.checkTwoPhase()...)
 	mistakes = append(mistakes, c.misspelt()...)
 	if err := errors.Join(mistakes...); err != nil {
 		return nil, err
@@ -209,6 +211,9 @@ func (c Config) String() string {
 	parts := make([]string, len(c.binds))
 	for i, b := range c.binds {
 		parts[i] = b.String()
+	}
+	if c.twoPhase != nil {
+		parts = append(parts, "two_phase "+c.twoPhase.App)
 	}
 	return strings.Join(parts, ", ")
 }

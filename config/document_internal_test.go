@@ -28,6 +28,12 @@ func TestDocuments(t *testing.T) {
 		t.Fatalf("%s has no place for the table of settings", page)
 	}
 	want := before + "<!-- settings -->\n" + settingsTable() + "<!-- end -->\n" + after
+	before, rest, begins = strings.Cut(want, "<!-- two_phase -->\n")
+	_, after, ends = strings.Cut(rest, "<!-- end of two_phase -->\n")
+	if !begins || !ends {
+		t.Fatalf("%s has no place for the settings of two_phase", page)
+	}
+	want = before + "<!-- two_phase -->\n" + phaseTable() + "<!-- end of two_phase -->\n" + after
 	if *update {
 		for file, text := range map[string]string{page: want, "binds.schema.json": string(settingsSchema(t))} {
 			if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
@@ -49,6 +55,15 @@ func settingsTable() string {
 	table.WriteString("| in the file | variable of `analytics` | value | what it is | without it |\n| --- | --- | --- | --- | --- |\n")
 	for _, s := range allSettings {
 		fmt.Fprintf(&table, "| `%s` | `%s` | %s | %s | %s |\n", s.name, prefix("analytics")+s.suffix(), s.kind, s.doc, s.none)
+	}
+	return table.String()
+}
+
+func phaseTable() string {
+	var table strings.Builder
+	table.WriteString("| in the file | value | what it is | without it |\n| --- | --- | --- | --- |\n")
+	for _, s := range phaseSettings {
+		fmt.Fprintf(&table, "| `%s` | %s | %s | %s |\n", s.name, s.kind, s.doc, s.none)
 	}
 	return table.String()
 }
@@ -78,6 +93,16 @@ func settingsSchema(t *testing.T) []byte {
 		}
 		properties[s.name] = property
 	}
+	phases := object{}
+	forms[kindName] = object{"type": "string"}
+	for _, s := range phaseSettings {
+		property := object{"description": strings.ReplaceAll(s.doc, "`", "") + " Without it: " + strings.ReplaceAll(s.none, "`", "") + "."}
+		for name, value := range forms[s.kind] {
+			property[name] = value
+		}
+		phases[s.name] = property
+	}
+	phases["every"].(object)["pattern"] = phases["every"].(object)["pattern"].(string) + "|^never$"
 	var encoded bytes.Buffer
 	encoder := json.NewEncoder(&encoded)
 	encoder.SetEscapeHTML(false)
@@ -94,6 +119,12 @@ func settingsSchema(t *testing.T) []byte {
 			"type":                 "object",
 			"propertyNames":        object{"pattern": `^[\p{L}\p{N}_.-]+$`},
 			"additionalProperties": object{"$ref": "#/$defs/bind"},
+		}, "two_phase": object{
+			"description":          "Transactions over several databases are committed in two phases.",
+			"type":                 "object",
+			"required":             []string{"app"},
+			"additionalProperties": false,
+			"properties":           phases,
 		}},
 		"$defs": object{"bind": object{"type": "object", "additionalProperties": false, "properties": properties}},
 	})

@@ -132,12 +132,15 @@ func (c *Config) forgetDefaults() {
 func (r *fileReader) root(root *yaml.Node) {
 	found := false
 	r.pairs(root, "the file", func(name, value *yaml.Node) {
-		if name.Value != "binds" {
-			r.mistake(name, "the file has nothing but \"binds\" at its left margin")
-			return
+		switch name.Value {
+		case "binds":
+			found = true
+			r.pairs(value, "\"binds\"", r.bind)
+		case "two_phase":
+			r.twoPhase(value)
+		default:
+			r.mistake(name, "the file has nothing but \"binds\" and \"two_phase\" at its left margin")
 		}
-		found = true
-		r.pairs(value, "\"binds\"", r.bind)
 	})
 	if !found && root.Kind == yaml.MappingNode {
 		r.mistake(root, "it has no \"binds\"")

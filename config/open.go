@@ -16,6 +16,8 @@ import (
 // plugin is bindkey.New(); a nil gormConfig is an empty one. The plugin must not have
 // these binds yet, except for main without a source. With [bindkey.Default], models
 // without a key live in another bind than main.
+// What the file says in two_phase is the plugin's option [bindkey.TwoPhase], unless it
+// has that already.
 //
 // It returns an [*OpenError] for a database that can't be opened, a
 // [*bindkey.UnknownBindError] for a bindkey.Default that no bind has, and what
@@ -26,6 +28,9 @@ import (
 func (c *Config) Open(plugin *bindkey.Plugin, gormConfig *gorm.Config) (*gorm.DB, error) {
 	if plugin == nil {
 		plugin = bindkey.New()
+	}
+	if c.twoPhase != nil {
+		plugin.UseTwoPhase(*c.twoPhase)
 	}
 	otherDefault, err := c.otherDefault(plugin)
 	if err != nil {

@@ -3,6 +3,8 @@
 //	gormbind where ./...     the map of a program's models: which lives in which bind
 //	gormbind vet ./...       mistakes in the use of gormbind
 //	gormbind ping            whether each database answers
+//	gormbind in-doubt        prepared branches of transactions, and what is decided
+//	gormbind recover         finishes them
 //
 // go vet runs the same checks: go vet -vettool=$(which gormbind) ./...
 //
@@ -23,6 +25,8 @@ Usage:
 	gormbind where [flags] [packages]   the map of a program's models
 	gormbind vet [flags] [packages]     mistakes in the use of gormbind
 	gormbind ping [flags]               whether each database answers
+	gormbind in-doubt -config FILE      prepared branches of transactions
+	gormbind recover -config FILE       finishes them, as they were decided
 
 gormbind COMMAND -h tells the flags of a command. go vet can run the checks of
 gormbind vet:
@@ -60,6 +64,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return runWhere(args[1:], stdout, stderr)
 	case "ping":
 		return runPing(args[1:], stdout, stderr)
+	case "in-doubt":
+		return runInDoubt(args[1:], stdout, stderr)
+	case "recover":
+		return runRecover(args[1:], stdout, stderr)
 	case "-h", "-help", "--help", "help":
 		fmt.Fprint(stdout, usage)
 		return well

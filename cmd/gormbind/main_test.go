@@ -36,8 +36,14 @@ func TestStatus(t *testing.T) {
 		"gormbind ping -config nowhere.yaml":          {1, "no such file"},
 		"cd " + empty + " && gormbind ping":           {1, "there is no such file"},
 		"MAIN_DB_URL=sqlite:// gormbind ping -bind x": {1, "X_DB_URL"},
-		"MAIN_DB_URL=sqlite:// ANALYTICS_DB_URL=sqlite:// gormbind ping":                           {0, "analytics"},
-		"MAIN_DB_URL=postgres://ada:secret@127.0.0.1:1/x ANALYTICS_DB_URL=sqlite:// gormbind ping": {1, "refused"},
+		"gormbind in-doubt -h":                        {0, "touches nothing"},
+		"gormbind recover -h":                         {0, "grace period"},
+		"gormbind recover":                            {2, "-config"},
+		"gormbind in-doubt -config nowhere.yaml":      {1, "no such file"},
+		"cd " + empty + " && printf 'binds: {main: {url: sqlite:///a.db}}' > ../x.yaml && gormbind recover -config ../x.yaml":                         {1, "no two_phase"},
+		"cd " + empty + " && printf 'two_phase: {app: shop}\nbinds: {main: {url: sqlite:///a.db}}' > ../y.yaml && gormbind recover -config ../y.yaml": {1, "no such file"},
+		"MAIN_DB_URL=sqlite:// ANALYTICS_DB_URL=sqlite:// gormbind ping":                                                                              {0, "analytics"},
+		"MAIN_DB_URL=postgres://ada:secret@127.0.0.1:1/x ANALYTICS_DB_URL=sqlite:// gormbind ping":                                                    {1, "refused"},
 	} {
 		out, status := shell(t, "testdata", line)
 		if status != want.status || !strings.Contains(out, want.text) || strings.Contains(out, "secret") {

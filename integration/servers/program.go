@@ -1,6 +1,9 @@
 package servers
 
-import "database/sql"
+import (
+	"database/sql"
+	"database/sql/driver"
+)
 
 // What a program needs that is no test: the same databases, with errors in place
 // of a testing.TB.
@@ -24,6 +27,9 @@ func (s *Server) Open(dsn string) (*sql.DB, error) {
 	}
 	return sql.OpenDB(connector), nil
 }
+
+// Connector makes connections to a DSN of the server's, for a program that wraps them.
+func (s *Server) Connector(dsn string) (driver.Connector, error) { return s.engine.connector(dsn, nil) }
 
 // DSNOf is the DSN of a database on the server, by its name.
 func (s *Server) DSNOf(database string) (string, error) {

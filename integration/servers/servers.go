@@ -210,6 +210,10 @@ func Main(m *testing.M) {
 			code = 1
 		}
 	}
+	if err := StopPrivate(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
 	os.Exit(code)
 }
 

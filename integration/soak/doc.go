@@ -6,6 +6,7 @@
 //	go run ./soak -seed 1 -for 1h      # transactions under faults
 //	go run ./soak -seed 1 -round 17    # one round again, as a finding names it
 //	go run ./soak -kill9 200           # the process itself is killed, again and again
+//	go run ./soak -kill9 200 -twophase # the same with two-phase commit
 //
 // What is random comes from the seed: the binds' order, the settings, each
 // transaction's statements and its faults. What the scheduler and the servers do

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gormbind/gormbind/integration/servers"
 )
 
 func main() {
@@ -23,6 +25,7 @@ func main() {
 		repeat = flag.Int("repeat", 1, "how often that round")
 		kills  = flag.Int("kill9", 0, "kill the process this often, for each set of databases, in place of all else")
 	)
+	twoPhase := flag.Bool("twophase", false, "with -kill9: transactions are committed in two phases")
 	flag.Int64Var(&r.seed, "seed", time.Now().Unix(), "what all random choices come from")
 	flag.DurationVar(&r.bound, "bound", defaultBound, "how long after its deadline a transaction may end")
 	flag.StringVar(&r.kind, "kind", "", "rounds of this kind only: "+strings.Join(roundKinds, ", "))
@@ -35,7 +38,7 @@ func main() {
 	case os.Getenv(victimVariable) != "":
 		err = victim()
 	case *kills > 0:
-		err = kill9(r.out, r.seed, *kills)
+		err = errors.Join(kill9(r.out, r.seed, *kills, *twoPhase), servers.StopPrivate())
 	case *round > 0:
 		err = r.during(func(yield func(int64) bool) {
 			for i := 0; i < *repeat && yield(*round); i++ {

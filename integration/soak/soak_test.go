@@ -17,7 +17,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, victim())
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	servers.Main(m)
 }
 
 // TestSoak runs for a few seconds, or as long as GORMBIND_SOAK says.
@@ -45,7 +45,16 @@ func TestKill9(t *testing.T) {
 	for _, server := range servers.All() {
 		server.Need(t)
 	}
-	if err := kill9(io.Discard, 1, 3); err != nil {
+	if err := kill9(io.Discard, 1, 3, false); err != nil {
+		t.Error(err)
+	}
+}
+
+// In two phases, databases never disagree once recovery has run.
+func TestKill9InTwoPhases(t *testing.T) {
+	servers.MariaDB.Need(t)
+	servers.NeedPreparing(t)
+	if err := kill9(io.Discard, 1, 10, true); err != nil {
 		t.Error(err)
 	}
 }

@@ -3,10 +3,12 @@ package main
 import (
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -16,9 +18,10 @@ import (
 )
 
 const (
-	victimVariable = "GORMBIND_SOAK_VICTIM"
-	victimRows     = 2 // of a transaction in each database
-	victimWorkers  = 3
+	twoPhaseVariable = "GORMBIND_SOAK_TWOPHASE"
+	victimVariable   = "GORMBIND_SOAK_VICTIM"
+	victimRows       = 2 // of a transaction in each database
+	victimWorkers    = 3
 )
 
 // A victimDatabase is what the process that is killed is told of a database.
@@ -40,7 +43,7 @@ func victim() error {
 	if err := json.Unmarshal([]byte(os.Getenv(victimVariable)), &databases); err != nil {
 		return err
 	}
-	db, err := victimHandle(databases)
+	db, _, err := victimHandle(databases, os.Getenv(twoPhaseVariable) == "true")
 	if err != nil {
 		return err
 	}
@@ -67,7 +70,7 @@ func victim() error {
 	return fmt.Errorf("the transactions ended")
 }
 
-func victimHandle(databases []victimDatabase) (*gorm.DB, error) {
+func victimHandle(databases []victimDatabase, twoPhase bool) (*gorm.DB, *bindkey.Plugin, error) {
 	dialectors := make([]gorm.Dialector, len(databases))
 	for i, of := range databases {
 		d := &database{}
@@ -79,19 +82,40 @@ func victimHandle(databases []victimDatabase) (*gorm.DB, error) {
 		}
 		pool, err := d.product.openDSN(of.DSN)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		dialectors[i] = d.dialector(pool)
 	}
 	db, err := gorm.Open(dialectors[0], &gorm.Config{Logger: logger.Discard})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	plugin := bindkey.New()
+	var options []bindkey.Option
+	if twoPhase {
+		options = append(options, bindkey.TwoPhase(bindkey.TwoPhaseConfig{App: "soak", Grace: time.Nanosecond, Every: -1}))
+	}
+	plugin := bindkey.New(options...)
 	for i := 1; i < len(dialectors); i++ {
 		plugin.Register(keys[i], dbresolver.Config{Sources: dialectors[i : i+1]})
 	}
-	return db, db.Use(plugin)
+	return db, plugin, db.Use(plugin)
+}
+
+// closeVictim closes the pools of a handle, which were given to it.
+func closeVictim(db *gorm.DB, plugin *bindkey.Plugin) error {
+	err := plugin.Close()
+	for _, key := range plugin.Keys() {
+		resolver, failed := plugin.Resolver(key)
+		if failed == nil {
+			if pool, _ := resolver.DB.DB(); pool != nil {
+				err = errors.Join(err, pool.Close())
+			}
+		}
+	}
+	if pool, failed := db.DB(); failed == nil {
+		err = errors.Join(err, pool.Close())
+	}
+	return err
 }
 
 func victimTransaction(db *gorm.DB, id int64, binds int) error {

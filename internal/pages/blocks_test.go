@@ -88,6 +88,7 @@ var elsewhere = map[string][2]string{
 	"docs/command.md: go install -C cmd/gormbind .":        {"cmd/gormbind/document_test.go", "go install -C cmd/gormbind ."},
 	"docs/command.md: go vet -vettool=":                    {"cmd/gormbind/main_test.go", "-vettool="},
 	"docs/configuration.md: binds:":                        {"config/document_test.go", "```yaml"},
+	"docs/configuration.md: two_phase:":                    {"config/file_test.go", "two_phase: {app: "},
 	"docs/configuration.md: MAIN_DB_URL=":                  {"config/document_test.go", "([A-Z_]+)="},
 	"docs/configuration.md: config: ANALYTICS_DB_MAX_OPEN": {"config/document_test.go", `"ANALYTICS_DB_MAX_OPEN_CONNS", "many"`},
 	"docs/testing.md: func openOnPostgreSQL":               {"integration/bindtest_test.go", "func TestKitDocument("},

@@ -27,9 +27,10 @@ type branch struct {
 	firstTx dbpool.Tx                 // enough for most branches, in its own memory
 	calling atomic.Int32              // callbacks that send a statement, and see to its rows
 	handed  atomic.Pointer[handedOut] // nil: nothing was
+	wrote   atomic.Bool               // it may have written; noted where COMMIT may be in two phases
 }
 
-var _ xact.Resource = (*branch)(nil)
+var _ xact.Participant = (*branch)(nil)
 
 // asBranch is the branch of a transaction's.
 func asBranch(b *xact.Branch) *branch { return b.Resource.(*branch) }
@@ -92,6 +93,9 @@ func (p *preparedBranch) conn(ctx context.Context) (gorm.ConnPool, error) {
 	if err != nil {
 		return nil, err
 	}
+	if begun.Tx.(*dbpool.Tx).Named() {
+		return txOf(begun.Tx), nil // of no pool that has prepared statements
+	}
 	if txs := p.txs.Load(); txs != nil && txs.Tx == txOf(begun.Tx) {
 		return txs, nil
 	}
@@ -120,10 +124,19 @@ func (b *branch) ensureBegun(ctx context.Context) (*xact.Begun, error) {
 		if err := b.tx.mayBegin(b); err != nil {
 			return nil, err
 		}
+		if c := b.tx.commitment; c != nil {
+			c.ready(ctx)
+		}
 	} else {
 		b.LookAtRows(false)
 	}
 	return b.xact.EnsureBegun(ctx)
+}
+
+// named reports whether the branch has begun by name (XA START).
+func (b *branch) named() bool {
+	begun := b.xact.InDatabase()
+	return begun != nil && begun.Tx.(*dbpool.Tx).Named()
 }
 
 // BeginTx is of xact.Resource.
@@ -140,7 +153,7 @@ func (b *branch) BeginTx(ctx context.Context, opts *sql.TxOptions) (begun xact.T
 	if answered := b.stage(StageBegin); answered != nil {
 		defer func() { answered(err) }()
 	}
-	if err := b.pool.real.BeginPinned(ctx, opts, b.pool.bind.product, tx); err != nil {
+	if err := b.beginTx(ctx, opts, tx); err != nil {
 		return nil, err
 	}
 	return tx, nil

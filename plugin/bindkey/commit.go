@@ -6,6 +6,14 @@ import (
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/xact"
 )
 
+// end commits, in two phases if that is asked for.
+func (t *transaction) end() xact.Outcome {
+	if t.commitment != nil && t.operation() == writing {
+		return t.xact.CommitTwoPhase(t.commitment)
+	}
+	return t.xact.Commit()
+}
+
 // commitOrder is the order of the COMMITs: the binds of the option
 // CommitOrder, then those that joined, in the order they did, and the default
 // bind last.

@@ -23,6 +23,7 @@ type config struct {
 	listed           []any    // of the option Models
 	order            []string // of COMMITs
 	endTimeout       time.Duration
+	twoPhase         *twoPhase // nil: without
 	registered       []*bind
 	registeredTypes  map[reflect.Type]string          // models given to Register
 	registeredModels []any                            // the same, in their order

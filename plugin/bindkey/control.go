@@ -28,6 +28,7 @@ func controlError(pool gorm.ConnPool, facts sqlscan.Facts) error {
 // as committed as in plain GORM, and no other begins any more. What is sent past
 // GORM's callbacks may be a COMMIT or SAVEPOINT, which routing refuses otherwise.
 func (b *branch) refuseControl(query string) error {
+	b.noteWrite(query)
 	on := b.pool.bind
 	if on.plugin.texts.Need(query, on.product.SQL)&sqlscan.NeedControl == 0 {
 		return nil
@@ -47,7 +48,7 @@ func (b *branch) refuseControl(query string) error {
 			err.Begun = append(err.Begun, asBranch(other).pool.bind.key)
 		}
 	}
-	if len(err.Begun) > 0 {
+	if len(err.Begun) > 0 || b.named() {
 		return err
 	}
 	t.mu.Lock()

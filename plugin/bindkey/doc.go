@@ -127,8 +127,8 @@
 //
 //   - No statement can join, or have subqueries of, tables in two databases.
 //   - The databases commit one after the other. Between two COMMITs one can fail:
-//     see [*PartialCommitError]. There is no isolation across databases, and no
-//     foreign key.
+//     see [*PartialCommitError]. [TwoPhase] closes that gap, where the databases can.
+//     There is no isolation across databases, and no foreign key.
 //   - The plugin reads SQL, not what is behind it: it does not know a view, a
 //     function or a trigger of your own. A SELECT that calls a function counts as
 //     a read. [Use] and dbresolver.Write say otherwise.

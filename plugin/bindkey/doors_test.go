@@ -30,17 +30,19 @@ var innerImports = map[string][]string{
 	"resolver":  nil,
 	"sqlscan":   {"neutral"},
 	"stmtscan":  {"neutral", "sqlscan"},
+	"twophase":  {"product"},
 	"xact":      nil,
 }
 
 // gormImports are the packages of GORM that an inner package may import, for those
 // that must not know a handle or a statement.
 var gormImports = map[string][]string{
-	"catalog": {"gorm.io/gorm/schema"},
-	"lease":   nil,
-	"product": nil,
-	"sqlscan": nil,
-	"xact":    nil,
+	"catalog":  {"gorm.io/gorm/schema"},
+	"lease":    nil,
+	"product":  nil,
+	"sqlscan":  nil,
+	"twophase": nil,
+	"xact":     nil,
 }
 
 // importGraph is what the packages of plugin/ import of this module and of GORM.

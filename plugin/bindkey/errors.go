@@ -41,6 +41,20 @@ var (
 	// ErrNoAnswer says that a database has not answered COMMIT or ROLLBACK in time
 	// ([EndTimeout]).
 	ErrNoAnswer = xact.ErrNoAnswer
+	// ErrInDoubt is in the chain of every [*InDoubtError].
+	ErrInDoubt = errors.New("bindkey: transaction in doubt")
+	// ErrPending is in the chain of every [*PendingError].
+	ErrPending = errors.New("bindkey: transaction committed, but not everywhere yet")
+	// ErrHeuristic is in the chain of every [*HeuristicError].
+	ErrHeuristic = errors.New("bindkey: branch finished by others")
+	// ErrAbortedByRecovery says that a transaction is rolled back everywhere, since recovery
+	// took it for abandoned while it was at COMMIT. It may be run again.
+	ErrAbortedByRecovery = errors.New("bindkey: recovery has rolled the transaction back while it was at COMMIT, which took longer than the grace period; it may be run again")
+	// ErrCannotPrepare says that a database, or a pool, can't take part in a COMMIT in two
+	// phases ([TwoPhase]).
+	ErrCannotPrepare = errors.New("bindkey: cannot commit in two phases")
+	// ErrNoSQLTx says that a branch has no *sql.Tx to give away ([SQLTx]).
+	ErrNoSQLTx = errors.New("bindkey: a branch of MySQL or MariaDB that may be prepared (XA) has no *sql.Tx; use the transaction's *gorm.DB, or begin it with bindkey.OnePhase")
 	// ErrReadOnly says that a read-only transaction, which is at a replica, was
 	// given a write, or DDL through the migrator. Databases refuse raw SQL that
 	// writes there, but for SQLite, which knows no read-only transactions.
@@ -202,6 +216,10 @@ type ImplicitCommitError struct {
 }
 
 func (e *ImplicitCommitError) Error() string {
+	if len(e.Begun) == 0 {
+		return fmt.Sprintf("bindkey: %s commits the transaction's branch in bind %q by itself, which the server refuses in one that may be prepared; run it outside of the transaction, or in one with bindkey.OnePhase",
+			e.Statement, e.Key)
+	}
 	return fmt.Sprintf("bindkey: %s commits the transaction's branch in bind %q by itself, and not those in %s; run it outside of the transaction, or alone in one",
 		e.Statement, e.Key, list(e.Begun))
 }

@@ -85,6 +85,7 @@ func (b *branch) handOut(rows *sql.Rows, text string) {
 
 // expose notes that the program has what it can send statements with past the branch.
 func (b *branch) expose() {
+	b.wrote.Store(true)
 	if b.pool.bind.product.Asks() {
 		b.xact.Expose()
 	}

@@ -205,8 +205,10 @@ func (l *Pool) share(with *boundPool, first string) {
 
 // Close closes the pools that the plugin opened. It leaves alone the handle's
 // own connection, and pools that the application supplied (a dialector's Conn,
-// or a dbresolver of its own). The failures are joined.
+// or a dbresolver of its own). It ends the recovery that the plugin runs by itself
+// ([TwoPhase]). The failures are joined.
 func (p *Plugin) Close() error {
+	p.stopRecovery()
 	p.installing.Lock()
 	defer p.installing.Unlock()
 	return p.closeOpened()

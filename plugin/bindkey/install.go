@@ -40,7 +40,7 @@ func (p *Plugin) Initialize(db *gorm.DB) error {
 	}
 
 	p.db, p.adopted = db, adopted
-	for _, step := range []func(*gorm.DB) error{p.limitIdentifiers, p.open, p.checkNames, p.prepareDialects, p.tellInstalled, p.hook} {
+	for _, step := range []func(*gorm.DB) error{p.limitIdentifiers, p.open, p.chooseDecider, p.checkNames, p.prepareDialects, p.checkTwoPhase, p.tellInstalled, p.hook} {
 		if err := step(db); err != nil {
 			_ = p.closeOpened() // what failed is the better error
 			p.uninstall()
@@ -55,6 +55,7 @@ func (p *Plugin) Initialize(db *gorm.DB) error {
 			p.apply(p.ownSetters[key], b.realPools())
 		}
 	}
+	p.startRecovery()
 	return nil
 }
 

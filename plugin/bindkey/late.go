@@ -99,6 +99,9 @@ func (b *bind) openNow() error {
 		err = b.prepareDialect()
 	}
 	if err == nil {
+		err = p.checkPreparing(b)
+	}
+	if err == nil {
 		p.installing.Lock() // against settings that come now, and Close
 		defer p.installing.Unlock()
 		if !p.closed {

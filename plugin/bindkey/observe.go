@@ -72,6 +72,8 @@ const (
 	StageCheck      Stage = "CHECK" // whether it is alive and still in its transaction
 	StageSavepoint  Stage = "SAVEPOINT"
 	StageRollbackTo Stage = "ROLLBACK TO SAVEPOINT"
+	StagePrepare    Stage = "PREPARE" // it promises to commit ([TwoPhase])
+	StageDecide     Stage = "DECIDE"  // the decision is written, in the decider's branch
 	StageCommit     Stage = "COMMIT"
 	StageRollback   Stage = "ROLLBACK"
 )

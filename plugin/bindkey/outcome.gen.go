@@ -20,7 +20,11 @@ import (
 // [*PartialCommitError].
 func (t *transaction) Commit() error {
 	defer t.leaveTenants()
-	switch outcome := t.xact.Commit(); {
+	switch outcome := t.end(); {
+	case outcome.InDoubt != nil || outcome.Unfinished != nil:
+		err := t.commitment.told(outcome)
+		t.log(err.Error())
+		return err
 	case outcome.Partial():
 		err := &PartialCommitError{
 			Committed:  keysOf(outcome.Committed),

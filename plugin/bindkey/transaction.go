@@ -3,6 +3,7 @@ package bindkey
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"sync"
 
 	"gorm.io/gorm"
@@ -28,6 +29,7 @@ type transaction struct {
 	committing *ImplicitCommitError // what has committed its only branch; or nil
 	beganWith  []*use               // Uses that it, and nested ones, were begun with
 	tenants    *heldTenants         // that it keeps open until it ends; nil: none
+	commitment *commitment          // of COMMIT in two phases; or nil
 
 	// What a transaction in one database needs, in the transaction's own memory.
 	first         branch
@@ -39,6 +41,9 @@ func newTransaction(p *Plugin, ctx context.Context, opts *sql.TxOptions) *transa
 	tx.finder = tx
 	tx.branches = tx.firstBranches[:0]
 	tx.xact.Init(p.observers.begin(ctx), opts, &p.xacts, p.endTimeout)
+	if p.twoPhase != nil {
+		p.coordinated(ctx, tx)
+	}
 	if p.logBinds {
 		tx.number = p.transactions.Add(1)
 	}
@@ -222,6 +227,12 @@ func (t *transaction) mayBegin(b *branch) error {
 	return nil
 }
 
+func (t *transaction) isCommitting() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.committing != nil
+}
+
 func hasBranch(branches []*branch, b *branch) bool {
 	for _, one := range branches {
 		if one == b {
@@ -234,7 +245,9 @@ func hasBranch(branches []*branch, b *branch) bool {
 // SQLTx is the *sql.Tx of the transaction's branch in a bind, for libraries
 // that want one; the branch begins, if it has not. The transaction still owns
 // it: don't commit it. It returns [gorm.ErrInvalidTransaction] where tx is not
-// in a transaction of this plugin, and an [*UnknownBindError].
+// in a transaction of this plugin, and an [*UnknownBindError]. A branch in MySQL or
+// MariaDB that was begun for [TwoPhase] has none that others could use: that is
+// [ErrNoSQLTx].
 func SQLTx(tx *gorm.DB, key string) (*sql.Tx, error) {
 	t := transactionOf(tx)
 	if t == nil {
@@ -251,6 +264,9 @@ func SQLTx(tx *gorm.DB, key string) (*sql.Tx, error) {
 	conn, err := br.conn(tx.Statement.Context)
 	if err != nil {
 		return nil, err
+	}
+	if br.named() {
+		return nil, fmt.Errorf("%w: bind %q", ErrNoSQLTx, key)
 	}
 	br.expose()
 	if sqlTx, ok := conn.(*sql.Tx); ok {

@@ -33,6 +33,9 @@ type Pool struct {
 	store   func() *gorm.PreparedStmtDB // makes stmts once: each starts a goroutine (internal/lru)
 	stmts   atomic.Pointer[gorm.PreparedStmtDB]
 	storing sync.Mutex
+
+	owning sync.Mutex
+	owners map[driver.Conn]string // see ownerOf
 }
 
 // Prepared is the pool's store of prepared statements.
@@ -131,7 +134,7 @@ func (p *Pool) BeginPinned(ctx context.Context, opts *sql.TxOptions, on *product
 		if tx.conn, err = db.Conn(ctx); err != nil {
 			return err
 		}
-		begun, err := tx.conn.BeginTx(ctx, opts)
+		begun, err := tx.beginOn(ctx, opts)
 		if err == nil {
 			tx.Tx = begun
 			return nil

@@ -20,6 +20,7 @@ type Tx struct {
 
 	conn    *sql.Conn // nil: the pool keeps it to itself
 	product *product.Profile
+	two     *preparing // nil: it is committed in one phase
 	ending  atomic.Bool
 }
 
@@ -28,14 +29,23 @@ func (t *Tx) Commit() error {
 	if t.conn != nil && t.ending.Swap(true) {
 		return sql.ErrTxDone
 	}
+	if t.finishes() {
+		return t.ended(t.finish(t.two.two.Commit))
+	}
 	return t.ended(t.Tx.Commit())
 }
+
+// finishes reports whether the end is that of a prepared branch which BEGIN has begun.
+func (t *Tx) finishes() bool { return t.two != nil && t.two.done && t.two.held == nil }
 
 // Rollback rolls back. What the database has rolled back by itself is no failure.
 // While COMMIT has no answer yet it is [sql.ErrTxDone], and does not wait.
 func (t *Tx) Rollback() error {
 	if t.conn != nil && t.ending.Swap(true) {
 		return sql.ErrTxDone
+	}
+	if t.finishes() {
+		return t.ended(t.finish(t.two.two.Rollback))
 	}
 	err := t.ended(t.Tx.Rollback())
 	if t.product.RolledBack(err) {
@@ -50,7 +60,7 @@ func (t *Tx) ended(err error) error {
 	case err != nil:
 		t.Discard()
 	default:
-		_ = t.conn.Close()
+		t.giveBack()
 	}
 	return err
 }
@@ -63,8 +73,19 @@ func (t *Tx) Discard() {
 		return
 	}
 	if t.product.Inside && errors.Is(t.product.Ask(context.Background(), t.conn, true), product.ErrEnded) {
-		_ = t.conn.Close()
+		t.giveBack()
+		return
+	}
+	if t.Named() {
+		t.two.held.letGo(true)
 		return
 	}
 	_ = t.conn.Raw(func(any) error { return driver.ErrBadConn })
+}
+
+func (t *Tx) giveBack() {
+	if t.Named() {
+		t.two.held.letGo(false)
+	}
+	_ = t.conn.Close()
 }

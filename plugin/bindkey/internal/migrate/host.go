@@ -24,6 +24,8 @@ type Host interface {
 	// the bind's own migrator can read.
 	View(db, query *gorm.DB) (Bind, *gorm.DB, error)
 
+	// Also are models that AutoMigrate makes tables of beside those that it is given.
+	Also() []any
 	// Binds are all binds that the session reaches, each once.
 	Binds(db *gorm.DB) ([]Bind, error)
 	// BindsWithTable are the binds where a table is known by this name or, unless

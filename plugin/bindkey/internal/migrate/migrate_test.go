@@ -101,6 +101,8 @@ func (h *host) Binds(*gorm.DB) (binds []migrate.Bind, err error) {
 	return binds, nil
 }
 
+func (h *host) Also() []any { return nil }
+
 func (h *host) BindsWithTable(name string, _ bool) []migrate.Bind {
 	for _, b := range h.binds {
 		if strings.HasPrefix(name, b.key) {

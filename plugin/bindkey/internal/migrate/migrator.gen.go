@@ -22,7 +22,7 @@ import (
 // tables that GORM would add on its own go to their own binds; foreign keys
 // that would cross databases are left out, and logged.
 func (m Migrator) AutoMigrate(values ...any) error {
-	values, skipped, err := m.withRelated(values)
+	values, skipped, err := m.withRelated(m.withOwn(values))
 	if err != nil {
 		return err
 	}

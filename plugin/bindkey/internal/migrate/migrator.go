@@ -75,6 +75,15 @@ func (m Migrator) changeIn(b Bind) (inner gorm.Migrator, done func(), err error)
 	return inner, done, err
 }
 
+// withOwn are the values of AutoMigrate with those of the host's own, unless a Use sends
+// all to one bind.
+func (m Migrator) withOwn(values []any) []any {
+	if own := m.host.Also(); len(own) > 0 && !m.host.HasUse(m.db) {
+		return append(values[:len(values):len(values)], own...)
+	}
+	return values
+}
+
 // asking is the migrator without DryRun, in which GORM's can't ask.
 func (m Migrator) asking() Migrator {
 	m.db = m.db.Session(&gorm.Session{})

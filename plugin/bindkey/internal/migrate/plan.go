@@ -17,7 +17,7 @@ type BindPlan struct {
 // Plan tells what AutoMigrate of the models would run in each bind.
 func (m *Migrations) Plan(db *gorm.DB, models ...any) ([]BindPlan, error) {
 	on := m.On(db)
-	values, skipped, err := on.withRelated(models)
+	values, skipped, err := on.withRelated(on.withOwn(models))
 	if err != nil {
 		return nil, err
 	}

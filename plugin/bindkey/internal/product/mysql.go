@@ -21,6 +21,9 @@ var mysql = Profile{
 		WHERE REFERENCED_TABLE_NAME IS NOT NULL AND TABLE_NAME = ? AND TABLE_SCHEMA = COALESCE(NULLIF(?, ''), DATABASE()) ORDER BY 1`,
 	DropsElsewhere: true,
 	ask:            mysqlAsk,
+	TwoPhase:       &mysqlTwoPhase,
+	now:            "UNIX_TIMESTAMP()",
+	unsafe:         mysqlUnsafe,
 	undecided:      func(err error) bool { return mysqlHas(err, "1317") },
 }
 

@@ -13,6 +13,9 @@ var postgres = Profile{
 	SQL:       sqlscan.Postgres,
 	Variables: 65535,
 	lost:      postgresLost,
+	TwoPhase:  &postgresTwoPhase,
+	now:       "CAST(extract(epoch FROM clock_timestamp()) AS bigint)",
+	unsafe:    postgresUnsafe,
 	Identity:  "SELECT pg_postmaster_start_time() || ' ' || current_setting('port') || ' ' || current_database() || ' ' || current_schema()",
 	ForeignKeys: `SELECT con.conname AS name, ref.relname AS refers, refns.nspname AS refers_schema, refns.oid <> ns.oid AS elsewhere
 		FROM pg_constraint con
@@ -24,10 +27,14 @@ var postgres = Profile{
 // postgresLost reads the code that pgx and lib/pq have: class 08, or the server's
 // last words when an administrator ends it or the connection.
 func postgresLost(err error) bool {
+	code := sqlState(err)
+	return len(code) == 5 && code[:2] == "08" || code == "57P01" || code == "57P02"
+}
+
+func sqlState(err error) string {
 	var state interface{ SQLState() string }
 	if !errors.As(err, &state) {
-		return false
+		return ""
 	}
-	code := state.SQLState()
-	return len(code) == 5 && code[:2] == "08" || code == "57P01" || code == "57P02"
+	return state.SQLState()
 }

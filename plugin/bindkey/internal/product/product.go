@@ -41,6 +41,13 @@ type Profile struct {
 	// Inside: the database runs inside the process. Nobody waits for its answer, and
 	// one in memory is gone with its last connection.
 	Inside bool
+	// TwoPhase is how it prepares transactions; nil: it can't, or nobody knows how.
+	TwoPhase *TwoPhase
+	// Undeciding: it has no unique keys or no transactions, so that no decision can be
+	// kept there.
+	Undeciding bool
+	now        string
+	unsafe     func(ctx context.Context, in Querier) ([]string, error)
 	// lost reports whether an error of its driver says that the connection went
 	// away; nil: none is known but database/sql's and the network's.
 	lost func(error) bool

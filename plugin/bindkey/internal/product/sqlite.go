@@ -16,6 +16,8 @@ var sqlite = Profile{
 	AltersByCopy: true,
 	Inside:       true,
 	ask:          sqliteAsk,
+	now:          "CAST(strftime('%s', 'now') AS INTEGER)",
+	unsafe:       sqliteUnsafe,
 	rolledBack:   func(err error) bool { return strings.Contains(err.Error(), "no transaction is active") },
 }
 

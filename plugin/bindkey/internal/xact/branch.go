@@ -44,6 +44,9 @@ func (b *Branch) Init(t *Transaction, r Resource) { b.t, b.Resource = t, r }
 // HasBegun reports whether the branch is in its database.
 func (b *Branch) HasBegun() bool { return b.begun.Load() != nil }
 
+// InDatabase is what has begun there, or nil.
+func (b *Branch) InDatabase() *Begun { return b.begun.Load() }
+
 // EnsureBegun begins the branch unless it has begun, and makes sure that it is still in
 // its transaction if there is doubt. It waits no longer than ctx, a statement's; what
 // it begins goes by the transaction's. Other branches don't wait for BEGIN, and

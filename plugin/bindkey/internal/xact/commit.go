@@ -13,6 +13,9 @@ type Outcome struct {
 	Unknown    bool      // nobody knows whether that COMMIT took place
 	RolledBack []*Branch // because of it; or all, where nothing is committed
 	Doomed     error     // why it could only be rolled back; told to Hooks alone
+	// In two phases, the transaction being committed: what is not finished.
+	Unfinished []Unfinished
+	InDoubt    []*Branch // that are prepared, and nobody knows whether to commit them
 	// Err is why the transaction is not committed, as a whole; nil: it is.
 	Err error
 	// Waiting is what the functions that waited for the commit have returned.
@@ -24,9 +27,12 @@ func (o *Outcome) Partial() bool { return o.Failed != nil }
 
 // Commit commits the branches in stages: check that each is alive, commit them in
 // order, report. A failure before the first COMMIT has succeeded rolls everything
-// back. A prepare stage (see [Preparer]) and a decision would stand between check
-// and commit.
-func (t *Transaction) Commit() Outcome {
+// back.
+func (t *Transaction) Commit() Outcome { return t.commit(nil) }
+
+// commit is Commit, where a protocol takes over behind the check, if there is one and
+// several branches.
+func (t *Transaction) commit(protocol Protocol) Outcome {
 	joined, err := t.end()
 	if err != nil {
 		return Outcome{Err: err}
@@ -35,8 +41,11 @@ func (t *Transaction) Commit() Outcome {
 	if len(joined) > 1 {
 		branches = t.hooks.Order(joined)
 	}
-	if err := t.check(branches); err != nil {
-		return t.settle(Outcome{RolledBack: branches, Err: Join(err, rollback(branches))})
+	if err := t.check(branches, protocol == nil); err != nil {
+		return t.undone(err, branches)
+	}
+	if protocol != nil && len(branches) > 1 {
+		return t.commitTwoPhase(protocol, branches)
 	}
 	committed, err := commitInOrder(branches)
 	if err == nil {
@@ -62,16 +71,16 @@ func (t *Transaction) settle(o Outcome) Outcome {
 // lost, a cancelled context or an aborted PostgreSQL transaction is found
 // while everything can still be rolled back. One branch alone needs none: its
 // COMMIT tells. Where a statement has failed, or may have, the branch is asked whether
-// it is still in its transaction, since COMMIT outside of one succeeds as well. After
-// the check, the end of the context changes nothing more.
-func (t *Transaction) check(branches []*Branch) error {
+// it is still in its transaction, since COMMIT outside of one succeeds as well. Unless all
+// are to be asked, only those are. After the check, the end of the context changes nothing more.
+func (t *Transaction) check(branches []*Branch, all bool) error {
 	if err := t.ctx.Err(); err != nil {
 		return err
 	}
 	if doomed := t.doomed.Load(); doomed != nil {
 		return *doomed
 	}
-	if err := t.checkEach(branches); err != nil {
+	if err := t.checkEach(branches, all); err != nil {
 		return err
 	}
 	for _, b := range branches {
@@ -82,13 +91,17 @@ func (t *Transaction) check(branches []*Branch) error {
 	return t.ctx.Err()
 }
 
-func (t *Transaction) checkEach(branches []*Branch) error {
+func (t *Transaction) checkEach(branches []*Branch, all bool) error {
 	ctx, cancel := t.ctx, context.CancelFunc(nil)
 	for _, b := range branches {
 		begun := b.begun.Load()
 		sure := begun.unseen.Load() || begun.suspicion.Load() != nil
 		if len(branches) == 1 && !sure {
 			continue
+		}
+		if !all && !sure {
+			b.Resource.LookAtRows(true)
+			continue // PREPARE asks, and so does the decision
 		}
 		if cancel == nil {
 			ctx, cancel = t.within(t.ctx)

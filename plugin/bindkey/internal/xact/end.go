@@ -3,7 +3,6 @@ package xact
 import (
 	"context"
 	"errors"
-	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -14,27 +13,12 @@ var ErrNoAnswer = errors.New("bindkey: the database does not answer, and its con
 // rollback rolls branches back, all at once: one whose database does not answer must
 // not leave the locks of the others.
 func rollback(branches []*Branch) error {
-	failures := make([]error, len(branches))
-	one := func(i int) {
-		b := branches[i]
+	return Join(each(branches, func(b *Branch) error {
 		if err := b.end(b.begun.Load()); err != nil {
-			failures[i] = b.Resource.Failed("ROLLBACK", err)
+			return b.Resource.Failed("ROLLBACK", err)
 		}
-	}
-	var all sync.WaitGroup
-	for i := 1; i < len(branches); i++ {
-		i := i
-		all.Add(1)
-		go func() {
-			defer all.Done()
-			one(i)
-		}()
-	}
-	if len(branches) > 0 {
-		one(0)
-	}
-	all.Wait()
-	return Join(failures...)
+		return nil
+	})...)
 }
 
 // end rolls back once; who comes second waits.

@@ -57,12 +57,6 @@ type Tx interface {
 	Rollback() error
 }
 
-// A Preparer is a Tx that can promise to commit: two-phase commit would prepare
-// all branches but one between the stages check and commit.
-type Preparer interface {
-	Prepare(ctx context.Context, gid string) error
-}
-
 // A Transaction spans resources. No branch begins before it is needed, and
 // several goroutines may use it.
 type Transaction struct {

@@ -25,6 +25,8 @@ type placedContext struct {
 	context.Context
 	at *boundPool // nil: nobody knows, or it was refused
 	tx uint32     // the transaction's number; 0: none
+
+	texts bool // beside statements: the logger of the session has it in the SQL
 }
 
 type placeKey struct{}
@@ -48,7 +50,7 @@ func placedIn(ctx context.Context) *placedContext {
 
 // placedAt is a context with a place. That of the statement around, which it would hide,
 // is left out, or chains on results would make it longer and longer.
-func placedAt(ctx context.Context, at *boundPool, tx *transaction) context.Context {
+func placedAt(ctx context.Context, at *boundPool, tx *transaction) *placedContext {
 	if around, ok := ctx.(*placedContext); ok {
 		ctx = around.Context
 	}
@@ -115,8 +117,27 @@ func (b *bind) tellBeside(session *gorm.DB, tx *transaction) {
 	if at == nil {
 		at = b.poolOf(stmt.ConnPool)
 	}
-	stmt.Context = placedAt(stmt.Context, at, tx)
 	session.Config.Logger, _ = tellingBinds(session.Config.Logger)
+	placed := placedAt(stmt.Context, at, tx)
+	placed.texts = logsTexts(session.Config.Logger)
+	stmt.Context = placed
+}
+
+// tellScans has Scan in a session of the bind's plain handle tell its place, too: the
+// migrators of dialects ask so. It records for the logger of its session, whose
+// ParamsFilter it does not ask (finisher_api.go).
+func (b *bind) tellScans() error {
+	if !b.plugin.logBinds {
+		return nil
+	}
+	return b.plain.Callback().Row().Before("gorm:row").Register("bindkey:tell", func(db *gorm.DB) {
+		if placed := placedIn(db.Statement.Context); placed == nil || !placed.texts || reflect.TypeOf(db.Config.Logger) != recorderType {
+			return
+		}
+		config := *db.Config
+		config.Logger = &bindLogger{config.Logger}
+		db.Config = &config
+	})
 }
 
 // poolOf is the bind's pool that is a connection pool of database/sql, or that one of its

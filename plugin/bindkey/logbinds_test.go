@@ -65,6 +65,7 @@ var bindsLogged = []struct {
 		})
 	}, "[archive source] INSERT, [archive source] SAVEPOINT, [analytics source] INSERT, [archive source] ROLLBACK"},
 	{"Migrator", func(db *gorm.DB) { db.Migrator().HasTable(&Note{}) }, "[archive source] SELECT"},
+	{"Migrator, which scans", func(db *gorm.DB) { _, _ = db.Migrator().ColumnTypes(&Note{}) }, "[archive source] SELECT, [archive source] SELECT"},
 	{"Association", func(db *gorm.DB) { _ = db.Model(&User{ID: 1}).Association("Tags").Find(&[]Tag{}) }, "[main replica] SELECT, [analytics replica] SELECT"},
 	{"Debug", func(db *gorm.DB) { db.Debug().First(&Team{}) }, "[main replica] SELECT"},
 	{"subquery", func(db *gorm.DB) { db.Where("id IN (?)", db.Model(&Note{}).Select("id")).Find(&[]Note{}) }, "[archive source] SELECT"},

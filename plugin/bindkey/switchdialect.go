@@ -60,6 +60,9 @@ func (b *bind) prepareDialect() error {
 	}
 	b.settings = settings
 	b.warnUntranslated()
+	if err := b.tellScans(); err != nil {
+		return err
+	}
 	b.dialectors.Range(func(set, _ any) bool { b.dialectors.Delete(set); return true }) // of an installation that failed
 	if !p.mixed && settings == p.base {
 		b.chainDialector = p.chainDialector

@@ -172,7 +172,11 @@ type Pool struct {
 // installed there are none.
 func (p *Plugin) Pools() (pools []Pool) {
 	at := map[*sql.DB]int{}
+	order := map[Placement]int{} // of a bind's pools
 	p.eachPool(func(pool *boundPool) {
+		if _, known := order[pool.placement()]; !known {
+			order[pool.placement()] = len(order)
+		}
 		db, err := pool.GetDBConn()
 		if err != nil {
 			return
@@ -186,7 +190,12 @@ func (p *Plugin) Pools() (pools []Pool) {
 		}
 		pools[i].share(pool, p.defaultKey)
 	})
-	sort.SliceStable(pools, func(i, j int) bool { return pools[i].Key < pools[j].Key })
+	sort.Slice(pools, func(i, j int) bool {
+		if pools[i].Key != pools[j].Key {
+			return pools[i].Key < pools[j].Key
+		}
+		return order[Placement{pools[i].Key, pools[i].Role}] < order[Placement{pools[j].Key, pools[j].Role}]
+	})
 	return pools
 }
 

@@ -250,6 +250,15 @@ func TestPools(t *testing.T) {
 			w.plugin.Register("archive", dbresolver.Config{Sources: []gorm.Dialector{sqlite.New(sqlite.Config{Conn: pool})}})
 			w.plugin.Register("also", dbresolver.Config{}) // has the handle's own
 		}, "analytics/source (archive), main/source (also)"},
+		"a replica shared with a bind before": {func(w *world) {
+			pool, err := sql.Open(sqlitedb.DriverName, w.file("analytics"))
+			w.must(err)
+			w.Cleanup(func() { _ = pool.Close() })
+			shared := sqlite.New(sqlite.Config{Conn: pool})
+			w.plugin.Register("main", dbresolver.Config{Replicas: []gorm.Dialector{w.dialector("main-replica"), shared}})
+			w.plugin.Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{shared}})
+			w.plugin.Register("archive", dbresolver.Config{})
+		}, "main/source (archive), main/replica, main/replica-2 (analytics)"},
 		"two pools of one database": {func(w *world) {
 			w.plugin.Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{w.dialector("archive")}})
 			w.plugin.Register("archive", dbresolver.Config{Sources: []gorm.Dialector{w.dialector("archive")}})
@@ -268,7 +277,7 @@ func TestPools(t *testing.T) {
 		for _, pool := range pools {
 			var origin string
 			w.must(pool.DB.QueryRow("SELECT origin FROM teams WHERE id = 1").Scan(&origin))
-			want := map[string]string{"main/source": "main", "main/replica": "main-replica", "analytics/replica": "analytics-replica"}[pool.Key+"/"+pool.Role]
+			want := map[string]string{"main/source": "main", "main/replica": "main-replica", "analytics/replica": "analytics-replica", "main/replica-2": "analytics"}[pool.Key+"/"+pool.Role]
 			if want == "" {
 				want = pool.Key
 			}

@@ -114,7 +114,7 @@ func mapReason(claim catalog.Claim) string {
 // relation is a relation of a model's, and adds its join table.
 func (d *mapDrawing) relation(s *schema.Schema, rel *schema.Relationship) bindmap.Relation {
 	owner, target := d.row(s).Key, d.row(rel.FieldSchema).Key
-	found := bindmap.Relation{Field: rel.Name, Model: schemaName(rel.FieldSchema), Key: target}
+	found := bindmap.Relation{Field: rel.Name, Model: schemaName(rel.FieldSchema), Key: target, Table: rel.FieldSchema.Table}
 	join := ""
 	if rel.JoinTable != nil {
 		join = d.join(s, rel)

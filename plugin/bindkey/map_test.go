@@ -1,6 +1,7 @@
 package bindkey_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -122,5 +123,59 @@ func TestMapLearns(t *testing.T) {
 	text := w.plugin.Map().String()
 	if !strings.Contains(text, "mapPeer") || strings.Contains(text, "dto") {
 		t.Errorf("the map is\n%s", text)
+	}
+}
+
+// mapClub and mapGuild have join tables of one name in two binds.
+type (
+	mapClub struct {
+		ID    uint
+		Peers []mapPeer `gorm:"many2many:map_joins"`
+	}
+	mapGuild struct {
+		_     struct{} `bind:"analytics"`
+		ID    uint
+		Peers []mapPeer `gorm:"many2many:map_joins"`
+	}
+)
+
+// sameName is a map of models as two packages may have them: of one name.
+func sameName() (archive, main any) {
+	type mapTwin struct {
+		_  struct{} `bind:"archive"`
+		ID uint
+	}
+	return &mapTwin{}, func() any {
+		type mapTwin struct {
+			ID     uint
+			Self   *mapTwin
+			SelfID *uint
+		}
+		return &mapTwin{}
+	}()
+}
+
+// Arrows lead to the model that is meant, and over its own join table.
+func TestMermaidOfNamesThatComeTwice(t *testing.T) {
+	archive, main := sameName()
+	plugin := bindkey.New().Register("archive", dbresolver.Config{}).Register("analytics", dbresolver.Config{})
+	for _, models := range [][]any{{archive, main, &mapClub{}, &mapGuild{}}, {&mapGuild{}, &mapClub{}, main, archive}} {
+		drawn := plugin.Map(models...)
+		diagram := drawn.Mermaid()
+		id := map[string]string{}
+		for i, model := range drawn.Models {
+			id[model.Key+" "+model.Table] = fmt.Sprint("t", i)
+		}
+		for _, want := range []string{
+			id["main map_twins"] + ` -->|"Self"| ` + id["main map_twins"],
+			id["main map_clubs"] + ` -->|"Peers"| ` + id["main map_joins"],
+			id["analytics map_guilds"] + ` -->|"Peers"| ` + id["analytics map_joins"],
+			id["main map_joins"] + ` -.-> ` + id["archive map_peers"],
+			id["analytics map_joins"] + ` -.-> ` + id["archive map_peers"],
+		} {
+			if !strings.Contains(diagram, "    "+want+"\n") {
+				t.Errorf("the diagram has no %s:\n%s", want, diagram)
+			}
+		}
 	}
 }

@@ -34,6 +34,7 @@ type Relation struct {
 	Field   string `json:"field"`          // "Logs"
 	Model   string `json:"model"`          // "shop.LogEntry"
 	Key     string `json:"key"`            // that model's
+	Table   string `json:"table"`          // that model's
 	Join    string `json:"join,omitempty"` // the join table, of many2many
 	Crosses bool   `json:"crosses"`        // the models, or the join table and one of them, are in different binds
 	// Served is how GORM reads a relation that crosses: "preload", one query for

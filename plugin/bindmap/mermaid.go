@@ -12,12 +12,14 @@ import (
 func (m Map) Mermaid() string {
 	var text strings.Builder
 	text.WriteString("flowchart LR\n")
-	nodes, tables := map[string]string{}, map[[2]string]string{}
+	nodes, joins := map[[3]string]string{}, map[string]string{} // two packages may have models of one name
 	for i, model := range m.Models {
 		id := fmt.Sprintf("t%d", i)
-		nodes[model.Name] = id
+		nodes[[3]string{model.Name, model.Key, model.Table}] = id
 		if model.Join {
-			tables[[2]string{model.Table, "join"}] = id
+			for _, field := range strings.Split(model.Name, ", ") {
+				joins[field] = id
+			}
 		}
 	}
 	box, boxes := "", 0
@@ -57,11 +59,11 @@ func (m Map) Mermaid() string {
 	for i, model := range m.Models {
 		from := fmt.Sprintf("t%d", i)
 		for _, relation := range model.Relations {
-			to, known := nodes[relation.Model]
+			to, known := nodes[[3]string{relation.Model, relation.Key, relation.Table}]
 			if !known {
 				continue
 			}
-			over := tables[[2]string{relation.Join, "join"}]
+			over := joins[model.Name+"."+relation.Field]
 			if relation.Join == "" || over == "" {
 				arrow(from, to, relation.Field)
 				continue

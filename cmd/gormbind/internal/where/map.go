@@ -94,7 +94,7 @@ func (s *source) joinKey(joins []Row, given *Row, table string) string {
 
 // relate adds a relation to the row of the model that has it.
 func (r *Row) relate(other *Row, relation keys.Relation, join string) {
-	found := bindmap.Relation{Field: relation.Name, Model: other.Model, Key: other.Key, Join: relation.JoinTable}
+	found := bindmap.Relation{Field: relation.Name, Model: other.Model, Key: other.Key, Table: other.Table, Join: relation.JoinTable}
 	if r.sure && other.sure && join != unknown && (r.Key != other.Key || join != "" && join != other.Key) {
 		found.Crosses, found.Served = true, bindmap.ServedBy(join, other.Key)
 		r.Crosses = append(r.Crosses, Cross{found.Field, found.Model, found.Key, found.Served})

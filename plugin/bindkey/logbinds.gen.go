@@ -24,7 +24,7 @@ import (
 type placedContext struct {
 	context.Context
 	at *boundPool // nil: nobody knows, or it was refused
-	tx uint32     // the transaction's number; 0: none
+	tx uint64     // the transaction's number; 0: none
 
 	texts bool // beside statements: the logger of the session has it in the SQL
 }
@@ -264,7 +264,7 @@ func (h *bindHandler) Handle(ctx context.Context, r slog.Record) error {
 			}
 		}
 		if placed.tx != 0 {
-			r.AddAttrs(slog.Uint64("tx", uint64(placed.tx)))
+			r.AddAttrs(slog.Uint64("tx", placed.tx))
 		}
 	}
 	return h.Handler.Handle(ctx, r)

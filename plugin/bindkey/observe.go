@@ -16,7 +16,9 @@ func Observe(list ...Observer) Option {
 
 // An Observer has functions that are told of what the plugin does; those that are nil
 // are not called. They run on the goroutine whose work they are told of, which waits for
-// them, and several may run at once. A panic in one is the program's.
+// them, and several may run at once. A panic in one is the program's. One that is told of a
+// check, COMMIT, ROLLBACK or the end of a transaction does not keep that from ending: its
+// panic comes out of the program's Commit or Rollback, behind all that.
 //
 // Context flows: what Begin returns is the transaction's context, and what Statement
 // returns is the context that the driver gets. Both must come from the one they were

@@ -339,3 +339,56 @@ func TestObserveErrors(t *testing.T) {
 		t.Errorf("panicked %v, %d are open, told %v", panicked, d.open, d.errs)
 	}
 }
+
+// An observer that panics at the end of a transaction does not change how that ends, and the
+// program gets its panic.
+func TestObserverPanicsAtTheEnd(t *testing.T) {
+	undone := errors.New("undone")
+	for _, at := range []string{"CHECK", "CHECK answered", "COMMIT", "COMMIT answered", "ROLLBACK", "ROLLBACK answered", "End"} {
+		for _, key := range []string{"main", "analytics", "archive"} {
+			boom := func(now string) {
+				if now == at {
+					panic("boom")
+				}
+			}
+			o := bindkey.Observer{
+				Stage: func(_ context.Context, s bindkey.BranchStage) func(error) {
+					if s.Key != key {
+						return nil
+					}
+					boom(string(s.Stage))
+					return func(error) { boom(string(s.Stage) + " answered") }
+				},
+				End: func(context.Context, bindkey.TransactionEnd) { boom("End") },
+			}
+			w := newWorld(t, worldConfig{options: []bindkey.Option{bindkey.Observe(o)}})
+			rollsBack := strings.HasPrefix(at, "ROLLBACK")
+			called := 0
+			note := func(context.Context) error { called++; return nil }
+			var got any
+			changed := w.changes(func() {
+				defer func() { got = recover() }()
+				_ = w.db.Transaction(func(tx *gorm.DB) error {
+					w.must(errors.Join(bindkey.AfterCommit(tx, note), bindkey.AfterRollback(tx, note)))
+					err := errors.Join(tx.Create(&User{}).Error, tx.Create(&LogEntry{}).Error, tx.Create(&Note{}).Error)
+					if rollsBack {
+						err = errors.Join(err, undone)
+					}
+					return err
+				})
+			})
+			want := "analytics.logs archive.notes main.users"
+			if rollsBack {
+				want = ""
+			}
+			if got != "boom" || changed != want || called != 1 {
+				t.Errorf("%s in %s: panic %v, changed %q, %d functions called", at, key, got, changed, called)
+			}
+			for _, pool := range w.plugin.Pools() {
+				if n := pool.DB.Stats().InUse; n > 0 {
+					t.Errorf("%s in %s: %d connections of %s are in use", at, key, n, pool.Key)
+				}
+			}
+		}
+	}
+}

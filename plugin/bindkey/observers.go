@@ -49,20 +49,49 @@ func (o observers) begin(ctx context.Context) context.Context {
 
 // stage tells of a stage of a branch, and returns what tells of its answer.
 func (b *branch) stage(stage Stage) (answered func(error)) {
-	of, ctx := b.tx.plugin.observers, b.tx.xact.Context()
+	of, tx := b.tx.plugin.observers, b.tx
+	if len(of) == 0 {
+		return nil
+	}
+	tell := func(call func()) { call() }
+	if stage == StageCheck || stage == StageCommit || stage == StageRollback {
+		tell = tx.uninterrupted
+	}
 	var all []func(error)
 	for _, one := range of {
+		one := one
 		if one.Stage == nil {
 			continue
 		}
-		if fn := one.Stage(ctx, BranchStage{Placement: b.pool.placement(), Stage: stage}); fn != nil {
-			all = append(all, fn)
+		var fn func(error)
+		tell(func() { fn = one.Stage(tx.xact.Context(), BranchStage{Placement: b.pool.placement(), Stage: stage}) })
+		if fn != nil {
+			all = append(all, func(err error) { tell(func() { fn(err) }) })
 		}
 	}
 	if all == nil {
 		return nil
 	}
 	return func(err error) { tellAll(all, err) }
+}
+
+// uninterrupted calls an observer at the end of a transaction, and keeps its panic: on the way
+// it would leave branches with their locks, or some committed and nobody told, and what
+// rolls back may be a goroutine on which no program can recover.
+func (t *transaction) uninterrupted(call func()) {
+	defer func() {
+		if value := recover(); value != nil {
+			t.panicked.CompareAndSwap(nil, &value)
+		}
+	}()
+	call()
+}
+
+// panicLate gives the program the panic of an observer, now that the transaction has ended.
+func (t *transaction) panicLate() {
+	if value := t.panicked.Swap(nil); value != nil {
+		panic(*value)
+	}
 }
 
 // tellAll tells of the end of what was told last first, as nested spans want.
@@ -92,9 +121,18 @@ func (o observers) ended(ctx context.Context, of xact.Outcome) {
 	case of.Err == nil && len(of.RolledBack) == 0:
 		end.Outcome = Committed
 	}
+	tell := func(call func()) { call() }
+	for _, branches := range [][]*xact.Branch{of.Committed, {of.Failed}, of.RolledBack} {
+		for _, b := range branches {
+			if b != nil {
+				tell = asBranch(b).tx.uninterrupted
+			}
+		}
+	}
 	for _, one := range o {
 		if one.End != nil {
-			one.End(ctx, end)
+			one := one
+			tell(func() { one.End(ctx, end) })
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 // first COMMIT has succeeded rolls everything back; one after it is a
 // [*PartialCommitError].
 func (t *transaction) Commit() error {
+	defer t.panicLate()
 	defer t.leaveTenants()
 	switch outcome := t.end(); {
 	case outcome.InDoubt != nil || outcome.Unfinished != nil:
@@ -49,6 +50,7 @@ func (t *transaction) Commit() error {
 // Rollback rolls every branch back, even if one fails; the failures are
 // joined, each with its bind's name.
 func (t *transaction) Rollback() error {
+	defer t.panicLate()
 	defer t.leaveTenants()
 	err := t.xact.Rollback()
 	if err != sql.ErrTxDone { // that itself: the transaction was over. A driver's is wrapped

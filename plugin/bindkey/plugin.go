@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
@@ -47,8 +46,7 @@ type Plugin struct {
 	installing sync.Mutex
 	migrations *migrate.Migrations
 
-	transactions atomic.Uint32 // their numbers in the log, with LogBinds
-	logsTexts    bool          // the handle's logger is one that LogBinds puts the place into the SQL of
+	logsTexts bool // the handle's logger is one that LogBinds puts the place into the SQL of
 }
 
 var _ gorm.Plugin = (*Plugin)(nil)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"gorm.io/gorm"
 	"gorm.io/plugin/dbresolver"
@@ -20,9 +21,10 @@ type transaction struct {
 	onDemand // past GORM's callbacks: the default bind's branch
 	xact     xact.Transaction
 	plugin   *Plugin
-	ambient  *bind  // where what has no key goes: the bind of its Use, or of the Use around it; or nil
-	reads    bool   // it was begun with dbresolver.Read: its branches are at replicas
-	number   uint32 // in the log, with LogBinds; else 0
+	ambient  *bind               // where what has no key goes: the bind of its Use, or of the Use around it; or nil
+	reads    bool                // it was begun with dbresolver.Read: its branches are at replicas
+	number   uint64              // in the log, with LogBinds; else 0
+	panicked atomic.Pointer[any] // what an observer has panicked with at the end
 
 	mu         sync.Mutex
 	branches   []*branch            // handed out, begun or not
@@ -36,6 +38,9 @@ type transaction struct {
 	firstBranches [1]*branch
 }
 
+// transactions are their numbers in the log, with LogBinds: several handles may write into one.
+var transactions atomic.Uint64
+
 func newTransaction(p *Plugin, ctx context.Context, opts *sql.TxOptions) *transaction {
 	tx := &transaction{plugin: p}
 	tx.finder = tx
@@ -45,7 +50,7 @@ func newTransaction(p *Plugin, ctx context.Context, opts *sql.TxOptions) *transa
 		p.coordinated(ctx, tx)
 	}
 	if p.logBinds {
-		tx.number = p.transactions.Add(1)
+		tx.number = transactions.Add(1)
 	}
 	return tx
 }

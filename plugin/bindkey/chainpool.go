@@ -75,6 +75,7 @@ func (c *chainPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.Conn
 	}
 	b, err := c.bind()
 	if err != nil {
+		tx.giveUp(err)
 		return nil, err
 	}
 	tx.ambient = b
@@ -86,7 +87,7 @@ func (c *chainPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.Conn
 		_, err = br.conn(ctx)
 	}
 	if err != nil {
-		tx.leaveTenants()
+		tx.giveUp(err)
 		return nil, err
 	}
 	return tx, nil

@@ -104,6 +104,7 @@ type TransactionEnd struct {
 	Committed  []string // binds whose branch is committed, in the order of their COMMITs
 	Failed     string   // the bind whose COMMIT failed or is unknown, where the outcome is Partial or Unknown
 	RolledBack []string // binds whose branch is rolled back
-	// Err is why a COMMIT did not take place as a whole, or what failed in a ROLLBACK.
+	// Err is why a COMMIT did not take place as a whole, or what failed in a ROLLBACK; or why
+	// the program has got no transaction, since its first BEGIN failed.
 	Err error
 }

@@ -392,3 +392,41 @@ func TestObserverPanicsAtTheEnd(t *testing.T) {
 		}
 	}
 }
+
+// Each transaction that an observer is told of ends, also one that begins in no database.
+func TestObservedTransactionsEnd(t *testing.T) {
+	noArchive := failing(testkit.Begin, false, "archive")
+	for _, c := range []struct {
+		name   string
+		faults func([]testkit.Call, testkit.Call) testkit.Hook
+		run    func(db *gorm.DB)
+		want   bindkey.Outcome
+		failed bool
+	}{
+		{"Use of no bind", nil, func(db *gorm.DB) { db.Clauses(bindkey.Use("nowhere")).Begin() }, bindkey.RolledBack, true},
+		{"BEGIN fails, with Use", noArchive, func(db *gorm.DB) { db.Clauses(bindkey.Use("archive")).Begin() }, bindkey.RolledBack, true},
+		{"BEGIN of the default transaction fails", noArchive, func(db *gorm.DB) { db.Create(&Note{}) }, bindkey.RolledBack, true},
+		{"a context that has ended", nil, func(db *gorm.DB) {
+			ctx, cancel := context.WithCancel(context.Background())
+			cancel()
+			db.WithContext(ctx).Create(&Note{})
+		}, bindkey.RolledBack, true},
+		{"nothing, rolled back", nil, func(db *gorm.DB) { db.Begin().Rollback() }, bindkey.RolledBack, false},
+		{"nothing, committed", nil, func(db *gorm.DB) { db.Begin().Commit() }, bindkey.Committed, false},
+	} {
+		for _, prepare := range []bool{false, true} {
+			begun, ends := 0, []bindkey.TransactionEnd(nil)
+			w := newTxWorld(t, worldConfig{gorm: gorm.Config{PrepareStmt: prepare}, options: []bindkey.Option{bindkey.Observe(bindkey.Observer{
+				Begin: func(context.Context) context.Context { begun++; return nil },
+				End:   func(_ context.Context, e bindkey.TransactionEnd) { ends = append(ends, e) },
+			})}})
+			begun, ends = 0, nil
+			w.calls.Start(c.faults)
+			c.run(w.db)
+			w.calls.Stop()
+			if begun != 1 || len(ends) != 1 || ends[0].Outcome != c.want || (ends[0].Err != nil) != c.failed {
+				t.Errorf("%s, PrepareStmt %v: %d begun, ends %+v", c.name, prepare, begun, ends)
+			}
+		}
+	}
+}

@@ -118,7 +118,7 @@ func (o observers) ended(ctx context.Context, of xact.Outcome) {
 		if end.Err == nil {
 			end.Err = of.Doomed
 		}
-	case of.Err == nil && len(of.RolledBack) == 0:
+	case of.Err == nil && !of.Undone:
 		end.Outcome = Committed
 	}
 	tell := func(call func()) { call() }

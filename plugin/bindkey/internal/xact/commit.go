@@ -12,6 +12,7 @@ type Outcome struct {
 	Failed     *Branch   // whose COMMIT failed, with others committed or unknown; or nil
 	Unknown    bool      // nobody knows whether that COMMIT took place
 	RolledBack []*Branch // because of it; or all, where nothing is committed
+	Undone     bool      // it was rolled back, or not begun, and not committed
 	Doomed     error     // why it could only be rolled back; told to Hooks alone
 	// In two phases, the transaction being committed: what is not finished.
 	Unfinished []Unfinished

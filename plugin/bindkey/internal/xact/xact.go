@@ -113,8 +113,15 @@ func (t *Transaction) Rollback() error {
 		return err
 	}
 	err = rollback(joined)
-	t.ended(Outcome{RolledBack: joined, Err: err})
+	t.ended(Outcome{RolledBack: joined, Undone: true, Err: err})
 	return Join(err, t.rolledBack())
+}
+
+// GiveUp ends a transaction that nobody gets, since its first branch could not begin.
+func (t *Transaction) GiveUp(why error) {
+	if joined, err := t.end(); err == nil {
+		t.ended(Outcome{RolledBack: joined, Undone: true, Err: Join(why, rollback(joined))})
+	}
 }
 
 // end closes the transaction for statements, and tells its begun branches.

@@ -69,7 +69,9 @@ func codeOf(err error) (code string) {
 		case interface{ SQLState() string }: // pgx, lib/pq
 			code = err.SQLState()
 		case interface{ Code() int }: // SQLite without cgo
-			code = strconv.Itoa(err.Code())
+			if ofDriver(reflect.TypeOf(err)) {
+				code = strconv.Itoa(err.Code())
+			}
 		default:
 			code = numberOf(err)
 		}
@@ -84,7 +86,7 @@ func numberOf(err error) string {
 	if value.Kind() == reflect.Pointer {
 		value = value.Elem()
 	}
-	if value.Kind() != reflect.Struct {
+	if value.Kind() != reflect.Struct || !ofDriver(value.Type()) {
 		return ""
 	}
 	for _, name := range []string{"Number", "ExtendedCode"} {
@@ -96,6 +98,20 @@ func numberOf(err error) string {
 		}
 	}
 	return ""
+}
+
+// ofDriver reports whether an error's type is a driver's: the number in one of the program's
+// own, from a Scanner or a Valuer, may be a value.
+func ofDriver(of reflect.Type) bool {
+	if of.Kind() == reflect.Pointer {
+		of = of.Elem()
+	}
+	for _, name := range []string{"mysql", "mssql", "sqlite"} {
+		if strings.Contains(of.PkgPath(), name) {
+			return true
+		}
+	}
+	return false
 }
 
 // eachError visits an error and what it wraps, until visit reports true.

@@ -3,6 +3,7 @@ package bindotel_test
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
@@ -83,6 +84,14 @@ func TestNoValueIsTold(t *testing.T) {
 				db.Where("name = '"+secret+"' OR id = 918273645").Order("CASE WHEN name = '"+secret+"' THEN 1 ELSE 2 END").Find(&[]User{}).Error,
 				db.Raw("SELECT 'it''s "+secret+"' FROM users").Scan(&[]string{}).Error)
 		},
+		"errors of the program's own": func(db *gorm.DB) error {
+			for _, err := range []error{&numbered{number}, coded(number)} {
+				if db.Table("notes").Where("text = ?", badValue{err}).Scan(&[]string{}).Error == nil {
+					return errors.New("no error")
+				}
+			}
+			return nil
+		},
 		"past GORM's callbacks": func(db *gorm.DB) error {
 			_, err := db.Statement.ConnPool.ExecContext(context.Background(), "UPDATE users SET name = ?", secret)
 			return err
@@ -130,3 +139,17 @@ func TestNoValueIsTold(t *testing.T) {
 		}
 	}
 }
+
+// Errors as a program's Valuer may return them, with the value.
+type (
+	numbered struct{ Number int }
+	coded    int
+	badValue struct{ err error }
+)
+
+func (e *numbered) Error() string { return "a bad number" }
+
+func (e coded) Error() string { return "a bad code" }
+func (e coded) Code() int     { return int(e) }
+
+func (v badValue) Value() (driver.Value, error) { return nil, v.err }

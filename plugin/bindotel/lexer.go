@@ -84,6 +84,10 @@ func (l *lexer) scan(c byte) tokenKind {
 	case c == '[' && (l.system == sqlite || l.system == sqlServer):
 		l.skipQuoted(']', false)
 		return nameToken
+	case c == '$' && l.system == sqlServer && isDigit(l.at(1)): // money: its placeholders are @p1
+		l.pos++
+		l.skipNumber()
+		return literalToken
 	case c == '$' && !isDigit(l.at(1)):
 		return l.scanDollar()
 	case c == '$' || c == '@' || c == ':':

@@ -43,6 +43,7 @@ func TestReadQuery(t *testing.T) {
 		{"mysql mariadb", "SELECT * FROM 2024_logs", "SELECT * FROM ?", "SELECT"},
 		{"sqlite", "SELECT \"secret\", [a b] FROM `users` WHERE c = '\\'", "SELECT ?, [a b] FROM `users` WHERE c = ?", "SELECT users"},
 		{"microsoft.sql_server", `SELECT "a", [b] FROM [my logs] WHERE c = @p1 AND d = N'x\'`, `SELECT "a", [b] FROM [my logs] WHERE c = @p1 AND d = N?`, "SELECT [my logs]"},
+		{"microsoft.sql_server", `SELECT a FROM t WHERE price > $1200.50 OR price = -$5`, `SELECT a FROM t WHERE price > ? OR price = -?`, "SELECT t"},
 		{"other_sql clickhouse", `SELECT 'a\' FROM t`, "", ""},
 		{"other_sql clickhouse", "SELECT q'[it's]' FROM t", "", ""},
 		{"other_sql clickhouse", "SELECT $$secret$$ FROM t", "", ""},

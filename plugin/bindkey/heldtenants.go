@@ -124,14 +124,16 @@ func (t *transaction) leaveTenants() {
 func (b *boundPool) beginOfTenant(ctx context.Context, tx *transaction) (gorm.ConnPool, error) {
 	pool, err := b.enter(ctx)
 	if err != nil {
+		tx.giveUp(err)
 		return nil, err
 	}
 	if _, err := tx.hold(b.bind.family, pool.tenant); err != nil {
+		tx.giveUp(err)
 		return nil, err
 	}
 	first := tx.branchAt(pool)
 	if _, err := first.ensureBegun(ctx); err != nil {
-		tx.leaveTenants()
+		tx.giveUp(err)
 		return nil, err
 	}
 	return first.preparedIf(b.prepares), nil

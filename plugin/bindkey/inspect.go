@@ -194,10 +194,12 @@ func (p *Plugin) Pools() (pools []Pool) {
 		if pools[i].Key != pools[j].Key {
 			return pools[i].Key < pools[j].Key
 		}
-		return order[Placement{pools[i].Key, pools[i].Role}] < order[Placement{pools[j].Key, pools[j].Role}]
+		return order[pools[i].placement()] < order[pools[j].placement()]
 	})
 	return pools
 }
+
+func (l *Pool) placement() Placement { return Placement{Key: l.Key, Tenant: l.Tenant, Role: l.Role} }
 
 // share notes that another bind has the pool, too.
 func (l *Pool) share(with *boundPool, first string) {
@@ -206,7 +208,8 @@ func (l *Pool) share(with *boundPool, first string) {
 		return
 	}
 	if key == first {
-		l.Key, l.Role, key = key, with.role, l.Key
+		at := with.placement()
+		l.Key, l.Tenant, l.Role, key = at.Key, at.Tenant, at.Role, l.Key
 	}
 	l.Shared = append(l.Shared, key)
 	sort.Strings(l.Shared)

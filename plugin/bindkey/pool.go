@@ -331,7 +331,7 @@ func (b *boundPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.Conn
 	}
 	first := tx.branchAt(b)
 	if _, err := first.ensureBegun(ctx); err != nil {
-		tx.xact.GiveUp(err)
+		tx.giveUp(err)
 		return nil, err
 	}
 	return first.preparedIf(b.prepares), nil

@@ -55,6 +55,12 @@ func newTransaction(p *Plugin, ctx context.Context, opts *sql.TxOptions) *transa
 	return tx
 }
 
+// giveUp ends a transaction that the program does not get, since it could not begin.
+func (t *transaction) giveUp(why error) {
+	t.xact.GiveUp(why)
+	t.leaveTenants()
+}
+
 func (t *transaction) owner() *Plugin { return t.plugin }
 
 // databaseFailed is told by the connection of itself.

@@ -315,20 +315,3 @@ func TestLogBindsKeepsContextsShort(t *testing.T) {
 		t.Errorf("after one statement %s, after six %s", once, again)
 	}
 }
-
-// Handles that write into one log number their transactions together.
-func TestLogBindsNumbersTransactionsOfTheProcess(t *testing.T) {
-	out := &slogLines{}
-	numbers := map[uint64]bool{}
-	for i := 0; i < 2; i++ {
-		w := newWorld(t, worldConfig{gorm: gorm.Config{Logger: slogTo(out)}, options: []bindkey.Option{bindkey.LogBinds()}})
-		out.taken(t)
-		w.must(w.db.Create(&Note{}).Error)
-		for _, line := range out.taken(t) {
-			numbers[line.Tx] = true
-		}
-	}
-	if len(numbers) != 2 || numbers[0] {
-		t.Errorf("the numbers of two transactions are %v", numbers)
-	}
-}

@@ -75,7 +75,7 @@ func CommitOrder(keys ...string) Option {
 //
 // With GORM's slog logger ([logger.NewSlogLogger]) they are the attributes bind, role and,
 // in a transaction, tx: a number that all of its statements have, and no other
-// transaction of this process. The level, the file and line, and what a logger leaves out (ParamsFilter,
+// transaction of this handle. The level, the file and line, and what a logger leaves out (ParamsFilter,
 // IgnoreRecordNotFoundError) stay as they are; so does dbresolver's TraceResolverMode.
 // Savepoints and the migrator's statements tell their place, too; BEGIN and COMMIT
 // are logged by nobody. A refused statement went nowhere, and tells nothing.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
@@ -46,7 +47,8 @@ type Plugin struct {
 	installing sync.Mutex
 	migrations *migrate.Migrations
 
-	logsTexts bool // the handle's logger is one that LogBinds puts the place into the SQL of
+	transactions atomic.Uint64 // their numbers in the log, with LogBinds
+	logsTexts    bool          // the handle's logger is one that LogBinds puts the place into the SQL of
 }
 
 var _ gorm.Plugin = (*Plugin)(nil)

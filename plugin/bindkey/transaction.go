@@ -38,9 +38,6 @@ type transaction struct {
 	firstBranches [1]*branch
 }
 
-// transactions are their numbers in the log, with LogBinds: several handles may write into one.
-var transactions atomic.Uint64
-
 func newTransaction(p *Plugin, ctx context.Context, opts *sql.TxOptions) *transaction {
 	tx := &transaction{plugin: p}
 	tx.finder = tx
@@ -50,7 +47,7 @@ func newTransaction(p *Plugin, ctx context.Context, opts *sql.TxOptions) *transa
 		p.coordinated(ctx, tx)
 	}
 	if p.logBinds {
-		tx.number = transactions.Add(1)
+		tx.number = p.transactions.Add(1)
 	}
 	return tx
 }

@@ -165,6 +165,9 @@ func interruptible(conn gorm.ConnPool) bool {
 		return false
 	}
 	of := reflect.TypeOf(db.Driver())
+	if of == nil {
+		return false // a *sql.DB that nothing has opened
+	}
 	if of.Kind() == reflect.Pointer {
 		of = of.Elem()
 	}

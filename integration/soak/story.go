@@ -57,11 +57,10 @@ type story struct {
 
 	reported bool // that it does not end
 
-	autocommit bool // one statement without a transaction: an error does not tell
-	told       outcome
-	deadline   time.Time // of its context; zero: none
-	began      time.Time
-	ended      time.Time // zero: it has not
+	told     outcome
+	deadline time.Time // of its context; zero: none
+	began    time.Time
+	ended    time.Time // zero: it has not
 }
 
 // note adds a line.

@@ -9,6 +9,7 @@ import (
 
 	"gorm.io/gorm"
 
+	"github.com/gormbind/gormbind/plugin/bindkey"
 	"github.com/gormbind/gormbind/plugin/bindtest"
 )
 
@@ -22,12 +23,12 @@ func TestLeak(t *testing.T) {
 				f := tried(t, func(t bindtest.TB) {
 					db := open(t, bindtest.Config(gorm.Config{PrepareStmt: prepare}))
 					prepared(t, db)
-					tx := db.Begin() // line 25
+					tx := db.Begin() // line 26
 					must2(t, tx.Create(&User{Name: "ada"}).Error)
 					must2(t, tx.Create(&LogEntry{}).Error)
 				})
 				said := strings.Join(f.said, "")
-				if !f.failed || len(f.said) != 1 || lineHere.FindString(said) != "leak_test.go:25" {
+				if !f.failed || len(f.said) != 1 || lineHere.FindString(said) != "leak_test.go:26" {
 					t.Errorf("the test said %q", f.said)
 				}
 				for _, key := range []string{"main", "analytics"} {
@@ -85,5 +86,28 @@ func TestNoLeak(t *testing.T) {
 				use(t, db)
 			})
 		})
+	}
+}
+
+// Who ends a transaction after the test is told that it is over, and the next test has
+// nothing of it.
+func TestLeakAfterTheEnd(t *testing.T) {
+	db := open(t)
+	ended := &fake{name: t.Name() + "/ended"}
+	bindtest.Rollback(ended, db)
+	one, other := db.Begin(), db.Clauses(bindkey.Use("analytics")).Begin()
+	must(t, one.Create(&User{}).Error)
+	must(t, other.Create(&LogEntry{}).Error)
+	ended.end()
+	if !ended.failed {
+		t.Error("the test did not fail")
+	}
+	if err := one.Commit().Error; err == nil {
+		t.Error("a commit after the end is no error")
+	}
+	_ = other.Rollback().Error
+	must(t, signUp(db, "next"))
+	if got := holds(t, db); got != "next, 1 logs" {
+		t.Errorf("the databases hold %s", got)
 	}
 }

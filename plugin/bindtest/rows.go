@@ -55,8 +55,15 @@ func readRows[T any](plain *gorm.DB, model *T, rows *[]T) error {
 	return tx.Where(model).Find(rows).Error
 }
 
-// tableNames are the tables of a database, sorted, but for the product's own.
+// tableNames are the tables of a database, but for the product's own. On PostgreSQL those of
+// other schemas are among them, which GORM's migrator does not list.
 func tableNames(plain *gorm.DB) ([]string, error) {
+	if plain.Name() == "postgres" {
+		var all []string
+		err := plain.Raw("SELECT CASE table_schema WHEN CURRENT_SCHEMA() THEN table_name ELSE table_schema || '.' || table_name END FROM information_schema.tables" +
+			" WHERE table_type = 'BASE TABLE' AND table_schema <> 'information_schema' AND table_schema NOT LIKE 'pg!_%' ESCAPE '!'").Scan(&all).Error
+		return all, err
+	}
 	all, err := plain.Migrator().GetTables()
 	if err != nil {
 		return nil, err

@@ -37,7 +37,8 @@ func (s State) String() string {
 
 // Look is what all tables of all binds hold now, for a later [Same]. It is read as
 // [Rows] reads. Columns that are named in except are left out: "created_at" in all tables, or
-// "logs.created_at" in one; a column that no table has fails the test.
+// "logs.created_at" in one. On PostgreSQL, tables of other schemas than the current one are
+// read, too, and called "audit.logs". A column that no table has fails the test.
 func Look(t TB, db *gorm.DB, except ...string) State {
 	t.Helper()
 	k := kitOf(t, db, "Look")

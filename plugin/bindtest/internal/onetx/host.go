@@ -157,7 +157,7 @@ func (h *host) begin(ctx context.Context, g *guest, opts driver.TxOptions) error
 func (h *host) commit(g *guest) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.inside != g {
+	if h.isOver || h.inside != g {
 		return driver.ErrBadConn
 	}
 	h.inside = nil
@@ -192,7 +192,7 @@ func (h *host) constraints() error {
 func (h *host) rollback(g *guest) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.inside != g {
+	if h.isOver || h.inside != g {
 		return driver.ErrBadConn
 	}
 	h.inside = nil

@@ -33,6 +33,7 @@
 //
 //   - Two binds have two databases, even if they share one in production, and a replica
 //     never lags behind its source.
+//   - A plugin with [bindkey.Tenants] is refused: the program opens their databases itself.
 //   - SQLite does not check foreign keys unless a connection is told to, and the files that
 //     Open makes are opened without. A test that relies on them is for a server ([On]).
 //   - A connection of the handle is wrapped: what asks database/sql for the driver's own

@@ -58,7 +58,7 @@ func (c *choices) keys(plugin *bindkey.Plugin) ([]string, error) {
 	}
 	before := plugin.Keys()
 	if len(before) != 1 {
-		return nil, fmt.Errorf("the plugin has binds already: %s. Open registers the binds itself, on databases of the test: give it a plugin without Register (its data go into bindtest.Bind)", quotedKeys(before))
+		return nil, fmt.Errorf("the plugin has binds already: %s. Open registers the binds itself, on databases of the test: give it a plugin without Register (its data go into bindtest.Bind), and without Tenants", quotedKeys(before))
 	}
 	if len(plugin.Models()) == 0 && len(c.binds) == 0 {
 		return nil, errors.New("the plugin has no models, so that there is no table and no bind to make: give them to it, bindkey.New(bindkey.Models(…)), or name binds with bindtest.Bind")

@@ -367,3 +367,17 @@ func tryKit(t *testing.T, test func(bindtest.TB)) *kitTest {
 	}
 	return f
 }
+
+// On PostgreSQL, a state has the tables of all schemas.
+func TestKitLooksIntoSchemas(t *testing.T) {
+	servers.PostgreSQL.Need(t)
+	db := openKit(t, bindtest.On(testServer(t, servers.PostgreSQL), "main"))
+	must(t, db.Clauses(bindkey.Use("main")).Exec("CREATE SCHEMA audit").Error)
+	must(t, db.Clauses(bindkey.Use("main")).Exec("CREATE TABLE audit.users (id INTEGER, at TEXT)").Error)
+	before := bindtest.Look(t, db, "audit.users.at")
+	must(t, db.Clauses(bindkey.Use("main")).Exec("INSERT INTO audit.users VALUES (7, 'now')").Error)
+	now := bindtest.Look(t, db, "audit.users.at").String()
+	if now == before.String() || !strings.Contains(now, "main: audit.users\n  id=7\n") || !strings.Contains(now, "main: users\n") {
+		t.Errorf("the databases hold\n%s", now)
+	}
+}

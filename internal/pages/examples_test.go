@@ -14,13 +14,15 @@ import (
 	sqlite "github.com/gormbind/gormbind/internal/sqlitedb" // the regions are blocks of the documents, which open SQLite so
 	"github.com/gormbind/gormbind/models"
 	"github.com/gormbind/gormbind/plugin/bindkey"
+	"github.com/gormbind/gormbind/plugin/bindtest"
 )
 
 // TestTransactionsPage runs the examples of docs/transactions.md.
 func TestTransactionsPage(t *testing.T) {
 	sameAsRegion(t, "docs/transactions.md", "go", 0, "transaction")
 	sameAsRegion(t, "docs/transactions.md", "go", 1, "partial commit")
-	db, files := twoFiles(t, "?_foreign_keys=on")
+	db := bindtest.Open(t, bindkey.New(bindkey.Models(&blockUser{}, &blockEntry{})))
+	rec := bindtest.Record(t, db)
 	user, entry := blockUser{Name: "ada"}, blockEntry{Event: "joined"}
 
 	// region: transaction
@@ -32,14 +34,15 @@ func TestTransactionsPage(t *testing.T) {
 	}) // a check in both; COMMIT in analytics, COMMIT in main
 	// end
 	must(t, err)
-	if got := rows(t, files["main"], "SELECT name FROM users") + rows(t, files["analytics"], "SELECT event FROM logs"); got != "adajoined" {
-		t.Errorf("the rows are %s", got)
+	rec.WantTransactions("main committed, analytics committed")
+	rec.WantCommits("analytics", "main")
+	if users, logs := bindtest.Rows(t, db, "main", &blockUser{}), bindtest.Rows(t, db, "analytics", &blockEntry{}); len(users) != 1 || len(logs) != 1 || users[0].Name+logs[0].Event != "adajoined" {
+		t.Errorf("the rows are %v and %v", users, logs)
 	}
 
-	// A constraint that main checks only at COMMIT.
-	must(t, db.Exec("CREATE TABLE badges (user_id INTEGER REFERENCES users (id) DEFERRABLE INITIALLY DEFERRED)").Error)
+	bindtest.Fail(t, db, "main", bindtest.Commit, errors.New("disk full"))
 	err = db.Transaction(func(tx *gorm.DB) error {
-		return errors.Join(tx.Create(&blockEntry{}).Error, tx.Exec("INSERT INTO badges VALUES (7)").Error)
+		return errors.Join(tx.Create(&blockEntry{}).Error, tx.Create(&blockUser{}).Error)
 	})
 	var said strings.Builder
 	log.SetOutput(&said)
@@ -61,7 +64,7 @@ func TestTransactionsPage(t *testing.T) {
 func TestCrossBindPage(t *testing.T) {
 	sameAsRegion(t, "docs/cross-bind.md", "go", 0, "instead")
 	sameAsRegion(t, "docs/cross-bind.md", "go", 1, "attached")
-	db, files := twoFiles(t, "")
+	db, files := twoFiles(t)
 	must(t, db.Create(&[]blockUser{{Name: "ada", Logs: []blockEntry{{Event: "joined"}}}, {Name: "grace"}}).Error)
 	pool, err := db.DB()
 	must(t, err)

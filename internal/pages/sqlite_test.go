@@ -65,10 +65,10 @@ type (
 )
 
 // twoFiles is a handle over main.db and analytics.db, with their tables.
-func twoFiles(t *testing.T, parameters string) (*gorm.DB, map[string]string) {
+func twoFiles(t *testing.T) (*gorm.DB, map[string]string) {
 	t.Helper()
 	files := tempFiles(t, "main", "analytics")
-	db := openPlain(t, files["main"]+parameters)
+	db := openPlain(t, files["main"])
 	plugin := bindkey.New(bindkey.Models(&blockUser{}, &blockEntry{})).
 		Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open(files["analytics"])}})
 	must(t, db.Use(plugin))

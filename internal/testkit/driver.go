@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"strings"
+	"sync/atomic"
 )
 
 // What a [Call] does.
@@ -91,6 +92,7 @@ type Conn struct {
 	hook     Hook
 	database string
 	dead     bool
+	gone     atomic.Bool
 	tx       driver.Tx // the open transaction
 	txCtx    context.Context
 	stmts    map[*wrappedStmt]bool
@@ -139,7 +141,12 @@ func (c *Conn) Ping(ctx context.Context) error {
 	return nil
 }
 
+// Gone reports whether the connection is lost or closed, and with it what was open on
+// it. Unlike all else, it may be asked by any goroutine.
+func (c *Conn) Gone() bool { return c.gone.Load() }
+
 func (c *Conn) Close() error {
+	c.gone.Store(true)
 	if c.dead {
 		return nil
 	}
@@ -153,6 +160,7 @@ func (c *Conn) Lose() {
 		return
 	}
 	c.dead = true
+	c.gone.Store(true)
 	for stmt := range c.stmts {
 		_ = stmt.Stmt.Close()
 	}

@@ -86,6 +86,30 @@ func TestRecorder(t *testing.T) {
 	}
 }
 
+// A connection is gone once it is lost or closed.
+func TestGone(t *testing.T) {
+	for name, end := range map[string]func(*sql.DB, *Conn) error{
+		"closed": func(pool *sql.DB, _ *Conn) error { return pool.Close() },
+		"lost":   func(_ *sql.DB, on *Conn) error { on.Lose(); return nil },
+	} {
+		var conn *Conn
+		pool := sql.OpenDB(Wrap("one", sqlitedb.Connector(t.TempDir()+"/one.db"), func(ctx context.Context, on *Conn, _ Call, real Real) error {
+			conn = on
+			return real(ctx)
+		}))
+		exec(t, pool, "CREATE TABLE numbers (n INTEGER)")
+		if conn.Gone() {
+			t.Error("a connection in a pool is gone")
+		}
+		if err := end(pool, conn); err != nil || !conn.Gone() {
+			t.Errorf("%s: %v, gone: %v", name, err, conn.Gone())
+		}
+		if err := pool.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestRecorderFaults(t *testing.T) {
 	refusal := errors.New("refused")
 	refuses := func(context.Context, *Conn, Call, Real) error { return refusal }

@@ -263,7 +263,7 @@ func (e *PartialCommitError) Error() string {
 		where = append(where, fmt.Sprintf("rows of %s are committed", list(e.Committed)))
 	}
 	if e.Unknown {
-		where = append(where, fmt.Sprintf("whether rows of %q are is unknown (its COMMIT was interrupted, or its answer lost)", e.Failed))
+		where = append(where, fmt.Sprintf("it is unknown whether rows of %q are (its COMMIT was interrupted, or its answer lost)", e.Failed))
 	} else {
 		where = append(where, fmt.Sprintf("rows of %q are not (its COMMIT failed)", e.Failed))
 	}

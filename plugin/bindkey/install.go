@@ -111,6 +111,9 @@ func (p *Plugin) installable(db *gorm.DB) error {
 
 // tellInstalled tells observers of the binds that are open now.
 func (p *Plugin) tellInstalled(*gorm.DB) error {
+	if len(p.observers) > 0 {
+		p.xacts.Ended = p.observers.ended
+	}
 	p.toldInstalled = p.observers.installed(p)
 	return nil
 }

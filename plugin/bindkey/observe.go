@@ -14,6 +14,17 @@ func Observe(list ...Observer) Option {
 	}
 }
 
+// Observe has observers told, as the option [Observe] does, for who is given a plugin that
+// somebody else has made: a test kit, say. It returns the plugin, so that calls chain. A
+// call after the plugin was installed changes nothing, and logs an error.
+func (p *Plugin) Observe(list ...Observer) *Plugin {
+	if p.lateCall("Observe was called after db.Use; call it before") {
+		return p
+	}
+	p.observers = append(p.observers, list...)
+	return p
+}
+
 // An Observer has functions that are told of what the plugin does; those that are nil
 // are not called. They run on the goroutine whose work they are told of, which waits for
 // them, and several may run at once. A panic in one is the program's. One that is told of a

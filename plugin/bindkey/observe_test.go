@@ -430,3 +430,41 @@ func TestObservedTransactionsEnd(t *testing.T) {
 		}
 	}
 }
+
+// Who is given a plugin can observe it as who has made it, after those, and until it is
+// installed.
+func TestObserveOfPlugin(t *testing.T) {
+	var told []string
+	tell := func(name string) bindkey.Observer {
+		return bindkey.Observer{
+			Begin: func(ctx context.Context) context.Context { told = append(told, name+" begins"); return ctx },
+			End: func(_ context.Context, end bindkey.TransactionEnd) {
+				told = append(told, fmt.Sprint(name, " ", end.Outcome))
+			},
+		}
+	}
+	file := func(name string) gorm.Dialector { return sqlitedb.Open(filepath.Join(t.TempDir(), name)) }
+	for want, plugin := range map[string]*bindkey.Plugin{
+		"given begins, given committed":                              bindkey.New().Observe(tell("given")),
+		"made begins, given begins, made committed, given committed": bindkey.New(bindkey.Observe(tell("made"))).Observe(tell("given")),
+	} {
+		told = nil
+		log := &strings.Builder{}
+		db := openPlain(t, file("main.db"), &gorm.Config{})
+		db.Config.Logger = logger.New(printer{log}, logger.Config{LogLevel: logger.Error})
+		plugin.Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{file("analytics.db")}})
+		if err := errors.Join(db.Use(plugin), db.AutoMigrate(&Team{})); err != nil {
+			t.Fatal(err)
+		}
+		if plugin.Observe(tell("late")); !strings.Contains(log.String(), "Observe was called after db.Use") {
+			t.Errorf("a late call logs %q", log)
+		}
+		told = nil
+		if err := db.Create(&Team{}).Error; err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(told, ", "); got != want {
+			t.Errorf("told: %s, want %s", got, want)
+		}
+	}
+}

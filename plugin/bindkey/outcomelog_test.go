@@ -52,7 +52,7 @@ func TestUnusualEndsAreLogged(t *testing.T) {
 			[]string{`committed in part: rows of "analytics" are committed, rows of "archive" are not (its COMMIT failed), rows of "main" are rolled back`, "100% refused"}},
 		{"partial, of the default transaction", failing(testkit.Commit, false, "main"), func(db *gorm.DB) { db.Create(&User{Logs: []LogEntry{{}}}) },
 			[]string{`rows of "analytics" are committed, rows of "main" are not`}},
-		{"unknown", failing(testkit.Commit, true, "main"), func(db *gorm.DB) { db.Create(&Team{Name: "t"}) }, []string{`whether rows of "main" are is unknown`}},
+		{"unknown", failing(testkit.Commit, true, "main"), func(db *gorm.DB) { db.Create(&Team{Name: "t"}) }, []string{`it is unknown whether rows of "main" are`}},
 		{"partial, with AfterCommit", failing(testkit.Commit, false, "main"), func(db *gorm.DB) {
 			tx := db.Begin()
 			_ = bindkey.AfterRollback(tx, func(context.Context) error { return errors.New("not called") })

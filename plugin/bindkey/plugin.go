@@ -63,9 +63,6 @@ func New(options ...Option) *Plugin {
 		p.registerFamily(f)
 	}
 	p.xacts.Order = p.commitOrder
-	if len(p.observers) > 0 {
-		p.xacts.Ended = p.observers.ended
-	}
 	p.migrations = migrate.New(migrateHost{p})
 	p.catalog = p.newCatalog()
 	p.tables.Found = p.logGuess

@@ -53,10 +53,3 @@ func short(file string) string {
 	}
 	return rel
 }
-
-// goroutine is the number of the goroutine that asks.
-func goroutine() string {
-	stack := make([]byte, 64)
-	fields := strings.Fields(string(stack[:runtime.Stack(stack, false)]))
-	return fields[1] // "goroutine 12 [running]:"
-}

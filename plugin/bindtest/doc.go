@@ -23,7 +23,9 @@
 // The kit sits in the drivers of the databases. So it sees what each database is really
 // asked, in hooks, associations, migrations and goroutines as well, and the plugin works as
 // it does in production. A handle is for one test and its subtests, one at a time; parallel
-// tests open one each. Where two would mix, the kit says so.
+// tests open one each. Two that call the kit with one handle at a time fail.
+//
+// A transaction that is still open when the handle's test ends fails the test.
 //
 // docs/testing.md tells a story from a first test to a fault.
 //
@@ -31,9 +33,9 @@
 //
 //   - Two binds have two databases, even if they share one in production, and a replica
 //     never lags behind its source.
-//   - The branches of one transaction are told from those of another by the goroutine that
-//     they begin on. A program that sends parts of one transaction from several goroutines
-//     sees several transactions in a [Recording].
+//   - A plugin with [bindkey.Tenants] is refused: the program opens their databases itself.
+//   - SQLite does not check foreign keys unless a connection is told to, and the files that
+//     Open makes are opened without. A test that relies on them is for a server ([On]).
 //   - A connection of the handle is wrapped: what asks database/sql for the driver's own
 //     (sql.Conn.Raw) gets one that it does not know.
 //   - A template on a server is what the migration has sent; one that rolls back, sets

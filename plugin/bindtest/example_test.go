@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"gorm.io/gorm"
@@ -32,9 +33,15 @@ func (t *exampleT) Failed() bool                    { return t.failed }
 func (t *exampleT) Logf(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 func (t *exampleT) Errorf(format string, args ...any) {
 	t.failed = true
-	text := lineHere.ReplaceAllString(fmt.Sprintf(format, args...), "sign_up.go:12")
+	text := setHere.ReplaceAllString(fmt.Sprintf(format, args...), "set at sign_up_test.go:8")
+	text = exampleLine.ReplaceAllString(text, "${1}sign_up.go:12")
 	fmt.Println(strings.ReplaceAll(text, "\n\t", "\n"))
 }
+
+var exampleLine = regexp.MustCompile(`(^|[ (])example\w*_test\.go:\d+`)
+
+var setHere = regexp.MustCompile(`set at \w+_test\.go:\d+`)
+
 func (t *exampleT) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
 func (t *exampleT) TempDir() string {
 	dir, err := os.MkdirTemp("", "bindtest")
@@ -91,7 +98,7 @@ func ExampleOnly() {
 	db.Preload("Logs").Find(&[]models.User{}) // no user, so no question to analytics
 	db.Find(&[]models.LogEntry{})
 	// Output:
-	// bindtest: sign_up.go:12: the test allows only "main", and this goes to bind "analytics":
+	// bindtest: sign_up.go:12: the test allows only "main" (set at sign_up_test.go:8), and this goes to bind "analytics":
 	// SELECT * FROM `logs`
 	// If it is right to go there, say so: bindtest.Only(t, db, "main", "analytics")
 }
@@ -144,6 +151,7 @@ func ExampleRecord() {
 	// main source: SELECT * FROM `users`  (sign_up.go:12)
 	// analytics source: SELECT * FROM `logs` WHERE user_id = ?  (sign_up.go:12)
 	// analytics source: SELECT * FROM `logs` WHERE user_id = ?  (sign_up.go:12)
+	// 2 of them are the same: sign_up.go:12, in "analytics"
 }
 
 func ExampleFail() {
@@ -318,16 +326,19 @@ func ExamplePoint_Nth() {
 	// 0 log entries
 }
 
-func ExampleRecording_WantTransactions() {
+// A transaction that nobody ends fails the test, since its rows would look as if they were committed.
+func ExampleRollback_forgotten() {
 	t := newT()
 	defer t.end()
 	db := openModels(t)
 
-	rec := bindtest.Record(t, db)
-	_ = db.Transaction(func(tx *gorm.DB) error {
-		return errors.Join(join(tx, "ada"), errors.New("on second thought, no"))
-	})
-	rec.WantTransactions("main rolled back, analytics rolled back")
-	fmt.Println("failed:", t.Failed())
-	// Output: failed: false
+	subtest := &exampleT{name: "TestExample/subtest"}
+	bindtest.Rollback(subtest, db)
+	db.Begin().Create(&models.User{Name: "ada"})
+	fmt.Println(len(bindtest.Rows(subtest, db, "main", &models.User{})), "user")
+	subtest.end()
+	// Output:
+	// 1 user
+	// bindtest: the test has ended, and a transaction has not; Commit or Rollback is missing:
+	// the transaction begun at sign_up.go:12 is still open in bind "main"
 }

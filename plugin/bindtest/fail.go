@@ -56,8 +56,12 @@ type fault struct {
 	point Point
 	err   error
 
-	seen     int // calls of its kind
-	happened bool
+	at string // the line that has set it
+
+	seen      int // calls of its kind
+	happened  bool
+	covered   bool            // another fault was made in its call
+	elsewhere map[string]bool // binds that such calls were made in, too
 }
 
 // Fail lets one call of a bind's database go wrong: the first BEGIN, statement, COMMIT
@@ -73,7 +77,7 @@ type fault struct {
 func Fail(t TB, db *gorm.DB, key string, at Point, err error) {
 	t.Helper()
 	k := kitOf(t, db, "Fail")
-	if k == nil || !k.hold(t, "Fail") || !k.knows(t, key, "Fail") {
+	if k == nil || !k.hold(t, "Fail") || !k.knows(t, []string{key}, "Fail") {
 		return
 	}
 	switch {
@@ -84,7 +88,7 @@ func Fail(t TB, db *gorm.DB, key string, at Point, err error) {
 		t.Fatalf("bindtest: Fail needs the error that the database answers, or ErrLost or ErrLostAfter")
 		return
 	}
-	f := &fault{t: t, key: key, point: at, err: err}
+	f := &fault{t: t, key: key, point: at, err: err, at: programLine(), elsewhere: map[string]bool{}}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.faults = append(k.faults, f)
@@ -96,8 +100,20 @@ func (k *kit) missed(f *fault) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if !f.happened {
-		f.t.Errorf("bindtest: the fault %q at %s in bind %q has not happened: the program made %d such calls there. Correct the point, or take bindtest.Fail out", f.err, f.point, f.key, f.seen)
+		f.t.Errorf("bindtest: the fault %q at %s in bind %q (set at %s) has not happened: %s. Correct the point, or take bindtest.Fail out", f.err, f.point, f.key, f.at, f.instead())
 	}
+}
+
+// instead is what was called in the place of what a fault waits for.
+func (f *fault) instead() string {
+	calls := counted(f.seen, f.point.kind+" was", f.point.kind+"s were") + " sent there since"
+	switch {
+	case f.covered:
+		return "another fault happened in that call; give each one of its own, with Nth"
+	case len(f.elsewhere) > 0:
+		return calls + ", and others to " + quotedKeys(mapKeys(f.elsewhere))
+	}
+	return calls + ", and to no other bind"
 }
 
 // fault is what a call is made by if a fault happens in it, and the faults that have
@@ -109,14 +125,22 @@ func (k *kit) fault(b *bind, call testkit.Call) (made testkit.Hook, counted []*f
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, f := range k.faults {
-		if f.happened || f.key != b.key || f.point.kind != call.Kind {
+		if f.happened || f.point.kind != call.Kind {
+			continue
+		}
+		if f.key != b.key {
+			f.elsewhere[b.key] = true
 			continue
 		}
 		f.seen++
 		counted = append(counted, f)
-		if f.seen == f.point.nth && made == nil {
+		switch {
+		case f.seen != f.point.nth:
+		case made == nil:
 			f.happened = true
 			made = f.hook()
+		default:
+			f.covered = true
 		}
 	}
 	return made, counted

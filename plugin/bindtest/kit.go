@@ -31,7 +31,10 @@ type kit struct {
 	rules      []*rule
 	faults     []*fault
 	recordings []*Recording
-	rolling    bool // a test has asked for Rollback
+	rolling    TB     // the test that has asked for Rollback; or nil
+	rollingAt  string // the line that has
+	open       map[*testkit.Conn]opened
+	trespasses map[*testkit.Conn]*trespass
 
 	scribe atomic.Pointer[scribe] // while Open migrates
 }
@@ -83,7 +86,7 @@ func (k *kit) hold(t TB, what string) bool {
 			return true
 		}
 		if !related(other.Name(), t.Name()) {
-			t.Fatalf("bindtest: %s of %s would see what %s does, which is still running with this handle: open a handle of its own in each parallel test (bindtest.Open)", what, t.Name(), other.Name())
+			t.Fatalf("bindtest: %s of %s would mix with %s, which is still running with this handle: open a handle of its own in each parallel test (bindtest.Open)", what, t.Name(), other.Name())
 			return false
 		}
 	}
@@ -105,6 +108,7 @@ func (k *kit) release(t TB) {
 	k.rules = without(k.rules, func(r *rule) bool { return r.t == t })
 	k.faults = without(k.faults, func(f *fault) bool { return f.t == t })
 	k.recordings = without(k.recordings, func(r *Recording) bool { return r.t == t })
+	k.tellTrespasses(t)
 }
 
 func without[T any](list []T, gone func(T) bool) (left []T) {
@@ -116,14 +120,16 @@ func without[T any](list []T, gone func(T) bool) (left []T) {
 	return left
 }
 
-// knows reports whether there is such a bind, and fails the test otherwise.
-func (k *kit) knows(t TB, key, what string) bool {
+// knows reports whether there are such binds, and fails the test otherwise.
+func (k *kit) knows(t TB, keys []string, what string) bool {
 	t.Helper()
-	if k.binds[key] != nil {
-		return true
+	for _, key := range keys {
+		if k.binds[key] == nil {
+			t.Fatalf("bindtest: %s names the bind %q, which the handle does not have (known: %s)", what, key, strings.Join(k.keys(), ", "))
+			return false
+		}
 	}
-	t.Fatalf("bindtest: %s names the bind %q, which the handle does not have (known: %s)", what, key, strings.Join(k.keys(), ", "))
-	return false
+	return true
 }
 
 func (k *kit) keys() (keys []string) {
@@ -137,14 +143,23 @@ func (k *kit) keys() (keys []string) {
 // through is how the calls of a pool are made.
 func (k *kit) through(b *bind, role string) testkit.Hook {
 	return func(ctx context.Context, on *testkit.Conn, call testkit.Call, real testkit.Real) error {
+		var m *mark
+		if call.Kind == testkit.Begin {
+			m = markOf(ctx)
+		}
 		if call.Dead {
-			k.record(b, role, on, call, driver.ErrBadConn)
+			k.follow(b, on, call, m, driver.ErrBadConn)
+			k.record(b, role, on, call, m, driver.ErrBadConn)
 			return driver.ErrBadConn
 		}
 		if call.Kind == testkit.Check && !on.InTransaction() {
 			call.Kind = testkit.Statement // the program's own
 		}
-		if err := k.forbid(b, call); err != nil {
+		if trespasses, err := k.forbid(b, on, call); err != nil {
+			return err
+		} else if trespasses {
+			err = real(ctx)
+			k.follow(b, on, call, m, err)
 			return err
 		}
 		made, counted := k.fault(b, call)
@@ -162,7 +177,8 @@ func (k *kit) through(b *bind, role string) testkit.Hook {
 			s.note(b.key, call)
 		}
 		k.tellUnable(b, call, err)
-		k.record(b, role, on, call, err)
+		k.follow(b, on, call, m, err)
+		k.record(b, role, on, call, m, err)
 		return err
 	}
 }
@@ -189,6 +205,14 @@ func told(call testkit.Call) string {
 		return call.SQL
 	}
 	return call.Kind
+}
+
+// counted is "1 statement" or "2 statements".
+func counted(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
 }
 
 // quotedKeys are keys as they stand in a call.

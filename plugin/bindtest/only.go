@@ -12,58 +12,130 @@ import (
 type rule struct {
 	t    TB
 	keys []string
+	at   string // the line that has set it
 }
 
 // Only lets the program use these binds alone. Any statement, BEGIN or migration in
-// another one fails the test, with the program's line and the statement, and is not
-// run: the program gets an error that is [ErrForbidden]. Without keys, every bind is
+// another one fails the test, with the program's line and the statement. The statement is not
+// run, and the program gets an error that is [ErrForbidden]. Without keys, every bind is
 // forbidden.
 //
-// It holds until the test t ends, for all goroutines. In a subtest, another Only takes its
-// place until the subtest ends. The kit's own reads ([Rows], [Same]) are free. A statement that
-// never leaves the plugin (it was refused, or is in DryRun) is in no bind.
+// It holds until the test t ends, for all goroutines. A second Only takes the place of the
+// first; one of a subtest does so until the subtest ends. The kit's own reads ([Rows],
+// [Same]) are free. A statement that never leaves the plugin (it was refused, or is in DryRun)
+// is in no bind.
+//
+// A transaction in a bind that is forbidden begins, so that the test can name the statement
+// that it is for. One without a statement fails the test when it ends, or the test does, and
+// the program gets no error.
 func Only(t TB, db *gorm.DB, keys ...string) {
 	t.Helper()
 	k := kitOf(t, db, "Only")
-	if k == nil || !k.hold(t, "Only") {
+	if k == nil || !k.hold(t, "Only") || !k.knows(t, keys, "Only") {
 		return
 	}
-	for _, key := range keys {
-		if !k.knows(t, key, "Only") {
-			return
-		}
-	}
+	at := programLine()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.rules = append(k.rules, &rule{t, keys})
+	k.rules = append(k.rules, &rule{t, keys, at})
 }
 
 // ErrForbidden is what a program gets for a statement that [Only] does not allow.
 var ErrForbidden = fmt.Errorf("bindtest: this test does not allow the bind")
 
-// forbid is the error of a call that the newest rule does not allow. The end of a
-// transaction that has begun is always allowed, and so is PREPARE: the statement follows,
-// and GORM's Row panics where that fails (prepare_stmt.go, QueryRowContext).
-func (k *kit) forbid(b *bind, call testkit.Call) error {
-	if call.Part || call.Kind == testkit.Commit || call.Kind == testkit.Rollback || call.Kind == testkit.Check || call.Kind == testkit.Aside {
-		return nil
-	}
+// A trespass is a transaction in a bind that a rule does not allow.
+type trespass struct {
+	rule *rule
+	key  string
+	at   string
+	told bool
+}
+
+// forbid is the error of a call that the newest rule does not allow, or reports that the
+// call is part of a transaction that is not to be there. Its end is always allowed, and so
+// is PREPARE: the statement follows, and GORM's Row panics where that fails
+// (prepare_stmt.go, QueryRowContext).
+func (k *kit) forbid(b *bind, on *testkit.Conn, call testkit.Call) (trespasses bool, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	within := k.trespasses[on]
+	switch call.Kind {
+	case testkit.Commit, testkit.Rollback:
+		delete(k.trespasses, on)
+		if within != nil {
+			within.tell()
+		}
+		return within != nil, nil
+	case testkit.Begin:
+		r := k.forbidding(b.key)
+		if r == nil {
+			return false, nil
+		}
+		if within != nil { // its BEGIN has failed
+			within.tell()
+		}
+		k.trespasses[on] = &trespass{rule: r, key: b.key, at: programLine()}
+		return true, nil
+	case testkit.Statement:
+		r := k.forbidding(b.key)
+		if call.Part || r == nil {
+			return false, nil
+		}
+		if within != nil {
+			within.told = true
+		}
+		r.tell(programLine(), b.key, told(call))
+		return false, fmt.Errorf("%w %q: %s", ErrForbidden, b.key, told(call))
+	case testkit.SavePoint, testkit.RollbackTo:
+		r := k.forbidding(b.key)
+		if call.Part || r == nil || within != nil {
+			return within != nil, nil
+		}
+		r.tell(programLine(), b.key, told(call))
+		return false, fmt.Errorf("%w %q: %s", ErrForbidden, b.key, told(call))
+	}
+	return false, nil
+}
+
+// forbidding is the newest rule, if it does not allow a bind; or nil.
+func (k *kit) forbidding(key string) *rule {
 	if len(k.rules) == 0 {
 		return nil
 	}
 	r := k.rules[len(k.rules)-1]
-	for _, key := range r.keys {
-		if key == b.key {
-			return nil
+	if contains(r.keys, key) {
+		return nil
+	}
+	return r
+}
+
+// tell fails the test for a transaction that no statement has told of.
+func (w *trespass) tell() {
+	if !w.told {
+		w.told = true
+		w.rule.tell(w.at, w.key, "BEGIN")
+	}
+}
+
+// tellTrespasses tells of the transactions that a test's rules don't allow, and that are
+// still open.
+func (k *kit) tellTrespasses(t TB) {
+	for on, w := range k.trespasses {
+		if w.rule.t == t {
+			w.tell()
+		}
+		if on.Gone() {
+			delete(k.trespasses, on)
 		}
 	}
+}
+
+func (r *rule) tell(line, key, statement string) {
+	r.t.Helper()
 	allowed := "no bind"
 	if len(r.keys) > 0 {
 		allowed = "only " + quotedKeys(r.keys)
 	}
-	more := quotedKeys(append(r.keys[:len(r.keys):len(r.keys)], b.key))
-	r.t.Errorf("bindtest: %s: the test allows %s, and this goes to bind %q:\n\t%s\nIf it is right to go there, say so: bindtest.Only(t, db, %s)", programLine(), allowed, b.key, told(call), more)
-	return fmt.Errorf("%w %q: %s", ErrForbidden, b.key, told(call))
+	more := quotedKeys(append(r.keys[:len(r.keys):len(r.keys)], key))
+	r.t.Errorf("bindtest: %s: the test allows %s (set at %s), and this goes to bind %q:\n\t%s\nIf it is right to go there, say so: bindtest.Only(t, db, %s)", line, allowed, r.at, key, statement, more)
 }

@@ -14,6 +14,7 @@ import (
 	"gorm.io/gorm/schema"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/testkit"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -57,7 +58,7 @@ func (c *choices) keys(plugin *bindkey.Plugin) ([]string, error) {
 	}
 	before := plugin.Keys()
 	if len(before) != 1 {
-		return nil, fmt.Errorf("the plugin has binds already: %s. Open registers the binds itself, on databases of the test: give it a plugin without Register (its data go into bindtest.Bind)", quotedKeys(before))
+		return nil, fmt.Errorf("the plugin has binds already: %s. Open registers the binds itself, on databases of the test: give it a plugin without Register (its data go into bindtest.Bind), and without Tenants", quotedKeys(before))
 	}
 	if len(plugin.Models()) == 0 && len(c.binds) == 0 {
 		return nil, errors.New("the plugin has no models, so that there is no table and no bind to make: give them to it, bindkey.New(bindkey.Models(…)), or name binds with bindtest.Bind")
@@ -132,7 +133,7 @@ func mapKeys[V any](m map[string]V) (keys []string) {
 // open makes the databases, from the template if there is one, and opens the handle.
 func (c *choices) open(t TB, plugin *bindkey.Plugin, keys []string) (*gorm.DB, error) {
 	t.Helper()
-	k := &kit{plugin: plugin, binds: map[string]*bind{}}
+	k := &kit{plugin: plugin, binds: map[string]*bind{}, open: map[*testkit.Conn]opened{}, trespasses: map[*testkit.Conn]*trespass{}}
 	dir := t.TempDir()
 	t.Cleanup(func() { k.close(t) })
 	tpl, err := c.template(plugin, keys)
@@ -211,7 +212,7 @@ func (c *choices) install(k *kit, plugin *bindkey.Plugin, keys []string) (*gorm.
 			plugin.Register(key, pools, c.data[key]...)
 		}
 	}
-	if err := db.Use(plugin); err != nil {
+	if err := db.Use(plugin.Observe(k.observer())); err != nil {
 		return nil, err
 	}
 	for _, key := range plugin.Keys() {
@@ -256,6 +257,7 @@ func copied[V any](m map[string]V) map[string]V {
 // close ends a handle, and drops its databases.
 func (k *kit) close(t TB) {
 	t.Helper()
+	k.tellOpen(t)
 	_ = k.plugin.Close()
 	for _, key := range k.keys() {
 		b := k.binds[key]

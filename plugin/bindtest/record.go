@@ -14,7 +14,8 @@ import (
 // A Recording is what the program sends, from [Record] or Reset on until the test
 // ends. Its methods may be called while other goroutines use the handle.
 type Recording struct {
-	t TB
+	t   TB
+	kit *kit // nil: there is none, and the test has ended
 
 	mu           sync.Mutex
 	sent         []Sent
@@ -48,6 +49,7 @@ func Record(t TB, db *gorm.DB) *Recording {
 	if k == nil || !k.hold(t, "Record") {
 		return r
 	}
+	r.kit = k
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.recordings = append(k.recordings, r)
@@ -63,8 +65,19 @@ func (r *Recording) Reset() {
 
 // Statements are the statements that were sent to some binds, or to all if none is
 // named, in their order. BEGIN, COMMIT, ROLLBACK and savepoints are not among them, nor
-// what the plugin asks before COMMIT.
+// what the plugin asks before COMMIT. A bind that the handle does not have fails the test.
 func (r *Recording) Statements(keys ...string) []Sent {
+	r.t.Helper()
+	r.knows(keys, "Statements")
+	return r.statements(keys)
+}
+
+func (r *Recording) knows(keys []string, what string) bool {
+	r.t.Helper()
+	return r.kit != nil && r.kit.knows(r.t, keys, "Recording."+what)
+}
+
+func (r *Recording) statements(keys []string) []Sent {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var sent []Sent
@@ -116,7 +129,7 @@ func (r *Recording) Commits() []string {
 // String is all that was recorded, a statement or transaction a line.
 func (r *Recording) String() string {
 	var lines []string
-	for _, s := range r.Statements() {
+	for _, s := range r.statements(nil) {
 		lines = append(lines, s.String())
 	}
 	for _, t := range r.Transactions() {
@@ -132,7 +145,10 @@ func (r *Recording) String() string {
 // if none is named: a loop that asks a database for each row shows here.
 func (r *Recording) WantStatements(n int, keys ...string) {
 	r.t.Helper()
-	sent := r.Statements(keys...)
+	if !r.knows(keys, "WantStatements") {
+		return
+	}
+	sent := r.statements(keys)
 	if len(sent) == n {
 		return
 	}
@@ -140,25 +156,45 @@ func (r *Recording) WantStatements(n int, keys ...string) {
 	if len(keys) > 0 {
 		where = quotedKeys(keys)
 	}
-	r.t.Errorf("bindtest: the program sent %d statements to %s, want %d:%s", len(sent), where, n, listed(sent))
+	r.t.Errorf("bindtest: the program sent %s to %s, want %d:%s%s", counted(len(sent), "statement", "statements"), where, n, listed(sent), repeated(sent))
+}
+
+// repeated tells which lines of the program have sent the same statement several times.
+func repeated(sent []Sent) string {
+	type same struct{ key, sql, at string }
+	times, order := map[same]int{}, []same{}
+	for _, s := range sent {
+		one := same{s.Key, s.SQL, s.At}
+		if times[one]++; times[one] == 2 {
+			order = append(order, one)
+		}
+	}
+	var text strings.Builder
+	for _, one := range order {
+		fmt.Fprintf(&text, "\n%d of them are the same: %s, in %q", times[one], one.at, one.key)
+	}
+	return text.String()
 }
 
 func listed(sent []Sent) string {
-	var text strings.Builder
-	for _, s := range sent {
-		text.WriteString("\n\t" + s.String())
+	lines := make([]string, len(sent))
+	for i, s := range sent {
+		lines[i] = s.String()
 	}
-	return text.String()
+	return indented(lines)
 }
 
 // WantBinds fails the test unless these binds were used, and no other. Their order does not
 // matter.
 func (r *Recording) WantBinds(keys ...string) {
 	r.t.Helper()
+	if !r.knows(keys, "WantBinds") {
+		return
+	}
 	want := append([]string(nil), keys...)
 	sort.Strings(want)
 	if got := r.Binds(); strings.Join(got, "\x00") != strings.Join(want, "\x00") {
-		r.t.Errorf("bindtest: the program used the binds [%s], want [%s]; it sent%s", quotedKeys(got), quotedKeys(want), listed(r.Statements()))
+		r.t.Errorf("bindtest: the program used the binds [%s], want [%s]; it sent%s", quotedKeys(got), quotedKeys(want), listed(r.statements(nil)))
 	}
 }
 
@@ -166,19 +202,32 @@ func (r *Recording) WantBinds(keys ...string) {
 // did.
 func (r *Recording) WantCommits(keys ...string) {
 	r.t.Helper()
+	if !r.knows(keys, "WantCommits") {
+		return
+	}
 	if got := r.Commits(); strings.Join(got, "\x00") != strings.Join(keys, "\x00") {
-		r.t.Errorf("bindtest: these binds committed: [%s], want [%s]; the transactions were\n\t%s", quotedKeys(got), quotedKeys(keys), strings.Join(texts(r.Transactions()), "\n\t"))
+		r.t.Errorf("bindtest: these binds committed: [%s], want [%s]; the transactions were%s", quotedKeys(got), quotedKeys(keys), indented(texts(r.Transactions())))
 	}
 }
 
 // WantTransactions fails the test unless the program had these transactions, each as
-// [Transaction.String] tells it: "main committed, analytics committed".
+// [Transaction.String] tells it: "main committed, analytics committed". They are in the
+// order in which they began, and so are the branches of each.
 func (r *Recording) WantTransactions(transactions ...string) {
 	r.t.Helper()
 	got := texts(r.Transactions())
 	if strings.Join(got, "\n") != strings.Join(transactions, "\n") {
-		r.t.Errorf("bindtest: the transactions were\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(transactions, "\n\t"))
+		r.t.Errorf("bindtest: the program had %s:%s\nwant %d:%s", counted(len(got), "transaction", "transactions"), indented(got), len(transactions), indented(transactions))
 	}
+}
+
+// indented are lines, each for itself.
+func indented(lines []string) string {
+	var text strings.Builder
+	for _, line := range lines {
+		text.WriteString("\n\t" + line)
+	}
+	return text.String()
 }
 
 func texts(transactions []Transaction) []string {
@@ -190,23 +239,22 @@ func texts(transactions []Transaction) []string {
 }
 
 // record tells all recordings of a call that was made.
-func (k *kit) record(b *bind, role string, on *testkit.Conn, call testkit.Call, err error) {
+func (k *kit) record(b *bind, role string, on *testkit.Conn, call testkit.Call, m *mark, err error) {
 	k.mu.Lock()
 	recordings := k.recordings[:len(k.recordings):len(k.recordings)]
 	k.mu.Unlock()
 	for _, r := range recordings {
-		r.record(b.key, role, on, call, err)
+		r.record(b.key, role, on, call, m, err)
 	}
 }
 
-func (r *Recording) record(key, role string, on *testkit.Conn, call testkit.Call, err error) {
+func (r *Recording) record(key, role string, on *testkit.Conn, call testkit.Call, m *mark, err error) {
 	switch call.Kind {
 	case testkit.Begin:
 		if err == nil {
-			by := goroutine()
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			r.begun(key, by, on)
+			r.begun(key, m, on)
 		}
 	case testkit.Commit, testkit.Rollback:
 		r.mu.Lock()

@@ -1,6 +1,7 @@
 package bindtest_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -84,16 +85,66 @@ func TestRecordTransactions(t *testing.T) {
 	}
 }
 
+// What one goroutine has begun while another transaction was open is another one: a
+// program that takes db in the place of tx shows.
+func TestRecordTellsTransactionsApart(t *testing.T) {
+	for _, prepare := range []bool{false, true} {
+		db := open(t, bindtest.Config(gorm.Config{PrepareStmt: prepare}))
+		rec := bindtest.Record(t, db)
+		must(t, db.Transaction(func(tx *gorm.DB) error {
+			return errors.Join(tx.Create(&User{}).Error, db.Create(&LogEntry{}).Error)
+		}))
+		rec.WantTransactions("main committed", "analytics committed")
+
+		rec.Reset()
+		must(t, db.Transaction(func(tx *gorm.DB) error { // one, from several goroutines
+			must(t, tx.Create(&User{}).Error)
+			done := make(chan error)
+			go func() { done <- tx.Create(&LogEntry{}).Error }()
+			return <-done
+		}))
+		rec.WantTransactions("main committed, analytics committed")
+
+		rec.Reset()
+		must(t, db.Transaction(func(tx *gorm.DB) error { // begun again after a savepoint before it
+			must(t, tx.Create(&User{}).Error)
+			_ = tx.Transaction(func(tx *gorm.DB) error { return errors.Join(tx.Create(&LogEntry{}).Error, errors.New("no")) })
+			rec.WantTransactions("main open, analytics rolled back")
+			return tx.Create(&LogEntry{}).Error
+		}))
+		rec.WantTransactions("main committed, analytics committed")
+
+		rec.Reset()
+		must(t, db.Transaction(func(tx *gorm.DB) error {
+			return errors.Join(tx.Create(&User{}).Error, bindkey.AfterCommit(tx, func(context.Context) error { return db.Create(&LogEntry{}).Error }))
+		}))
+		rec.WantTransactions("main committed", "analytics committed")
+
+		rec.Reset()
+		pool, err := db.DB() // past the plugin
+		must(t, err)
+		tx, err := pool.Begin()
+		must(t, err)
+		must(t, tx.Rollback())
+		rec.WantTransactions("main rolled back")
+	}
+}
+
 func TestRecordSaysSo(t *testing.T) {
 	for name, c := range map[string]struct {
 		want func(*bindtest.Recording)
 		says []string
 	}{
-		"statements":   {func(r *bindtest.Recording) { r.WantStatements(3) }, []string{"sent 2 statements to all binds, want 3", "main source: INSERT INTO `users`", "world_test.go:"}},
-		"of a bind":    {func(r *bindtest.Recording) { r.WantStatements(0, "main") }, []string{`sent 1 statements to "main", want 0`}},
-		"binds":        {func(r *bindtest.Recording) { r.WantBinds("main") }, []string{`["analytics", "main"], want ["main"]`}},
-		"commits":      {func(r *bindtest.Recording) { r.WantCommits("main", "analytics") }, []string{`["analytics", "main"], want ["main", "analytics"]`}},
-		"transactions": {func(r *bindtest.Recording) { r.WantTransactions("main committed") }, []string{"main committed, analytics committed\nwant\n\tmain committed"}},
+		"statements":            {func(r *bindtest.Recording) { r.WantStatements(3) }, []string{"sent 2 statements to all binds, want 3", "main source: INSERT INTO `users`", "world_test.go:"}},
+		"of a bind":             {func(r *bindtest.Recording) { r.WantStatements(0, "main") }, []string{`sent 1 statement to "main", want 0`}},
+		"binds":                 {func(r *bindtest.Recording) { r.WantBinds("main") }, []string{`["analytics", "main"], want ["main"]`}},
+		"commits":               {func(r *bindtest.Recording) { r.WantCommits("main", "analytics") }, []string{`["analytics", "main"], want ["main", "analytics"]`}},
+		"transactions":          {func(r *bindtest.Recording) { r.WantTransactions("main committed") }, []string{"had 1 transaction:\n\tmain committed, analytics committed\nwant 1:\n\tmain committed"}},
+		"two for one":           {func(r *bindtest.Recording) { r.WantTransactions("main committed", "analytics committed") }, []string{"had 1 transaction:", "\nwant 2:\n\tmain committed\n\tanalytics committed"}},
+		"no bind of the handle": {func(r *bindtest.Recording) { r.WantStatements(0, "analitics") }, []string{`Recording.WantStatements names the bind "analitics", which the handle does not have (known: analytics, main)`}},
+		"nor in WantBinds":      {func(r *bindtest.Recording) { r.WantBinds("analitics") }, []string{`WantBinds names the bind "analitics"`}},
+		"nor in WantCommits":    {func(r *bindtest.Recording) { r.WantCommits("analitics", "main") }, []string{`WantCommits names the bind "analitics"`}},
+		"nor in Statements":     {func(r *bindtest.Recording) { r.Statements("main", "analitics") }, []string{`Statements names the bind "analitics"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fails(t, func(t bindtest.TB) {
@@ -104,6 +155,15 @@ func TestRecordSaysSo(t *testing.T) {
 			}, c.says...)
 		})
 	}
+	fails(t, func(t bindtest.TB) { // a loop that asks for each row
+		db := open(t)
+		rec := bindtest.Record(t, db)
+		for i := 0; i < 3; i++ {
+			must2(t, db.Find(&[]User{}, i).Error)
+		}
+		must2(t, db.Find(&[]LogEntry{}).Error)
+		rec.WantStatements(1)
+	}, "4 statements", "\n3 of them are the same: record_test.go:", `, in "main"`)
 }
 
 // A recording ends with its test, and several may run.

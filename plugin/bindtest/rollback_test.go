@@ -157,12 +157,18 @@ func TestRollbackSaysSo(t *testing.T) {
 			tx := db.Begin()
 			defer tx.Rollback()
 			return errors.Join(tx.Create(&User{}).Error, db.Transaction(func(tx *gorm.DB) error { return tx.Create(&User{}).Error }))
-		}, "two transactions of the program's at the same time in this bind"},
+		}, "this begins another one; both would be one here. Use the transaction's handle"},
 		"a statement outside": {func(db *gorm.DB) error {
 			tx := db.Begin()
 			defer tx.Rollback()
 			return errors.Join(tx.Create(&User{}).Error, db.Find(&[]User{}).Error)
+		}, "this is outside of it; both would be one here. Use the transaction's handle"},
+		"db in the place of tx": {func(db *gorm.DB) error {
+			return db.Transaction(func(tx *gorm.DB) error {
+				return errors.Join(tx.Create(&User{}).Error, db.Create(&User{}).Error)
+			})
 		}, "Use the transaction's handle"},
+		"foreign keys": {func(db *gorm.DB) error { return db.Exec("PRAGMA foreign_keys = ON").Error }, "PRAGMA foreign_keys = on does nothing here"},
 		"read-only": {func(db *gorm.DB) error {
 			return db.Transaction(func(tx *gorm.DB) error { return tx.Find(&[]User{}).Error }, &sql.TxOptions{ReadOnly: true})
 		}, "read-only or has an isolation level"},
@@ -188,7 +194,7 @@ func TestRollbackSaysSo(t *testing.T) {
 			if err == nil {
 				t.Error("the program got no error")
 			}
-			if !strings.Contains(said, c.says) || !strings.Contains(said, "bindtest: rollback_test.go:") {
+			if !strings.Contains(said, c.says) || !strings.Contains(said, "bindtest: rollback_test.go:") || !strings.Contains(said, "Rollback (set at rollback_test.go:") || strings.Count(said, "can't honour") != 1 {
 				t.Errorf("the test does not say %q and a line, but:\n%s", c.says, said)
 			}
 		})
@@ -199,7 +205,7 @@ func TestRollbackSaysSo(t *testing.T) {
 		defer tx.Rollback()
 		must2(t, tx.Create(&User{}).Error)
 		bindtest.Rollback(t, db)
-	}, `1 connections of bind "main" are in use`)
+	}, `in bind "main" 1 connection is in use`)
 	fails(t, func(t bindtest.TB) {
 		db := open(t)
 		bindtest.Rollback(t, db)

@@ -12,7 +12,8 @@ import (
 // primary key, soft-deleted ones too. They are read past the plugin and past the
 // program: by a plain handle on a connection of its own, without hooks, and without
 // a trace in a recording. In the midst of a transaction they are those that others
-// see; under [Rollback], there are no others. Fields of the model that are set are
+// see; under [Rollback] there are no others, so they are all, also what the program has not
+// committed yet. Fields of the model that are set are
 // conditions, as in GORM's Where.
 //
 //	logs := bindtest.Rows(t, db, "analytics", &LogEntry{})
@@ -21,7 +22,7 @@ import (
 func Rows[T any](t TB, db *gorm.DB, key string, model *T) []T {
 	t.Helper()
 	k := kitOf(t, db, "Rows")
-	if k == nil || !k.knows(t, key, "Rows") {
+	if k == nil || !k.hold(t, "Rows") || !k.knows(t, []string{key}, "Rows") {
 		return nil
 	}
 	var rows []T
@@ -54,8 +55,15 @@ func readRows[T any](plain *gorm.DB, model *T, rows *[]T) error {
 	return tx.Where(model).Find(rows).Error
 }
 
-// tableNames are the tables of a database, sorted, but for the product's own.
+// tableNames are the tables of a database, but for the product's own. On PostgreSQL those of
+// other schemas are among them, which GORM's migrator does not list.
 func tableNames(plain *gorm.DB) ([]string, error) {
+	if plain.Name() == "postgres" {
+		var all []string
+		err := plain.Raw("SELECT CASE table_schema WHEN CURRENT_SCHEMA() THEN table_name ELSE table_schema || '.' || table_name END FROM information_schema.tables" +
+			" WHERE table_type = 'BASE TABLE' AND table_schema <> 'information_schema' AND table_schema NOT LIKE 'pg!_%' ESCAPE '!'").Scan(&all).Error
+		return all, err
+	}
 	all, err := plain.Migrator().GetTables()
 	if err != nil {
 		return nil, err

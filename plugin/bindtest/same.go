@@ -37,14 +37,15 @@ func (s State) String() string {
 
 // Look is what all tables of all binds hold now, for a later [Same]. It is read as
 // [Rows] reads. Columns that are named in except are left out: "created_at" in all tables, or
-// "logs.created_at" in one.
+// "logs.created_at" in one. On PostgreSQL, tables of other schemas than the current one are
+// read, too, and called "audit.logs". A column that no table has fails the test.
 func Look(t TB, db *gorm.DB, except ...string) State {
 	t.Helper()
 	k := kitOf(t, db, "Look")
-	if k == nil {
+	if k == nil || !k.hold(t, "Look") {
 		return State{}
 	}
-	return k.look(t, db, except)
+	return k.look(t, db, "Look", except)
 }
 
 // Same fails the test unless all tables of all binds hold what they held before, and
@@ -56,10 +57,10 @@ func Look(t TB, db *gorm.DB, except ...string) State {
 func Same(t TB, db *gorm.DB, before State, except ...string) {
 	t.Helper()
 	k := kitOf(t, db, "Same")
-	if k == nil {
+	if k == nil || !k.hold(t, "Same") {
 		return
 	}
-	if difference := compare(before, k.look(t, db, except)); difference != "" {
+	if difference := compare(before, k.look(t, db, "Same", except)); difference != "" {
 		t.Errorf("bindtest: the databases hold something else (- gone, + new):\n%s", difference)
 	}
 }
@@ -75,10 +76,10 @@ const UpdateVariable = "BINDTEST_UPDATE"
 func SameAsFile(t TB, db *gorm.DB, path string, except ...string) {
 	t.Helper()
 	k := kitOf(t, db, "SameAsFile")
-	if k == nil {
+	if k == nil || !k.hold(t, "SameAsFile") {
 		return
 	}
-	now := k.look(t, db, except)
+	now := k.look(t, db, "SameAsFile", except)
 	if os.Getenv(UpdateVariable) == "1" {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatalf("bindtest: SameAsFile: %v", err)
@@ -113,20 +114,62 @@ func parseState(text string) (s State) {
 	return s
 }
 
-func (k *kit) look(t TB, db *gorm.DB, except []string) (s State) {
+func (k *kit) look(t TB, db *gorm.DB, what string, except []string) (s State) {
 	t.Helper()
+	left := &exceptions{names: except, used: map[string]bool{}}
 	for _, key := range k.keys() {
-		tables, err := readTables(k.binds[key], db, except)
+		tables, err := readTables(k.binds[key], db, left)
 		if err != nil {
 			t.Fatalf("bindtest: reading the tables of bind %q: %v", key, err)
 			return State{}
 		}
 		s.tables = append(s.tables, tables...)
 	}
+	for _, name := range except {
+		if !left.used[name] {
+			t.Errorf("bindtest: %s leaves out the column %q, which no table has (known: %s)", what, name, strings.Join(left.columnsLike(name), ", "))
+		}
+	}
 	return s
 }
 
-func readTables(b *bind, db *gorm.DB, except []string) (tables []table, err error) {
+// exceptions are the columns that a state leaves out.
+type exceptions struct {
+	names []string
+	used  map[string]bool
+	all   []string // columns that there are: "logs.event"
+}
+
+// leaveOut reports which columns of a table are left out.
+func (e *exceptions) leaveOut(table string, columns []string) []bool {
+	out := make([]bool, len(columns))
+	for i, column := range columns {
+		full := table + "." + column
+		e.all = append(e.all, full)
+		for _, name := range e.names {
+			if name == column || name == full {
+				out[i], e.used[name] = true, true
+			}
+		}
+	}
+	return out
+}
+
+// columnsLike are the columns of the table that a name says, or all.
+func (e *exceptions) columnsLike(name string) (like []string) {
+	table, _, _ := strings.Cut(name, ".")
+	for _, full := range e.all {
+		if strings.HasPrefix(full, table+".") {
+			like = append(like, full)
+		}
+	}
+	if len(like) == 0 {
+		return e.all
+	}
+	return like
+}
+
+func readTables(b *bind, db *gorm.DB, left *exceptions) (tables []table, err error) {
 	plain, err := b.open(db)
 	if err != nil {
 		return nil, err
@@ -137,7 +180,7 @@ func readTables(b *bind, db *gorm.DB, except []string) (tables []table, err erro
 	}
 	sort.Strings(names)
 	for _, name := range names {
-		rows, err := readTable(plain, name, except)
+		rows, err := readTable(plain, name, left)
 		if err != nil {
 			return nil, err
 		}
@@ -146,7 +189,7 @@ func readTables(b *bind, db *gorm.DB, except []string) (tables []table, err erro
 	return tables, nil
 }
 
-func readTable(plain *gorm.DB, name string, except []string) (lines []string, err error) {
+func readTable(plain *gorm.DB, name string, left *exceptions) (lines []string, err error) {
 	rows, err := plain.Table(name).Rows()
 	if err != nil {
 		return nil, err
@@ -156,6 +199,11 @@ func readTable(plain *gorm.DB, name string, except []string) (lines []string, er
 	if err != nil {
 		return nil, err
 	}
+	named, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	out := left.leaveOut(name, named)
 	values, targets := make([]any, len(columns)), make([]any, len(columns))
 	for i := range values {
 		targets[i] = &values[i]
@@ -166,7 +214,7 @@ func readTable(plain *gorm.DB, name string, except []string) (lines []string, er
 		}
 		var parts []string
 		for i, column := range columns {
-			if !contains(except, column.Name()) && !contains(except, name+"."+column.Name()) {
+			if !out[i] {
 				parts = append(parts, column.Name()+"="+valueText(values[i], column.DatabaseTypeName()))
 			}
 		}
@@ -205,8 +253,8 @@ func compare(before, now State) string {
 	for i, s := range []State{before, now} {
 		for _, t := range s.tables {
 			both := names[t.name]
-			both[i] = append([]string{}, t.rows...)
-			sort.Strings(both[i]) // a golden file may have been edited
+			both[i] = append(append([]string{}, both[i]...), t.rows...) // a file may name it twice
+			sort.Strings(both[i])                                       // a golden file may have been edited
 			names[t.name] = both
 		}
 	}

@@ -57,6 +57,8 @@ main: users
 	must(t, db.Exec("UPDATE users SET name = NULL").Error)
 	must(t, db.Exec("UPDATE logs SET event = 'x'").Error)
 	bindtest.Same(t, db, without, "name", "logs.event")
+	fails(t, func(t bindtest.TB) { bindtest.Look(t, db, "name", "users.nam") }, `Look leaves out the column "users.nam", which no table has (known: users.id, users.name)`)
+	fails(t, func(t bindtest.TB) { bindtest.Same(t, db, without, "name", "logs.event", "created") }, `Same leaves out the column "created", which no table has (known: logs.id, logs.user_id, logs.event, users.id, users.name)`)
 	must(t, db.Clauses(bindkey.Use("analytics")).Exec("CREATE TABLE more (id INTEGER)").Error)
 	must(t, db.Exec("DROP TABLE users").Error)
 	fails(t, func(t bindtest.TB) { bindtest.Same(t, db, before) }, "analytics: more (a new table)\n", "main: users (the table is gone)\n  - id=1 name=\"ada\"")
@@ -79,6 +81,26 @@ func TestSameAsFile(t *testing.T) {
 		t.Errorf("the file has\n%s", text)
 	}
 	bindtest.SameAsFile(t, db, path)
+	fails(t, func(t bindtest.TB) { bindtest.SameAsFile(t, db, path, "created_at") }, `SameAsFile leaves out the column "created_at"`)
 	must(t, signUp(db, "grace"))
 	fails(t, func(t bindtest.TB) { bindtest.SameAsFile(t, db, path) }, "users.golden", `+ id=2 name="grace"`)
+	must(t, os.WriteFile(path, []byte("main: users\n  id=9 name=\"gone\"\n"+bindtest.Look(t, db).String()), 0o600)) // a merge has gone wrong
+	fails(t, func(t bindtest.TB) { bindtest.SameAsFile(t, db, path) }, `- id=9 name="gone"`)
+}
+
+// Tests that run at the same time would see each other's rows.
+func TestReadingSaysSo(t *testing.T) {
+	for name, read := range map[string]func(bindtest.TB, *gorm.DB){
+		"Rows":       func(t bindtest.TB, db *gorm.DB) { bindtest.Rows(t, db, "main", &User{}) },
+		"Look":       func(t bindtest.TB, db *gorm.DB) { bindtest.Look(t, db) },
+		"Same":       func(t bindtest.TB, db *gorm.DB) { bindtest.Same(t, db, bindtest.State{}) },
+		"SameAsFile": func(t bindtest.TB, db *gorm.DB) { bindtest.SameAsFile(t, db, "none") },
+	} {
+		db := open(t)
+		one := &fake{name: t.Name() + "/one"}
+		bindtest.Rows(one, db, "main", &User{})
+		fails(t, func(t bindtest.TB) { read(t, db) }, name+" of ", "/one, which is still running with this handle: open a handle of its own")
+		one.end()
+		bindtest.Rows(&fake{name: t.Name() + "/next"}, db, "main", &User{})
+	}
 }

@@ -1,9 +1,11 @@
 package bindtest
 
 import (
+	"context"
 	"strings"
 
 	"github.com/gormbind/gormbind/internal/testkit"
+	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
 // An Outcome is what became of a transaction in one database.
@@ -18,8 +20,8 @@ const (
 )
 
 // A Transaction is one transaction of the program's, with its branches in the order in
-// which they began. What begins on one goroutine, in several binds, before the first of it
-// has ended, is one transaction.
+// which they began. Two that are open at the same time are two, also where one goroutine
+// has begun both.
 type Transaction struct {
 	Branches []Branch
 }
@@ -53,43 +55,67 @@ func (r *Recording) Transactions() []Transaction {
 	return transactions
 }
 
+// A mark is what tells a transaction of the plugin's from others: it is in the context of
+// each BEGIN.
+type mark struct{ at string } // the program's line that has begun it
+
+type markKey struct{}
+
+// observer marks the transactions of a plugin.
+func (k *kit) observer() bindkey.Observer {
+	return bindkey.Observer{Begin: func(ctx context.Context) context.Context {
+		return context.WithValue(ctx, markKey{}, &mark{programLine()})
+	}}
+}
+
+// markOf is the mark of the transaction that a BEGIN is of. One past the plugin, through
+// the *sql.DB, is of one database.
+func markOf(ctx context.Context) *mark {
+	if m, ok := ctx.Value(markKey{}).(*mark); ok {
+		return m
+	}
+	return &mark{programLine()}
+}
+
 type transaction struct {
-	goroutine string
-	branches  []*branch
-	ending    bool // a branch has ended: none joins it any more
+	mark     *mark
+	branches []*branch
 }
 
 type branch struct {
 	key     string
 	outcome Outcome
-	of      *transaction
 }
 
-// begun adds a branch to the transaction that is open on the goroutine, or makes one.
-// One that has a branch in the bind is another one.
-func (r *Recording) begun(key, goroutine string, on *testkit.Conn) {
-	var joins *transaction
-	for _, t := range r.transactions {
-		if t.goroutine == goroutine && !t.ending && !t.has(key) {
-			joins = t
-		}
-	}
-	if joins == nil {
-		joins = &transaction{goroutine: goroutine}
-		r.transactions = append(r.transactions, joins)
-	}
-	b := &branch{key, StillOpen, joins}
-	joins.branches = append(joins.branches, b)
+// begun adds a branch to its transaction. One that begins again, after a savepoint before
+// it, is the same one.
+func (r *Recording) begun(key string, m *mark, on *testkit.Conn) {
+	t := r.transaction(m)
+	b := t.branch(key)
+	b.outcome = StillOpen
 	r.open[on] = b
 }
 
-func (t *transaction) has(key string) bool {
-	for _, b := range t.branches {
-		if b.key == key {
-			return true
+func (r *Recording) transaction(m *mark) *transaction {
+	for _, t := range r.transactions {
+		if t.mark == m {
+			return t
 		}
 	}
-	return false
+	t := &transaction{mark: m}
+	r.transactions = append(r.transactions, t)
+	return t
+}
+
+func (t *transaction) branch(key string) *branch {
+	for _, b := range t.branches {
+		if b.key == key {
+			return b
+		}
+	}
+	b := &branch{key: key}
+	t.branches = append(t.branches, b)
+	return b
 }
 
 // ended notes the outcome of a branch. One whose connection is lost is rolled back by
@@ -104,7 +130,7 @@ func (r *Recording) ended(key string, on *testkit.Conn, call testkit.Call, err e
 		outcome = Failed
 	}
 	if b := r.open[on]; b != nil {
-		b.outcome, b.of.ending = outcome, true
+		b.outcome = outcome
 		delete(r.open, on)
 	}
 }

@@ -42,7 +42,7 @@ func (c *collector) markCalled(call *ast.CallExpr) {
 // here may come with a later version, and name some.
 var known = map[string]bool{
 	".Strict": true, ".CommitOrder": true, ".OpenLate": true, ".SQLTx": true, ".AfterCommit": true, ".AfterRollback": true,
-	".TwoPhase": true, ".PlacementOf": true, ".Observe": true, ".LogBinds": true,
+	".TwoPhase": true, ".PlacementOf": true, ".Observe": true, "Plugin.Observe": true, ".LogBinds": true,
 	".EndTimeout": true,
 }
 

@@ -138,7 +138,7 @@ func (h *host) begin(ctx context.Context, g *guest, opts driver.TxOptions) error
 		return unable("a transaction that is read-only or has an isolation level of its own can't be part of one that has begun; open this test's handle without Rollback")
 	}
 	if h.inside != nil && h.inside != g {
-		return unable("two transactions of the program's at the same time in this bind would be one here; open this test's handle without Rollback")
+		return unable("a transaction of the program's is open in this bind, and this begins another one; both would be one here. Use the transaction's handle, or open this test's handle without Rollback")
 	}
 	if err := h.mayCall(g); err != nil {
 		return err
@@ -157,7 +157,7 @@ func (h *host) begin(ctx context.Context, g *guest, opts driver.TxOptions) error
 func (h *host) commit(g *guest) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.inside != g {
+	if h.isOver || h.inside != g {
 		return driver.ErrBadConn
 	}
 	h.inside = nil
@@ -192,7 +192,7 @@ func (h *host) constraints() error {
 func (h *host) rollback(g *guest) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.inside != g {
+	if h.isOver || h.inside != g {
 		return driver.ErrBadConn
 	}
 	h.inside = nil
@@ -220,6 +220,11 @@ func (h *host) ends(text string) error {
 		if h.dialect == "sqlite" {
 			return nil // it says itself that there is a transaction
 		}
+	case "PRAGMA":
+		if name, _, sets := strings.Cut(strings.Join(words[1:], ""), "="); !sets || name != "FOREIGN_KEYS" {
+			return nil
+		}
+		return unable("PRAGMA %s does nothing here: SQLite reads it outside of transactions; open this test's handle without Rollback", strings.ToLower(strings.Join(words[1:], " ")))
 	case "CREATE", "DROP":
 		if h.dialect != "mysql" || next == "TEMPORARY" {
 			return nil

@@ -222,3 +222,24 @@ func TestPhasesBesideTheDecider(t *testing.T) {
 	}
 	w.expect("main: a, archive: a")
 }
+
+// Rows that a branch has locked stay locked until the decision is there: it is prepared.
+func TestPhasesAndLockedRows(t *testing.T) {
+	w := newPhaseWorld(t, young)
+	must(t, create(w.db, "locked", keys...))
+	for _, lock := range []string{"FOR UPDATE", "LOCK IN SHARE MODE", "FOR UPDATE NOWAIT", "FOR SHARE"} {
+		for key, sent := range map[string]string{"analytics": "XA PREPARE analytics", "archive": "PREPARE TRANSACTION archive"} {
+			if (lock == "LOCK IN SHARE MODE") != (key == "analytics") && strings.Contains(lock, "SHARE") {
+				continue // the other product's
+			}
+			w.sent()
+			must(t, w.db.Transaction(func(tx *gorm.DB) error {
+				var names []string
+				return errors.Join(tx.Raw("SELECT name FROM "+key+"_rows WHERE name = 'locked' "+lock).Scan(&names).Error, create(tx, key+lock, "main"))
+			}))
+			if got := w.sent(); !strings.Contains(got, sent) {
+				t.Errorf("%s %s: sent is %s", key, lock, got)
+			}
+		}
+	}
+}

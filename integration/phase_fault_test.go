@@ -62,6 +62,9 @@ func TestPhasesThatFail(t *testing.T) {
 			if err != nil && !strings.Contains(err.Error(), c.says) {
 				w.Errorf("%q is not in: %v", c.says, err)
 			}
+			if c.recoverDuring && (strings.Contains(err.Error(), "ROLLBACK") || strings.Contains(w.log.text(), "error: ")) {
+				w.Errorf("what recovery has rolled back is told as a failure: %v\n%s", err, w.log.text())
+			}
 			if did := w.recover(); did != c.did {
 				w.Errorf("recovery: %q, want %q", did, c.did)
 			}

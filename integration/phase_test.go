@@ -220,6 +220,7 @@ func TestPhasesAndIsolation(t *testing.T) {
 // Two keys on one pool have one branch, which is prepared once.
 func TestPhasesAndTwoKeysOnOnePool(t *testing.T) {
 	config := young
+	config.two.App = fmt.Sprint("keys", time.Now().UnixNano()%1e9)
 	config.register = func(w *phaseWorld, plugin *bindkey.Plugin) {
 		plugin.Register("logs", dbresolver.Config{Sources: []gorm.Dialector{w.at["analytics"].Server.DialectorOn(w.pools["analytics"])}})
 	}
@@ -232,6 +233,22 @@ func TestPhasesAndTwoKeysOnOnePool(t *testing.T) {
 	w.expect("main: a, analytics: a b")
 	if n := strings.Count(w.sent(), "XA PREPARE"); n != 1 {
 		w.Errorf("it was prepared %d times", n)
+	}
+	must(t, w.db.Transaction(func(tx *gorm.DB) error { // the branch has the name of the other key
+		return errors.Join(tx.Clauses(bindkey.Use("logs")).Exec("INSERT INTO analytics_rows (name) VALUES ('c')").Error, create(tx, "c", "main"))
+	}))
+	for _, key := range []string{"analytics", "logs"} {
+		old := func() (n int) {
+			must(t, w.plain["main"].QueryRow("SELECT count(*) FROM gormbind_decisions WHERE outcome = 'C' AND participants = '"+key+"' AND gid LIKE 'gb1:"+config.two.App+":%'").Scan(&n))
+			return n
+		}
+		_, err := w.plain["main"].Exec("UPDATE gormbind_decisions SET decided_at = 0 WHERE outcome = 'C'")
+		must(t, err)
+		_, err = w.plugin.Recover(context.Background())
+		must(t, err)
+		if n := old(); n != 0 {
+			w.Errorf("%d old decisions of %s are kept", n, key)
+		}
 	}
 }
 
@@ -329,20 +346,26 @@ func TestPhasesAreObserved(t *testing.T) {
 // A SELECT that calls a function of the program's own may write: its branch is prepared.
 func TestPhasesAndFunctionsThatWrite(t *testing.T) {
 	w := newPhaseWorld(t, young)
-	for _, ddl := range []string{"DROP FUNCTION IF EXISTS phase_write", "CREATE FUNCTION phase_write() RETURNS INT MODIFIES SQL DATA BEGIN INSERT INTO analytics_rows (name) VALUES ('a'); RETURN 1; END"} {
-		if _, err := w.plain["analytics"].Exec(ddl); err != nil {
-			t.Fatal(err)
+	for _, of := range []struct{ function, call string }{
+		{"phase_write", "SELECT phase_write()"}, {"phase_write", "SELECT phase_write\r\n()"}, {"phase_write", "SELECT phase_write/* it */ ()"},
+		{"total", "SELECT total()"}, // the name of a function of another product
+	} {
+		for _, ddl := range []string{"DROP FUNCTION IF EXISTS " + of.function, "CREATE FUNCTION " + of.function + "() RETURNS INT MODIFIES SQL DATA BEGIN INSERT INTO analytics_rows (name) VALUES ('a'); RETURN 1; END"} {
+			if _, err := w.plain["analytics"].Exec(ddl); err != nil {
+				t.Fatal(err)
+			}
 		}
+		w.clean()
+		w.sent()
+		must(w.T, w.db.Transaction(func(tx *gorm.DB) error {
+			var one int
+			return errors.Join(tx.Clauses(bindkey.Use("analytics")).Raw(of.call).Scan(&one).Error, create(tx, "a", "main"))
+		}))
+		if sent := w.sent(); !strings.Contains(sent, "XA PREPARE analytics") {
+			w.Errorf("%q: sent is %s", of.call, sent)
+		}
+		w.expect("main: a, analytics: a")
 	}
-	w.sent()
-	must(w.T, w.db.Transaction(func(tx *gorm.DB) error {
-		var one int
-		return errors.Join(tx.Clauses(bindkey.Use("analytics")).Raw("SELECT phase_write()").Scan(&one).Error, create(tx, "a", "main"))
-	}))
-	if sent := w.sent(); !strings.Contains(sent, "XA PREPARE analytics") {
-		w.Errorf("sent is %s", sent)
-	}
-	w.expect("main: a, analytics: a")
 }
 
 // A server that can't prepare is an error of db.Use that names the setting.

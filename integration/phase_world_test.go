@@ -44,6 +44,7 @@ type phaseConfig struct {
 	options  []bindkey.Option
 	register func(w *phaseWorld, plugin *bindkey.Plugin) // more binds
 	noTables bool
+	keepRows bool
 }
 
 // eachPhase runs a test with and without PrepareStmt.
@@ -102,7 +103,9 @@ func newPhaseWorld(t *testing.T, config phaseConfig) *phaseWorld {
 		must(t, db.AutoMigrate(&MainRow{}, &AnalyticsRow{}, &ArchiveRow{}))
 		must(t, w.plugin.CreateDecisions(context.Background()))
 	}
-	w.clean()
+	if !config.keepRows {
+		w.clean()
+	}
 	t.Cleanup(w.idle)
 	w.sent()
 	return w

@@ -47,6 +47,8 @@ func allWork() []*lab.Work {
 			{Name: "Create, 4 goroutines", Place: p, Goroutines: goroutines, Make: create, Budget: lab.StatementBudget},
 		}...)...)
 	}
+	all = append(all, lab.Of("Settings, MariaDB", &lab.Work{Name: "Create on two binds, in two phases", Place: mariadb, Setup: lab.Setup{TwoPhase: true}, Make: lab.TransactionOnBoth, Budget: lab.NoBudget,
+		Left: lab.Without(lab.WrongDatabase, lab.Resolver, lab.Using)})...)
 	return append(all, twoServers(&place{home: servers.PostgreSQL, other: servers.MariaDB})...)
 }
 
@@ -60,6 +62,7 @@ func twoServers(p *place) []*lab.Work {
 		{Name: "Update", Make: lab.Update},
 		{Name: "Preload across binds; plain: two queries", Make: lab.PreloadByHand},
 		{Name: "Create on two binds; plain: two transactions", Make: lab.TransactionOnBoth},
+		{Name: "Create on two binds, in two phases; plain: two transactions", Setup: lab.Setup{TwoPhase: true}, Make: lab.TransactionOnBoth},
 	}
 	for _, w := range works {
 		w.Place, w.Budget, w.Left = p, lab.NoBudget, lab.Without(lab.OneDialect, lab.Resolver, lab.Using)

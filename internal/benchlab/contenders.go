@@ -37,6 +37,7 @@ type Setup struct {
 	Skip     bool // SkipDefaultTransaction
 	Replicas bool // two for the bind analytics
 	Used     bool // the program has a Use somewhere else
+	TwoPhase bool // the plugin commits in two phases; the default bind decides
 }
 
 // A Contender is one way to reach two databases with GORM.
@@ -198,9 +199,17 @@ func (c *Contender) openResolver(s Setup) error {
 // openRouted opens a handle with this plugin.
 func (c *Contender) openRouted(s Setup) error {
 	plugin := bindkey.New(bindkey.Models(&User{}, &LogEntry{}, &Even{}, &Odd{})).Register(Other, c.config(s))
+	if s.TwoPhase {
+		plugin.UseTwoPhase(bindkey.TwoPhaseConfig{App: "bench", Every: -1})
+	}
 	db, err := c.handle(Home, s, plugin)
 	if err != nil {
 		return err
+	}
+	if s.TwoPhase {
+		if err := plugin.CreateDecisions(context.Background()); err != nil {
+			return err
+		}
 	}
 	c.route(db)
 	if s.Used {

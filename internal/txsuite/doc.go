@@ -41,6 +41,9 @@
 //		},
 //	})
 //
+// [RunTwoPhase] does the same with COMMIT in two phases. There the model is smaller: it holds
+// what the application was told against the rows of all databases after recovery.
+//
 // With Cut, each program also runs with its connection really cut before each
 // call, and the error is then what the driver makes of it.
 package txsuite

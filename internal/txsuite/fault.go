@@ -40,6 +40,7 @@ type aim struct {
 	happens fault
 	call    testkit.Call
 	at      place
+	past    bool  // it is behind the check, where the end of a context changes nothing
 	whole   place // if a prepared statement counts as one call, as the model counts
 }
 
@@ -52,7 +53,8 @@ type place struct {
 
 // at makes a call of an earlier run go wrong, too.
 func (p plan) at(known []testkit.Call, i int, happens fault) plan {
-	return append(p[:len(p):len(p)], aim{happens, known[i], placeOf(known[:i], known[i]), placeOf(testkit.Whole(known[:i]), known[i])})
+	return append(p[:len(p):len(p)], aim{happens: happens, call: known[i], at: placeOf(known[:i], known[i]),
+		past: known[i].Kind == testkit.Commit || known[i].Kind == testkit.Rollback || isPast(known, i), whole: placeOf(testkit.Whole(known[:i]), known[i])})
 }
 
 func placeOf(before []testkit.Call, call testkit.Call) place {
@@ -81,9 +83,9 @@ func (f *injector) hooks(p plan) func([]testkit.Call, testkit.Call) testkit.Hook
 	}
 	hooks := map[place]testkit.Hook{}
 	for n, aim := range p {
-		happens, answer := aim.happens, injected[n]
+		aim, answer := aim, injected[n]
 		hooks[aim.at] = func(ctx context.Context, on *testkit.Conn, call testkit.Call, real testkit.Real) error {
-			return f.make(ctx, on, call, real, happens, answer)
+			return f.make(ctx, on, call, real, aim, answer)
 		}
 	}
 	return func(before []testkit.Call, call testkit.Call) testkit.Hook { return hooks[placeOf(before, call)] }
@@ -96,8 +98,8 @@ func (f *injector) troubled(format string, args ...any) {
 }
 
 // make makes a call with what goes wrong in it.
-func (f *injector) make(ctx context.Context, on *testkit.Conn, call testkit.Call, real testkit.Real, happens fault, answer error) error {
-	switch happens {
+func (f *injector) make(ctx context.Context, on *testkit.Conn, call testkit.Call, real testkit.Real, at aim, answer error) error {
+	switch at.happens {
 	case answersError:
 		return testkit.Answers(answer)(ctx, on, call, real)
 	case staysOpen:
@@ -113,7 +115,7 @@ func (f *injector) make(ctx context.Context, on *testkit.Conn, call testkit.Call
 		return real(ctx)
 	case cancelled, ignoresEnd:
 		f.cancel()
-		if call.Kind == testkit.Commit || call.Kind == testkit.Rollback {
+		if at.past {
 			time.Sleep(2 * time.Millisecond) // what would interrupt it has its chance
 			if on.TxContext().Err() != nil && call.Kind == testkit.Commit {
 				f.troubled("the context of BEGIN ended during COMMIT in %s: pgx would give up", call.Database)
@@ -125,7 +127,7 @@ func (f *injector) make(ctx context.Context, on *testkit.Conn, call testkit.Call
 		case <-time.After(10 * time.Second):
 			f.troubled("the end of the context did not reach %s", call)
 		}
-		if happens == cancelled {
+		if at.happens == cancelled {
 			return ctx.Err()
 		}
 		return real(context.WithoutCancel(ctx))

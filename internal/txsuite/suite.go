@@ -38,6 +38,8 @@ type Target struct {
 	// Asks says that a branch is asked whether it is still in its transaction once a
 	// statement has failed there, since the database would not tell by itself.
 	Asks bool
+	// Decider speaks the dialect of alpha, where that decides and is another product's.
+	Decider func(pool gorm.ConnPool) gorm.Dialector
 	// Short leaves out faults that another run proves: of the calls of a
 	// prepared statement, only the last is made to fail.
 	Short bool
@@ -56,7 +58,7 @@ func Run(t *testing.T, target Target) {
 			for _, p := range programs {
 				p := p
 				t.Run(p.name, func(t *testing.T) {
-					r := newRunner(t, target, prepare)
+					r := newRunner(t, target, prepare, "")
 					r.table(p)
 				})
 			}
@@ -79,13 +81,14 @@ type runner struct {
 	*testing.T
 	target   Target
 	prepare  bool
+	app      string // with two phases; or ""
 	recorder testkit.Recorder
 	pools    map[string]*sql.DB // through the recorder
 	plain    map[string]*sql.DB // past it
 }
 
-func newRunner(t *testing.T, target Target, prepare bool) *runner {
-	r := &runner{T: t, target: target, prepare: prepare,
+func newRunner(t *testing.T, target Target, prepare bool, app string) *runner {
+	r := &runner{T: t, target: target, prepare: prepare, app: app,
 		pools: map[string]*sql.DB{}, plain: map[string]*sql.DB{}}
 	for _, bind := range binds {
 		connector := target.Connector(t, bind)
@@ -109,18 +112,33 @@ func newRunner(t *testing.T, target Target, prepare bool) *runner {
 
 // handle is a fresh handle on the pools, with no statement prepared yet.
 func (r *runner) handle(t testing.TB) *gorm.DB {
-	db, err := gorm.Open(r.target.Dialector(r.pools[alpha]), &gorm.Config{Logger: logger.Discard, PrepareStmt: r.prepare})
+	db, _ := r.open(t)
+	return db
+}
+
+func (r *runner) open(t testing.TB) (*gorm.DB, *bindkey.Plugin) {
+	db, err := gorm.Open(r.dialector(alpha), &gorm.Config{Logger: logger.Discard, PrepareStmt: r.prepare})
 	if err != nil {
 		t.Fatal(err)
 	}
 	plugin := bindkey.New(bindkey.Default(alpha), bindkey.Models(&Alpha{}, &Beta{}, &Gamma{}))
+	if r.app != "" {
+		plugin.UseTwoPhase(bindkey.TwoPhaseConfig{App: r.app, Grace: 1, Every: -1})
+	}
 	for _, bind := range binds {
-		plugin.Register(bind, dbresolver.Config{Sources: []gorm.Dialector{r.target.Dialector(r.pools[bind])}})
+		plugin.Register(bind, dbresolver.Config{Sources: []gorm.Dialector{r.dialector(bind)}})
 	}
 	if err := db.Use(plugin); err != nil {
 		t.Fatal(err)
 	}
-	return db
+	return db, plugin
+}
+
+func (r *runner) dialector(bind string) gorm.Dialector {
+	if bind == alpha && r.target.Decider != nil {
+		return r.target.Decider(r.pools[bind])
+	}
+	return r.target.Dialector(r.pools[bind])
 }
 
 // table runs a program without faults, to learn its calls, and then once for
@@ -379,6 +397,8 @@ type run struct {
 	handle                    *gorm.DB
 	inUse                     func() error
 	afterCommit, afterRollack int
+	told                      map[string][]string // the rows that the application believes to have
+	saved                     map[string]map[string][]string
 	busy                      error // what was in use when the outcome functions ran
 }
 
@@ -436,8 +456,11 @@ func (r *run) steps(tx *gorm.DB, body []step) error {
 		var err error
 		switch s := s.(type) {
 		case write:
-			err = s.do(tx)
+			if err = s.do(tx); err == nil || errors.Is(err, bindkey.ErrPending) {
+				r.wrote(s.made)
+			}
 		case nested:
+			before := copied(r.told)
 			err = tx.Transaction(func(tx *gorm.DB) error {
 				if err := r.steps(tx, s.body); err != nil {
 					return err
@@ -447,19 +470,43 @@ func (r *run) steps(tx *gorm.DB, body []step) error {
 				}
 				return nil
 			})
+			if err != nil {
+				r.told = before
+			}
 			if s.swallows {
 				err = nil
 			}
 		case savePoint:
 			err = tx.SavePoint(string(s)).Error
+			r.saved = map[string]map[string][]string{string(s): copied(r.told)}
 		case rollBackTo:
 			err = tx.RollbackTo(string(s)).Error
+			r.told = copied(r.saved[string(s)])
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (r *run) wrote(rows []made) {
+	if r.told == nil {
+		r.told = map[string][]string{}
+	}
+	for _, made := range rows {
+		if made.row != "" {
+			r.told[made.bind] = append(r.told[made.bind], strings.Fields(made.row)...)
+		}
+	}
+}
+
+func copied(rows map[string][]string) map[string][]string {
+	all := map[string][]string{}
+	for bind, texts := range rows {
+		all[bind] = append([]string(nil), texts...)
+	}
+	return all
 }
 
 // noGoroutines waits until no transaction has a goroutine any more.

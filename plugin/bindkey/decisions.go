@@ -38,7 +38,7 @@ func (p *Plugin) CreateDecisions(ctx context.Context) error {
 	if err := p.AutoMigrate(ctx, []string{p.twoPhase.decider.key}); err != nil {
 		return err
 	}
-	_, err := p.twoPhase.store.ID(ctx)
+	_, err := p.twoPhase.store.AskID(ctx) // of a table that may be new
 	return err
 }
 
@@ -135,15 +135,16 @@ func (p *Plugin) checkPreparing(b *bind) error {
 	return nil
 }
 
-// knownCalls are functions that write nothing, and words that stand before a parenthesis.
+// knownCalls are MySQL's functions that write nothing, which a program can't replace by its
+// own, and words that stand before a parenthesis.
 var knownCalls = map[string]bool{}
 
 func init() {
 	for _, word := range strings.Fields(`and or not in exists any all some as by on using from where when then else case select distinct having limit offset between like is
 		union intersect except values over partition with join interval
-		count sum min max avg coalesce ifnull nullif isnull if iif abs round floor ceil ceiling mod lower upper trim ltrim rtrim length char_length substr substring concat
-		concat_ws replace group_concat string_agg cast convert date time datetime now current_timestamp curdate year month day strftime date_format unix_timestamp julianday
-		json_extract json_object json_array hex unhex row_number rank dense_rank lag lead total greatest least database version last_insert_id`) {
+		count sum min max avg coalesce ifnull nullif isnull if abs round floor ceil ceiling mod lower upper trim ltrim rtrim length char_length substr substring concat
+		concat_ws replace group_concat cast convert date time now current_timestamp curdate year month day date_format unix_timestamp
+		json_extract json_object json_array hex unhex row_number rank dense_rank lag lead greatest least database version last_insert_id`) {
 		knownCalls[word] = true
 	}
 }
@@ -157,12 +158,12 @@ func callsUnknown(text string) bool {
 			return false
 		}
 		at += next
-		before := strings.TrimRight(text[:at], " \t\n")
+		before := strings.TrimRight(text[:at], " \t\r\n\f\v")
 		start := len(before)
 		for start > 0 && isWord(before[start-1]) {
 			start--
 		}
-		if word := before[start:]; word != "" && !knownCalls[strings.ToLower(word)] || strings.HasSuffix(before, "`") || strings.HasSuffix(before, `"`) {
+		if word := before[start:]; word != "" && !knownCalls[strings.ToLower(word)] || strings.HasSuffix(before, "*/") || strings.HasSuffix(before, "`") || strings.HasSuffix(before, `"`) {
 			return true
 		}
 	}

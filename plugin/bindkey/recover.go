@@ -77,7 +77,6 @@ func (p *Plugin) recovery(ctx context.Context) (*twophase.Recovery, error) {
 		return nil, installError("recovery needs an installed plugin with the option TwoPhase")
 	}
 	r := &twophase.Recovery{App: two.config.App, Store: two.store, Grace: two.config.Grace, KeepCommits: two.config.Keep, KeepAborts: max(keepAborts, two.config.Keep)}
-	seen := map[*dbpool.Pool]bool{}
 	for _, key := range p.known() {
 		b, err := p.lookup(key, "")
 		if err != nil || b == two.decider || b.family != nil {
@@ -90,6 +89,7 @@ func (p *Plugin) recovery(ctx context.Context) (*twophase.Recovery, error) {
 		if b.product.TwoPhase == nil {
 			continue
 		}
+		seen := map[*dbpool.Pool]bool{} // of this bind: a decision waits for each that it names
 		for _, source := range b.sources {
 			if real := source.real; !seen[real] && !two.decidesAt(real) {
 				seen[real] = true

@@ -32,7 +32,8 @@ func (e *InDoubtError) Is(target error) bool { return target == ErrInDoubt }
 func (e *InDoubtError) Unwrap() error { return e.Err }
 
 // A PendingError says that a transaction is committed, and that the rows of some binds
-// are not visible yet: their branches are prepared, and recovery commits them. Nothing
+// may not be visible yet: their branches are prepared, and recovery commits them, unless
+// they are committed and only the answer was lost. Nothing
 // has to be run again. Functions of [AfterCommit] have run.
 type PendingError struct {
 	GID   string
@@ -41,7 +42,7 @@ type PendingError struct {
 }
 
 func (e *PendingError) Error() string {
-	return fmt.Sprintf("bindkey: transaction %s is committed, but its rows in %s are not visible yet: recovery commits them once the database answers; do not run the transaction again: %v",
+	return fmt.Sprintf("bindkey: transaction %s is committed, but its rows in %s may not be visible yet: recovery commits them once the database answers; do not run the transaction again: %v",
 		e.GID, list(e.Binds), e.Err)
 }
 

@@ -38,6 +38,7 @@ type config struct {
 	meters     metric.MeterProvider
 	statements bool // have spans of their own
 	text       bool // is shown
+	prepared   bool // branches are counted
 }
 
 // An Option configures an observer, in [New].

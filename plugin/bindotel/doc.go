@@ -73,6 +73,8 @@
 //     part, by gormbind.transaction.outcome (partial, unknown) and gormbind.transaction.failed.
 //   - gormbind.statement.refusals: a counter of statements that bindkey has refused with a
 //     typed error, by error.type.
+//   - gormbind.prepared.count and gormbind.prepared.age (in seconds, of the oldest), by
+//     gormbind.bind: gauges of branches that are prepared, with [WithPrepared] alone.
 //
 // # Limitations
 //

@@ -55,7 +55,8 @@ func TestDocumentNames(t *testing.T) {
 	w.must(err)
 	resolver.SetMaxOpenConns(3)
 	// Servers and what else SQLite does not show are in the module integration.
-	emitted := map[string]bool{"server.address": true, "server.port": true, "db.namespace": true, "db.response.status_code": true}
+	emitted := map[string]bool{"server.address": true, "server.port": true, "db.namespace": true, "db.response.status_code": true,
+		"gormbind.prepared.count": true, "gormbind.prepared.age": true}
 	both := func(tx *gorm.DB) error {
 		tx.Create(&LogEntry{})
 		return tx.Create(&Note{}).Error

@@ -42,7 +42,15 @@ func transactionIn(ctx context.Context) *transaction {
 
 func (o *observer) installed(p *bindkey.Plugin) (closed func()) {
 	o.plugin.Store(p)
-	return o.metrics.observePools(p)
+	pools := o.metrics.observePools(p)
+	if !o.prepared {
+		return pools
+	}
+	prepared := o.metrics.observePrepared(p)
+	return func() {
+		prepared()
+		pools()
+	}
 }
 
 func (o *observer) statement(ctx context.Context, s bindkey.SentStatement) (context.Context, func(error)) {

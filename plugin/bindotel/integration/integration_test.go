@@ -8,8 +8,11 @@ import (
 	"sort"
 	"strings"
 	"testing"
+	"time"
 
+	"go.opentelemetry.io/otel/attribute"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"gorm.io/driver/sqlite"
@@ -22,6 +25,8 @@ import (
 	"github.com/gormbind/gormbind/plugin/bindkey"
 	"github.com/gormbind/gormbind/plugin/bindotel"
 )
+
+func TestMain(m *testing.M) { servers.Main(m) }
 
 type (
 	Member struct {
@@ -235,4 +240,93 @@ func nested(spans []sdktrace.ReadOnlySpan, at sdktrace.ReadOnlySpan) string {
 		text += "(" + strings.Join(inside, ", ") + ")"
 	}
 	return text
+}
+
+// How many branches are prepared, and how old the oldest is, by bind. Nothing is zero that
+// could not be asked.
+func TestPrepared(t *testing.T) {
+	servers.MariaDB.Need(t)
+	postgres := servers.NeedPreparing(t)
+	archive, analytics := postgres.Database(t, "otel"), servers.MariaDB.Database(t, "otel")
+	for _, with := range []bool{true, false} {
+		reader := sdkmetric.NewManualReader()
+		options := []bindotel.Option{bindotel.WithMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)))}
+		if with {
+			options = append(options, bindotel.WithPrepared())
+		}
+		app := fmt.Sprint("otel", time.Now().UnixNano()%1e9)
+		db, err := gorm.Open(sqlite.Open(filepath.Join(t.TempDir(), "main.db")), &gorm.Config{Logger: logger.Discard})
+		must(t, err)
+		plugin := bindkey.New(bindkey.TwoPhase(bindkey.TwoPhaseConfig{App: app, Every: -1}), bindkey.Observe(bindotel.New(options...))).
+			Register("archive", dbresolver.Config{Sources: []gorm.Dialector{archive.Dialector()}}).
+			Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{analytics.Dialector()}})
+		must(t, db.Use(plugin))
+		must(t, plugin.CreateDecisions(context.Background()))
+		read := func() (counts string, oldest map[string]float64) {
+			t.Helper()
+			var all metricdata.ResourceMetrics
+			_ = reader.Collect(context.Background(), &all)
+			var lines []string
+			oldest = map[string]float64{}
+			for _, scope := range all.ScopeMetrics {
+				for _, m := range scope.Metrics {
+					if data, ok := m.Data.(metricdata.Gauge[int64]); ok && m.Name == "gormbind.prepared.count" {
+						for _, p := range data.DataPoints {
+							lines = append(lines, fmt.Sprint(p.Attributes.Encoded(attribute.DefaultEncoder()), " ", p.Value))
+						}
+					}
+					if data, ok := m.Data.(metricdata.Gauge[float64]); ok && m.Name == "gormbind.prepared.age" && m.Unit == "s" {
+						for _, p := range data.DataPoints {
+							oldest[p.Attributes.Encoded(attribute.DefaultEncoder())] = p.Value
+						}
+					}
+				}
+			}
+			sort.Strings(lines)
+			return strings.Join(lines, ", "), oldest
+		}
+		const none = "gormbind.bind=analytics 0, gormbind.bind=archive 0, gormbind.bind=main 0"
+		if counts, _ := read(); with && counts != none || !with && counts != "" {
+			t.Errorf("%v: %q", with, counts)
+		}
+		if !with {
+			must(t, plugin.Close())
+			continue
+		}
+		pool, err := archive.Open()
+		must(t, err)
+		defer pool.Close()
+		pool.SetMaxOpenConns(1)
+		gid := "gb1:" + app + ":STORE123:01M8G6TSHM1RDGBA45AGVV828G"
+		for _, statement := range []string{"BEGIN", "CREATE TABLE prepared (id INT)", "PREPARE TRANSACTION '" + gid + "/archive'"} {
+			_, err := pool.Exec(statement)
+			must(t, err)
+		}
+		defer func() { _, _ = pool.Exec("ROLLBACK PREPARED '" + gid + "/archive'") }()
+		if counts, oldest := read(); counts != strings.Replace(none, "archive 0", "archive 1", 1) || oldest["gormbind.bind=archive"] <= 0 || oldest["gormbind.bind=main"] != 0 {
+			t.Errorf("%q, %v", counts, oldest)
+		}
+		sources := plugin.Pools()
+		for _, p := range sources {
+			if p.Key == "analytics" {
+				must(t, p.DB.Close())
+			}
+		}
+		if counts, _ := read(); counts != "gormbind.bind=archive 1" {
+			t.Errorf("with a bind that can't be asked: %q", counts)
+		}
+		_, err = pool.Exec("ROLLBACK PREPARED '" + gid + "/archive'")
+		must(t, err)
+		must(t, plugin.Close())
+		if counts, _ := read(); counts != "" {
+			t.Errorf("after Close: %q", counts)
+		}
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }

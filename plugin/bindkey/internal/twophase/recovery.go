@@ -62,9 +62,13 @@ var errOwned = errors.New("the connection that has prepared it is still there, s
 // without touching anything.
 func (r *Recovery) Look(ctx context.Context) ([]Finding, error) {
 	found, _, failed := r.list(ctx)
+	id, err := r.Store.LookID(ctx)
 	for i := range found {
 		f := &found[i]
-		if f.Err = r.foreign(ctx, f); f.Err != nil {
+		if f.Err = err; err == nil {
+			f.Err = foreign(id, f)
+		}
+		if f.Err != nil {
 			continue
 		}
 		switch outcome, err := r.Store.Read(ctx, f.GID); {
@@ -85,14 +89,15 @@ func (r *Recovery) Look(ctx context.Context) ([]Finding, error) {
 // What could not be finished is left to the next run. The error is that of databases
 // which could not be asked.
 func (r *Recovery) Run(ctx context.Context) ([]Finding, error) {
-	if _, err := r.Store.ID(ctx); err != nil {
+	id, err := r.Store.AskID(ctx)
+	if err != nil {
 		return nil, fmt.Errorf("the table of decisions, %s, can't be read: %w", Table, err)
 	}
-	old, err := r.Store.old(ctx, r.KeepCommits, r.KeepAborts) // before the lists
+	old, err := r.Store.old(ctx, r.App, r.KeepCommits, r.KeepAborts) // before the lists
 	failed := err
 	found, reached, err := r.list(ctx)
 	failed = errors.Join(failed, err)
-	r.settle(ctx, found)
+	r.settle(ctx, id, found)
 	for i := range found {
 		f := &found[i]
 		if f.Err == nil {
@@ -167,11 +172,11 @@ func (r *Recovery) at(qualifier string, found *Participant) *Participant {
 // settle says of each branch why it is left alone, if it is. A server that does not tell
 // how old a branch is, is asked again a moment later: who has just been prepared by a
 // transaction that was begun long ago is done by then.
-func (r *Recovery) settle(ctx context.Context, found []Finding) {
+func (r *Recovery) settle(ctx context.Context, store string, found []Finding) {
 	again := false
 	for i := range found {
 		f := &found[i]
-		if f.Err = r.foreign(ctx, f); f.Err == nil && f.Age < r.Grace {
+		if f.Err = foreign(store, f); f.Err == nil && f.Age < r.Grace {
 			f.Err = ErrYoung
 		}
 		again = again || f.Err == nil && f.at.On.Begin != nil
@@ -194,11 +199,8 @@ func (r *Recovery) settle(ctx context.Context, found []Finding) {
 	}
 }
 
-func (r *Recovery) foreign(ctx context.Context, f *Finding) error {
-	id, err := r.Store.ID(ctx)
-	if err != nil {
-		return err
-	}
+// foreign is why a branch is of another table of decisions than a store, or nil.
+func foreign(id string, f *Finding) error {
 	if store, _, ok := storeOf(f.GID); !ok || store != id {
 		return ErrOtherStore
 	}

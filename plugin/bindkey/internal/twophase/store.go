@@ -34,7 +34,8 @@ type Store struct {
 	DB      func() (*sql.DB, error)
 	Product *product.Profile
 
-	id atomic.Pointer[string]
+	id     atomic.Pointer[string]
+	tidied atomic.Pointer[string] // up to where old decisions were looked at; nil: begin at the first
 }
 
 // ID names the table. It is made once for each table, and remembered.
@@ -42,6 +43,13 @@ func (s *Store) ID(ctx context.Context) (string, error) {
 	if id := s.id.Load(); id != nil {
 		return *id, nil
 	}
+	return s.AskID(ctx)
+}
+
+// AskID is ID of the table that is there now: it may have been made anew.
+func (s *Store) AskID(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, perTry)
+	defer cancel()
 	db, err := s.DB()
 	if err != nil {
 		return "", err
@@ -58,6 +66,18 @@ func (s *Store) ID(ctx context.Context) (string, error) {
 	}
 	s.id.Store(&id)
 	return id, nil
+}
+
+// LookID is AskID that writes nothing: a table without a name has "".
+func (s *Store) LookID(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, perTry)
+	defer cancel()
+	db, err := s.DB()
+	if err != nil {
+		return "", err
+	}
+	id, _, err := s.readID(ctx, db)
+	return id, err
 }
 
 // Known is ID if that has been asked for.
@@ -160,24 +180,38 @@ type decision struct {
 	participants []string
 }
 
-// old are decisions that nobody asks for any more, some of the oldest.
-func (s *Store) old(ctx context.Context, commits, aborts time.Duration) (found []decision, err error) {
+// maxOld is how many old decisions one run looks at.
+const maxOld = 5000
+
+// old are decisions of a program that nobody asks for any more, some of them: the next
+// call goes on behind the last, since those of a bind that is gone stay. Those of other
+// programs are theirs: their branches are not in this one's lists.
+func (s *Store) old(ctx context.Context, app string, commits, aborts time.Duration) (found []decision, err error) {
+	ctx, cancel := context.WithTimeout(ctx, perTry)
+	defer cancel()
 	db, err := s.DB()
 	if err != nil {
 		return nil, err
 	}
-	now := s.Product.Now()
+	now, last := s.Product.Now(), ""
 	if now == "" {
 		now = fmt.Sprint(time.Now().Unix())
 	}
+	if tidied := s.tidied.Swap(nil); tidied != nil {
+		last = *tidied
+	}
 	rows, err := db.QueryContext(ctx, fmt.Sprintf(`SELECT gid, outcome, participants FROM %s
-		WHERE outcome = '%s' AND decided_at < %s - %d OR outcome = '%s' AND decided_at < %s - %d`,
-		Table, Commit, now, int64(commits/time.Second), Abort, now, int64(aborts/time.Second)))
+		WHERE gid > '%s' AND gid LIKE '%s%%' AND (outcome = '%s' AND decided_at < %s - %d OR outcome = '%s' AND decided_at < %s - %d) ORDER BY gid`,
+		Table, last, Prefix(app), Commit, now, int64(commits/time.Second), Abort, now, int64(aborts/time.Second)))
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	for len(found) < 5000 && rows.Next() {
+	for rows.Next() {
+		if len(found) == maxOld {
+			s.tidied.Store(&found[maxOld-1].gid)
+			break
+		}
 		var d decision
 		var participants string
 		if err := rows.Scan(&d.gid, &d.outcome, &participants); err != nil {
@@ -186,7 +220,9 @@ func (s *Store) old(ctx context.Context, commits, aborts time.Duration) (found [
 		if participants != "" {
 			d.participants = strings.Split(participants, ",")
 		}
-		found = append(found, d)
+		if strings.HasPrefix(d.gid, Prefix(app)) { // LIKE has wildcards, and may know no case
+			found = append(found, d)
+		}
 	}
 	return found, rows.Err()
 }
@@ -203,7 +239,10 @@ func (s *Store) forget(ctx context.Context, gids []string) error {
 			some = some[:200]
 		}
 		gids = gids[len(some):]
-		if _, err := db.ExecContext(ctx, "DELETE FROM "+Table+" WHERE gid IN ('"+strings.Join(some, "','")+"')"); err != nil {
+		once, cancel := context.WithTimeout(ctx, perTry)
+		_, err := db.ExecContext(once, "DELETE FROM "+Table+" WHERE gid IN ('"+strings.Join(some, "','")+"')")
+		cancel()
+		if err != nil {
 			return err
 		}
 	}

@@ -189,7 +189,11 @@ func TestTidy(t *testing.T) {
 		"old": {"C", "analytics", 7200}, "young": {"C", "analytics", 60}, "unreached": {"C", "analytics,archive", 7200}, "unknown": {"C", "removed", 7200},
 		"aborted": {"A", "", 7200}, "old-aborted": {"A", "", 90000}, "heuristic": {"H", "analytics", 7200},
 	} {
-		_, err := db.Exec("INSERT INTO "+twophase.Table+" VALUES (?, ?, ?, ?)", gid, row.outcome, row.participants, now-row.age)
+		_, err := db.Exec("INSERT INTO "+twophase.Table+" VALUES (?, ?, ?, ?)", "gb1:shop:"+gid, row.outcome, row.participants, now-row.age)
+		must(t, err)
+	}
+	for _, gid := range []string{"gb1:shop-2:old", "gb1:sho_:old"} { // of other programs, with a bind of the same name
+		_, err := db.Exec("INSERT INTO "+twophase.Table+" VALUES (?, 'C', 'analytics', ?)", gid, now-7200)
 		must(t, err)
 	}
 	empty := &product.TwoPhase{Find: func(context.Context, product.Querier, string) ([]product.Found, error) { return nil, nil }}
@@ -200,16 +204,80 @@ func TestTidy(t *testing.T) {
 	if _, err := r.Run(ctx); err == nil || !strings.Contains(err.Error(), "is down") {
 		t.Errorf("%v", err)
 	}
+	if got, want := strings.Join(gids(t, db), " "), "gb1:sho_:old gb1:shop-2:old gb1:shop:aborted gb1:shop:heuristic gb1:shop:unknown gb1:shop:unreached gb1:shop:young store"; got != want {
+		t.Errorf("left are %q, want %q", got, want)
+	}
+	r.App = "sho_"
+	_, _ = r.Run(ctx)
+	if got := strings.Join(gids(t, db), " "); strings.Contains(got, "sho_") || !strings.Contains(got, "gb1:shop-2:old") || !strings.Contains(got, "gb1:shop:unknown") {
+		t.Errorf("left are %q", got)
+	}
+}
+
+// gids are those of the rows in the table.
+func gids(t *testing.T, db *sql.DB) (all []string) {
+	t.Helper()
 	rows, err := db.Query("SELECT gid FROM " + twophase.Table + " ORDER BY gid")
 	must(t, err)
 	defer rows.Close()
-	var left []string
 	for rows.Next() {
 		var gid string
 		must(t, rows.Scan(&gid))
-		left = append(left, gid)
+		all = append(all, gid)
 	}
-	if got, want := strings.Join(left, " "), "aborted heuristic store unknown unreached young"; got != want {
-		t.Errorf("left are %q, want %q", got, want)
+	must(t, rows.Err())
+	return all
+}
+
+// Many decisions that must stay, since their bind is gone, do not keep the others from
+// being deleted.
+func TestTidyBehindWhatStays(t *testing.T) {
+	store, db, _ := newStore(t)
+	tx, err := db.Begin()
+	must(t, err)
+	for i := 0; i < 12000; i++ {
+		participants := "removed"
+		if i >= 11000 {
+			participants = "analytics"
+		}
+		_, err := tx.Exec("INSERT INTO "+twophase.Table+" VALUES (?, 'C', ?, ?)", fmt.Sprintf("gb1:shop:%05d", i), participants, time.Now().Unix()-7200)
+		must(t, err)
+	}
+	must(t, tx.Commit())
+	empty := &product.TwoPhase{Find: func(context.Context, product.Querier, string) ([]product.Found, error) { return nil, nil }}
+	r := twophase.Recovery{App: "shop", Store: store, KeepCommits: time.Hour, KeepAborts: 24 * time.Hour, Participants: []twophase.Participant{{Key: "analytics", DB: store.DB, On: empty}}}
+	for i := 0; i < 6; i++ { // each looks at some, and begins again behind the last
+		_, err := r.Run(ctx)
+		must(t, err)
+	}
+	if n := len(gids(t, db)); n != 11001 {
+		t.Errorf("%d rows are left", n)
+	}
+}
+
+// A table that is made anew while the process runs has another name, which recovery sees:
+// it must not decide for transactions that the old one has decided. InDoubt writes nothing.
+func TestTableMadeAnew(t *testing.T) {
+	store, db, _ := newStore(t)
+	id, err := store.ID(ctx)
+	must(t, err)
+	gid := twophase.NewGID("shop", id, time.Now().Add(-time.Hour))
+	_, err = db.Exec("DELETE FROM " + twophase.Table)
+	must(t, err)
+	one := &product.TwoPhase{Rollback: func(product.Branch) string { return "SELECT 1" }, Find: func(context.Context, product.Querier, string) ([]product.Found, error) {
+		return []product.Found{{Branch: product.Branch{GID: gid, Qualifier: "analytics"}, Age: time.Hour}}, nil
+	}}
+	r := twophase.Recovery{App: "shop", Store: store, KeepCommits: time.Hour, KeepAborts: time.Hour, Participants: []twophase.Participant{{Key: "analytics", DB: store.DB, On: one}}}
+	for _, step := range []struct {
+		run    func(context.Context) ([]twophase.Finding, error)
+		leaves string
+	}{{r.Look, ""}, {r.Run, "store"}, {r.Look, "store"}} {
+		found, err := step.run(ctx)
+		if err != nil || len(found) != 1 || !errors.Is(found[0].Err, twophase.ErrOtherStore) {
+			t.Errorf("%v, %v", found, err)
+		}
+		if left := strings.Join(gids(t, db), " "); left != step.leaves {
+			t.Errorf("the table has %q, want %q", left, step.leaves)
+		}
 	}
 }

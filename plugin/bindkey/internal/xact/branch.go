@@ -30,6 +30,7 @@ type Begun struct {
 	abandon    context.CancelFunc
 	ending     sync.Once
 	savepoints int32 // how many the transaction had at BEGIN
+	prepared   bool  // it is, in two phases
 	committing bool  // COMMIT was sent: the ROLLBACK after one that failed is no call of its own
 	rolledBack error // what ROLLBACK answered
 

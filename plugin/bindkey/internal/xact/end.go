@@ -44,6 +44,11 @@ func (b *Branch) rollbackOnce(begun *Begun) {
 			operation = ""
 		}
 		begun.rolledBack = b.inTime(begun, operation, begun.Tx.Rollback)
+		if err := begun.rolledBack; err != nil && begun.prepared {
+			if by, still := b.Resource.(Participant).Elsewhere(err); by && still == nil {
+				begun.rolledBack = nil // recovery has done it
+			}
+		}
 	})
 }
 

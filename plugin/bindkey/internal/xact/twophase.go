@@ -17,7 +17,7 @@ type Participant interface {
 	Prepare(ctx context.Context, tx Tx) error
 	// Abandon closes the connection of a prepared branch, and leaves the branch as it is.
 	Abandon(tx Tx)
-	// Elsewhere is what an error of a prepared branch's COMMIT means if the branch was
+	// Elsewhere is what an error of a prepared branch's COMMIT or ROLLBACK means if the branch was
 	// finished by others: by recovery, which is no error, or against all rules, which
 	// stays one; others are false.
 	Elsewhere(err error) (by bool, still error)
@@ -131,6 +131,7 @@ func (t *Transaction) decide(ctx context.Context, protocol Protocol, decider *Br
 		if err != nil {
 			return b.Resource.Failed("PREPARE", err)
 		}
+		b.begun.Load().prepared = true
 		return nil
 	})...); err != nil {
 		if decider.HasBegun() {

@@ -68,6 +68,9 @@ func (b *branch) guard(ctx context.Context, query string, args []any) (string, e
 	if err := b.refuseControl(query); err != nil {
 		return "", err
 	}
+	if err := b.ofItsTenant(ctx); err != nil {
+		return "", err
+	}
 	return b.pool.bind.guard(ctx, query, args, b.tx.ambient, false)
 }
 

@@ -6,6 +6,7 @@ require (
 	github.com/gormbind/gormbind v0.0.0-00010101000000-000000000000
 	github.com/gormbind/gormbind/integration v0.0.0-00010101000000-000000000000
 	github.com/gormbind/gormbind/plugin/bindotel v0.0.0-00010101000000-000000000000
+	go.opentelemetry.io/otel v1.35.0
 	go.opentelemetry.io/otel/sdk v1.35.0
 	go.opentelemetry.io/otel/sdk/metric v1.35.0
 	gorm.io/driver/sqlite v1.6.0
@@ -40,7 +41,6 @@ require (
 	github.com/segmentio/asm v1.2.0 // indirect
 	github.com/shopspring/decimal v1.4.0 // indirect
 	go.opentelemetry.io/auto/sdk v1.1.0 // indirect
-	go.opentelemetry.io/otel v1.35.0 // indirect
 	go.opentelemetry.io/otel/metric v1.35.0 // indirect
 	go.opentelemetry.io/otel/trace v1.35.0 // indirect
 	golang.org/x/crypto v0.31.0 // indirect

@@ -168,7 +168,7 @@ binds:
 	}
 	want := []string{
 		`binds.yaml:7: url (bind "analytics"`,
-		`binds.yaml:10: bind "analytics" has a setting that is not known; the settings are url, replica_urls, policy, max_open_conns, max_idle_conns, conn_max_lifetime, conn_max_idle_time, connect_timeout, statement_timeout, lock_timeout, read_only, prepare_stmt, skip_default_transaction`,
+		`binds.yaml:10: bind "analytics" has a setting that is not known; the settings are url, replica_urls, policy, max_open_conns, max_idle_conns, conn_max_lifetime, conn_max_idle_time, connect_timeout, statement_timeout, lock_timeout, read_only, prepare_stmt, skip_default_transaction, tenant_limit, tenant_wait`,
 		`binds.yaml:5: policy (bind "main"`,
 		`binds.yaml:4: url (bind "main") with scheme "oracle": its scheme is not known; correct it, import the package config/… for it, or add an opener with config.Schemes (known schemes: sqlite)`,
 		`ARCHIVE_DB_URL (bind "archive"`,

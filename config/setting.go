@@ -44,11 +44,16 @@ type settings struct {
 	connect, statement, lock            time.Duration
 	readOnly                            bool
 	prepareStmt, skipDefaultTransaction *bool
+	tenantLimit                         *int
+	tenantWait                          time.Duration
 }
 
 const (
 	nameURL      = "url"
 	nameReplicas = "replica_urls"
+
+	nameTenantLimit = "tenant_limit"
+	nameTenantWait  = "tenant_wait"
 )
 
 // allSettings is the table, in the order of the documents.
@@ -81,6 +86,10 @@ var allSettings = []setting{
 		func(s *settings, text string) (err error) { s.prepareStmt, err = onOff(text); return err }},
 	{"skip_default_transaction", kindSwitch, "Writes of the bind run without a transaction of their own (gorm.Config's SkipDefaultTransaction).", "that of the handle's gorm.Config",
 		func(s *settings, text string) (err error) { s.skipDefaultTransaction, err = onOff(text); return err }},
+	{nameTenantLimit, kindPositive, "How many tenants of the bind are open at most, if its URL has `{tenant}` (bindkey.TenantLimit).", "100",
+		func(s *settings, text string) (err error) { s.tenantLimit, err = number(text, 1); return err }},
+	{nameTenantWait, kindDuration, "How long a statement waits until its tenant is open (bindkey.TenantWait).", "10s",
+		func(s *settings, text string) (err error) { s.tenantWait, err = duration(text); return err }},
 }
 
 var policyNames = []string{"random", "round-robin"}

@@ -64,19 +64,29 @@ var settingCases = []struct {
 	{"read_only", []string{"true", "false"}, []string{"yes", "1", "TRUE", "hunter2"}, "it must be true or false"},
 	{"prepare_stmt", []string{"true", "false"}, []string{"on", "hunter2"}, "it must be true or false"},
 	{"skip_default_transaction", []string{"true", "false"}, []string{"off", "hunter2"}, "it must be true or false"},
+	{"tenant_limit", []string{"1", "1000"}, []string{"0", "hunter2"}, "it must be a whole number, 1 or more"},
+	{"tenant_wait", []string{"30s"}, []string{"0", "30", "hunter2"}, "it must be a duration above 0 with a unit"},
+}
+
+// databaseFor is the URL of analytics in a case, which has tenants for their settings.
+func databaseFor(setting string) string {
+	if strings.HasPrefix(setting, "tenant_") {
+		return "limited://db_{tenant}"
+	}
+	return "limited://db"
 }
 
 // loaders give one setting of analytics, as a variable and in a file.
 var loaders = map[string]func(t *testing.T, name, value string, more ...config.Option) (*config.Config, error){
 	"variable": func(t *testing.T, name, value string, more ...config.Option) (*config.Config, error) {
-		variables := map[string]string{"MAIN_DB_URL": "sqlite://", "ANALYTICS_DB_URL": "limited://db", "ANALYTICS_DB_" + strings.ToUpper(name): value}
+		variables := map[string]string{"MAIN_DB_URL": "sqlite://", "ANALYTICS_DB_URL": databaseFor(name), "ANALYTICS_DB_" + strings.ToUpper(name): value}
 		if name == "policy" {
 			variables["ANALYTICS_DB_REPLICA_URLS"] = "sqlite://"
 		}
 		return config.Load(append(more, limited(), env(variables))...)
 	},
 	"file": func(t *testing.T, name, value string, more ...config.Option) (*config.Config, error) {
-		text := "binds:\n  main:\n    url: sqlite://\n  analytics:\n    url: limited://db\n"
+		text := "binds:\n  main:\n    url: sqlite://\n  analytics:\n    url: '" + databaseFor(name) + "'\n"
 		if name == "policy" {
 			text += "    replica_urls: [sqlite://]\n"
 		}

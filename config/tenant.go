@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/gormbind/gormbind/internal/dsn"
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
@@ -42,6 +43,11 @@ func (b *bind) checkTenants() (mistakes []error) {
 	}
 	if b.tenanted() && b.key == bindkey.DefaultKey {
 		mistake(b.source, "it has "+tenantMark+", and the handle opens this bind before there is a tenant; give the tenants a bind of their own")
+	}
+	for name, set := range map[string]bool{nameTenantLimit: b.settings.tenantLimit != nil, nameTenantWait: b.settings.tenantWait > 0} {
+		if set && !b.tenanted() {
+			mistakes = append(mistakes, b.mistake(name, errors.New("the bind has no tenants, since its URL has no "+tenantMark), dsn.Source{}))
+		}
 	}
 	for _, replica := range b.replicas {
 		if strings.Contains(replica.url, tenantMark) != b.tenanted() {
@@ -84,6 +90,12 @@ func (c *Config) openTenant(b *bind) func(context.Context, string) (dbresolver.C
 // than main, it is found with the tenants' server, and none of their databases.
 func (c *Config) registerTenants(plugin *bindkey.Plugin, b *bind) error {
 	var options []bindkey.TenantOption
+	if limit := b.settings.tenantLimit; limit != nil {
+		options = append(options, bindkey.TenantLimit(*limit))
+	}
+	if wait := b.settings.tenantWait; wait > 0 {
+		options = append(options, bindkey.TenantWait(wait))
+	}
 	if scheme := schemeOf(b.source.url); scheme != schemeOf(c.binds[0].source.url) {
 		server := scheme + "://" // in memory
 		if !strings.HasPrefix(scheme, "sqlite") {

@@ -132,6 +132,8 @@ func TestTenantURLMistakes(t *testing.T) {
 		"main":                      {map[string]string{"MAIN_DB_URL": "sqlite:///{tenant}.db"}, "the handle opens this bind"},
 		"a replica for all":         {map[string]string{"CUSTOMER_DB_URL": "sqlite:///{tenant}.db", "CUSTOMER_DB_REPLICA_URLS": "sqlite:///all.db"}, "another's rows"},
 		"a replica for each":        {map[string]string{"CUSTOMER_DB_URL": "sqlite:///all.db", "CUSTOMER_DB_REPLICA_URLS": "sqlite:///{tenant}.db"}, "another's rows"},
+		"a limit of none":           {map[string]string{"CUSTOMER_DB_TENANT_LIMIT": "5"}, "the bind has no tenants"},
+		"a wait for none":           {map[string]string{"CUSTOMER_DB_TENANT_WAIT": "5s"}, "the bind has no tenants"},
 		"a scheme that is nobody's": {map[string]string{"CUSTOMER_DB_URL": "nobody://{tenant}"}, "scheme is not known"},
 	} {
 		if c.variables["CUSTOMER_DB_URL"] == "" {
@@ -145,5 +147,33 @@ func TestTenantURLMistakes(t *testing.T) {
 	c := mustLoad(t, env(nil))
 	if _, err := c.DatabasesOf("acme"); err == nil {
 		t.Error("no bind has tenants")
+	}
+}
+
+// tenant_limit and tenant_wait are those of the bind.
+func TestTenantSettings(t *testing.T) {
+	c := mustLoad(t, config.Bind("customer", ""), env(map[string]string{
+		"MAIN_DB_URL": "sqlite://", "ANALYTICS_DB_URL": "sqlite://",
+		"CUSTOMER_DB_URL":          "sqlite:///" + filepath.ToSlash(t.TempDir()) + "/customer_{tenant}.db",
+		"CUSTOMER_DB_TENANT_LIMIT": "1", "CUSTOMER_DB_TENANT_WAIT": "50ms",
+	}))
+	plugin := bindkey.New()
+	db, err := c.Open(plugin, &gorm.Config{Logger: logger.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plugin.Close()
+	acme, globex := db.WithContext(bindkey.WithTenant(context.Background(), "acme")), db.WithContext(bindkey.WithTenant(context.Background(), "globex"))
+	err = errors.Join(acme.AutoMigrate(&tenantNote{}), acme.Transaction(func(tx *gorm.DB) error {
+		if err := tx.Create(&tenantNote{Text: "acme"}).Error; err != nil {
+			return err
+		}
+		if err := globex.AutoMigrate(&tenantNote{}); !errors.Is(err, bindkey.ErrTenant) || !strings.Contains(err.Error(), "50ms") && !strings.Contains(err.Error(), "in use") {
+			t.Errorf("a second tenant is open: %v", err)
+		}
+		return nil
+	}))
+	if err != nil {
+		t.Error(err)
 	}
 }

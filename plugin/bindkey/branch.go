@@ -64,11 +64,14 @@ func (b *branch) preparedIf(prepare bool) gorm.ConnPool {
 	return b
 }
 
-func (b *branch) guard(_ context.Context, query string, args []any) (string, error) {
+func (b *branch) guard(ctx context.Context, query string, args []any) (string, error) {
 	if err := b.refuseControl(query); err != nil {
 		return "", err
 	}
-	return b.pool.bind.guard(query, args, b.tx.ambient, false)
+	if err := b.ofItsTenant(ctx); err != nil {
+		return "", err
+	}
+	return b.pool.bind.guard(ctx, query, args, b.tx.ambient, false)
 }
 
 func (b *branch) sends() SentStatement {

@@ -64,6 +64,9 @@ func (d *decision) unkeyed(p *Plugin) {
 // Evidence of different binds is a [*CrossBindError].
 func (p *Plugin) decide(stmt *gorm.Statement, d *decision) error {
 	err := p.weighWithUse(stmt, d)
+	if err == nil && d.bind.family != nil {
+		err = d.ofOneTenant(stmt)
+	}
 	if err == nil && d.route && !stmt.DB.DryRun && len(d.unknown) > 0 && d.bind == p.defaultBind() {
 		p.tables.Guess(d.unknown)
 	}

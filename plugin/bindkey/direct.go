@@ -58,7 +58,7 @@ func (p *Plugin) directly(db *gorm.DB, kind statementKind) *bind {
 			b = ambient
 		}
 	}
-	if b.late != nil {
+	if b.late != nil || b.family != nil && stmtscan.HoldsQuery(stmt) {
 		return nil
 	}
 	return b

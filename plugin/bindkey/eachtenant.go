@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"sync"
 )
 
@@ -75,47 +73,6 @@ func Progress(tell func(TenantProgress)) EachOption {
 		e.tell = append(e.tell, tell)
 		return nil
 	}
-}
-
-// A TenantProgress is how far [Plugin.EachTenant] has come.
-type TenantProgress struct {
-	Tenant string // which has just ended
-	Err    error  // what its call returned
-	Done   int    // how many have ended, also those that failed
-	Failed int    // how many have failed
-	All    int
-}
-
-// String is "12 of 50 tenants, 1 failed".
-func (p TenantProgress) String() string {
-	line := fmt.Sprintf("%d of %d tenants", p.Done, p.All)
-	if p.Failed > 0 {
-		line += fmt.Sprintf(", %d failed", p.Failed)
-	}
-	return line
-}
-
-// ProgressTo writes one line that tells how many tenants have ended, anew after each
-// where w is a terminal, and once at the end elsewhere.
-func ProgressTo(w io.Writer) EachOption {
-	terminal := false
-	if file, ok := w.(*os.File); ok {
-		if info, err := file.Stat(); err == nil {
-			terminal = info.Mode()&os.ModeCharDevice != 0
-		}
-	}
-	return Progress(func(p TenantProgress) {
-		if terminal {
-			fmt.Fprintf(w, "\r\x1b[K%v", p)
-		}
-		switch {
-		case p.Done < p.All:
-		case terminal:
-			fmt.Fprintln(w)
-		default:
-			fmt.Fprintln(w, p)
-		}
-	})
 }
 
 // A TenantFailure is what failed for one tenant in [Plugin.EachTenant].

@@ -145,3 +145,23 @@ bind "customer" has a table "rates", but model bindkey_test.Rate lives in "main"
 		t.Error(err)
 	}
 }
+
+// OfBinds names the tenant for some binds alone.
+func TestOfBinds(t *testing.T) {
+	w := newTenantWorld(t, &gorm.Config{})
+	w.of("acme")
+	err := w.plugin.EachTenant(context.Background(), []string{"acme"}, func(ctx context.Context) error {
+		if customer, other := bindkey.TenantOf(ctx, "customer"), bindkey.TenantOf(ctx, "region"); customer != "acme" || other != "" {
+			t.Errorf("%q, %q", customer, other)
+		}
+		return w.db.WithContext(ctx).Create(&InvoiceRow{Tenant: "acme"}).Error
+	}, bindkey.OfBinds("customer"))
+	w.must(err)
+	err = w.plugin.EachTenant(context.Background(), []string{"acme"}, func(ctx context.Context) error {
+		return w.db.WithContext(ctx).Create(&InvoiceRow{Tenant: "acme"}).Error
+	}, bindkey.OfBinds("region"))
+	if !errors.Is(err, bindkey.ErrNoTenant) {
+		t.Error(err)
+	}
+	w.whole("acme")
+}

@@ -1,6 +1,8 @@
 package bindkey
 
 import (
+	"context"
+
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/neutral"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
@@ -12,7 +14,11 @@ import (
 //
 // Routing has weighed the model, the joins and Table. So the text is only read
 // where it may name another table; see sqlscan.Need.
-func (b *bind) guard(query string, args []any, ambient *bind, trusted bool) (string, error) {
+func (b *bind) guard(ctx context.Context, query string, args []any, ambient *bind, trusted bool) (string, error) {
+	query, err := b.ofOneTenant(ctx, query)
+	if err != nil {
+		return "", err
+	}
 	seen := b.plugin.texts.Need(query, b.product.SQL)
 	if seen == 0 {
 		return query, nil

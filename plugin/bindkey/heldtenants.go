@@ -90,6 +90,22 @@ func (t *transaction) hold(f *family, entered *tenancy) (*tenancy, error) {
 	return entered, nil
 }
 
+// ofItsTenant is the error of what is sent with the context of another tenant than the
+// branch's, whatever has become of the context since the statement was routed. A branch
+// that others share with the tenant's bind is sent statements of theirs as well.
+func (b *branch) ofItsTenant(ctx context.Context) error {
+	if b.pool.tenant == nil {
+		return nil
+	}
+	b.tx.mu.Lock()
+	alone := len(b.binds) == 1
+	b.tx.mu.Unlock()
+	if !alone {
+		return nil
+	}
+	return b.pool.bind.family.agrees(ctx, b.pool.tenant.Name)
+}
+
 // tenantNames are the transaction's tenants by the keys of their binds, or nil.
 func (t *transaction) tenantNames() map[string]string {
 	t.mu.Lock()

@@ -10,6 +10,7 @@ import (
 	"sort"
 	"sync"
 
+	"gorm.io/gorm"
 	"gorm.io/plugin/dbresolver"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/catalog"
@@ -56,6 +57,23 @@ func (p *Plugin) Resolver(key string) (*dbresolver.DBResolver, error) {
 		return nil, err
 	}
 	return b.resolver.DB, nil
+}
+
+// Dialector is what the statements of a bind are compiled with; that of a bind with tenants
+// is the one that all of them have. It returns the errors of [Plugin.Resolver], but for
+// that of tenants.
+func (p *Plugin) Dialector(key string) (gorm.Dialector, error) {
+	if p.db == nil {
+		return nil, installError("Dialector needs an installed plugin; call db.Use first")
+	}
+	b, err := p.lookup(key, "")
+	if err != nil {
+		return nil, err
+	}
+	if err := b.ready(context.Background()); err != nil {
+		return nil, err
+	}
+	return innerDialector(b.plain.Dialector), nil
 }
 
 // Ping pings every pool of every bind, all at once and no longer than the context

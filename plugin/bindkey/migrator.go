@@ -144,6 +144,9 @@ func (h migrateHost) View(db, query *gorm.DB) (migrate.Bind, *gorm.DB, error) {
 	var text strings.Builder
 	session.Statement.AddVar(&text, query)
 	vars := session.Statement.Vars
+	if _, err := b.ofOneTenant(db.Statement.Context, text.String()); err != nil {
+		return nil, nil, err
+	}
 	if crossing := b.crossing(text.String(), nil, false); crossing != nil && used == nil {
 		return nil, nil, crossing
 	}

@@ -269,7 +269,7 @@ func (b *boundPool) owner() *Plugin { return b.plugin }
 
 // PrepareContext prepares a statement, behind the guard.
 func (b *boundPool) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	query, err := b.bind.guard(query, nil, nil, false)
+	query, err := b.bind.guard(ctx, query, nil, nil, false)
 	if err != nil {
 		return nil, err
 	}
@@ -278,7 +278,7 @@ func (b *boundPool) PrepareContext(ctx context.Context, query string) (*sql.Stmt
 
 // ready is what a statement is sent as, after a last look at it, and to what.
 func (b *boundPool) ready(ctx context.Context, query string, args []any) (string, gorm.ConnPool, error) {
-	query, err := b.bind.guard(query, args, nil, false)
+	query, err := b.bind.guard(ctx, query, args, nil, false)
 	if len(b.plugin.observers) == 0 {
 		return query, b.ConnPool, err
 	}

@@ -187,7 +187,7 @@ func (s *statementConn) guard(ctx context.Context, query string, args []any) (st
 			return "", err
 		}
 	}
-	return b.guard(query, args, s.ambient, s.trusted)
+	return b.guard(ctx, query, args, s.ambient, s.trusted)
 }
 
 func (s *statementConn) databaseFailed(err error) {

@@ -58,7 +58,7 @@ func (p *Plugin) wrapSend(kind statementKind, callback func(*gorm.DB)) func(*gor
 
 // notSent reports whether an error is the guard's, which has sent nothing.
 func notSent(err error) bool {
-	return errors.Is(err, ErrCrossBind) || errors.Is(err, ErrTransactionControl) || errors.Is(err, ErrImplicitCommit) || errors.Is(err, ErrForeignPool)
+	return errors.Is(err, ErrCrossBind) || errors.Is(err, ErrTransactionControl) || errors.Is(err, ErrImplicitCommit) || errors.Is(err, ErrForeignPool) || errors.Is(err, ErrTenantConflict)
 }
 
 // wrapBegin is GORM's callback that begins the default transaction. A plugin that
@@ -130,6 +130,10 @@ func (p *Plugin) afterSending(db *gorm.DB, b *bind, kind statementKind) {
 		}
 		return
 	}
+	text, err := b.ofOneTenant(stmt.Context, text)
+	if err != nil {
+		_ = db.AddError(err)
+	}
 	var crossing *CrossBindError
 	trusted := false
 	if r := recordOf(stmt); r != nil {
@@ -167,13 +171,14 @@ func (p *Plugin) maybeSubquery(db *gorm.DB) bool {
 
 // markSubquery reports whether a statement is a subquery, whose SQL stays as it
 // is, and marks what its text does not tell the statement around it: a Use, a
-// model without its own table, that it crosses binds.
+// model without its own table, that it crosses binds, the tenants that its context names.
 func (p *Plugin) markSubquery(db *gorm.DB, b *bind, crossing *CrossBindError) bool {
 	stmt := db.Statement
 	r := recordOf(stmt)
 	used := r != nil && r.use != nil
+	tenants := p.marksOfTenants(stmt.Context)
 	hidden := stmt.Schema != nil && (stmt.TableExpr != nil || !p.bindOfModel(stmt.Schema).keyed())
-	if !p.mixed && !used && !hidden && crossing == nil && !neutral.Is(stmt.SQL.String()) {
+	if !p.mixed && !used && !hidden && crossing == nil && tenants == "" && !neutral.Is(stmt.SQL.String()) {
 		return false
 	}
 	if d, ok := db.Config.Dialector.(*dialector); (!p.mixed || !ok || d.bind == nil) && !isSubquery(db) {
@@ -192,7 +197,7 @@ func (p *Plugin) markSubquery(db *gorm.DB, b *bind, crossing *CrossBindError) bo
 	case hidden && ownTable(stmt):
 		before = neutral.Belongs("") // what has no key: the statement around it says where
 	}
-	if before != "" {
+	if before += tenants; before != "" {
 		stmtscan.SetText(stmt, before+stmt.SQL.String()+after)
 	}
 	return true

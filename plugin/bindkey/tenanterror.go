@@ -59,8 +59,9 @@ func (e *TenantError) Is(target error) bool { return target == ErrTenant }
 func (e *TenantError) Unwrap() error { return e.Err }
 
 // A TenantConflictError says that something was to be sent for one tenant where another
-// is: in a transaction that has begun for that one, on a connection of its database, or
-// since the context of a statement was changed after it was routed. Nothing was sent.
+// is: in a transaction that has begun for that one, on a connection of its database, as a
+// subquery of its statement, or since the context of a statement was changed after it was
+// routed. Nothing was sent.
 type TenantConflictError struct {
 	Key    string // the bind
 	Tenant string // that the context names
@@ -68,7 +69,7 @@ type TenantConflictError struct {
 }
 
 func (e *TenantConflictError) Error() string {
-	return fmt.Sprintf("bindkey: the context names tenant %q of bind %q, but the transaction, connection or statement is that of tenant %q; a transaction has one tenant for each bind, so begin one for each",
+	return fmt.Sprintf("bindkey: the context names tenant %q of bind %q, but the transaction, connection or statement is that of tenant %q; transactions and statements, with their subqueries, have one tenant for each bind, so use one for each",
 		e.Tenant, e.Key, e.Other)
 }
 

@@ -39,6 +39,7 @@ type config struct {
 	statements bool // have spans of their own
 	text       bool // is shown
 	prepared   bool // branches are counted
+	tenants    bool // are in metrics
 }
 
 // An Option configures an observer, in [New].
@@ -67,4 +68,11 @@ func WithoutQueryText() Option {
 // branches and all metrics stay as they are. By default each statement has a span.
 func WithoutStatementSpans() Option {
 	return func(c *config) { c.statements = false }
+}
+
+// WithTenantMetrics has metrics name the tenant (gormbind.tenant), and its database and
+// server, as spans do. That is a series for each tenant, for as long as the program runs:
+// for few tenants. By default metrics sum up the tenants of a bind.
+func WithTenantMetrics() Option {
+	return func(c *config) { c.tenants = true }
 }

@@ -42,7 +42,7 @@ func newMetrics(meter metric.Meter) *metrics {
 }
 
 // observePools observes what database/sql tells of its pools, until closed.
-func (m *metrics) observePools(p *bindkey.Plugin) (closed func()) {
+func (m *metrics) observePools(p *bindkey.Plugin, tenants bool) (closed func()) {
 	count := report(m.meter.Int64ObservableUpDownCounter("db.client.connection.count", metric.WithUnit("{connection}"),
 		metric.WithDescription("The number of connections that are in a state.")))
 	limit := report(m.meter.Int64ObservableUpDownCounter("db.client.connection.max", metric.WithUnit("{connection}"),
@@ -52,9 +52,13 @@ func (m *metrics) observePools(p *bindkey.Plugin) (closed func()) {
 	waited := report(m.meter.Float64ObservableCounter("gormbind.connection.wait_duration", metric.WithUnit("s"),
 		metric.WithDescription("How long connections were waited for, in all.")))
 	registered := report(m.meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		for _, pool := range poolsByRole(p) {
+		for _, pool := range poolsByRole(p, tenants) {
 			stats := pool.stats
 			of := []attribute.KeyValue{poolName.String(pool.Key + "/" + pool.Role), BindKey.String(pool.Key), RoleKey.String(pool.Role)}
+			if tenants && pool.Tenant != "" {
+				of[0] = poolName.String(pool.Key + "/" + pool.Tenant + "/" + pool.Role)
+				of = append(of, TenantKey.String(pool.Tenant))
+			}
 			all := metric.WithAttributes(of...)
 			o.ObserveInt64(count, int64(stats.InUse), all, metric.WithAttributes(poolState.String("used")))
 			o.ObserveInt64(count, int64(stats.Idle), all, metric.WithAttributes(poolState.String("idle")))
@@ -79,13 +83,14 @@ type rolePool struct {
 	stats sql.DBStats
 }
 
-// poolsByRole sums up the pools of a bind's tenants: each would be a series of its own.
-func poolsByRole(p *bindkey.Plugin) (all []rolePool) {
+// poolsByRole sums up the pools of a bind's tenants, since each would be a series of its
+// own, unless that was asked for.
+func poolsByRole(p *bindkey.Plugin, tenants bool) (all []rolePool) {
 	at := map[[2]string]int{}
 	for _, pool := range p.Pools() {
 		stats, role := pool.DB.Stats(), [2]string{pool.Key, pool.Role}
 		i, known := at[role]
-		if !known || pool.Tenant == "" {
+		if !known || pool.Tenant == "" || tenants {
 			at[role] = len(all)
 			all = append(all, rolePool{pool, stats})
 			continue

@@ -27,7 +27,7 @@ const (
 	// RoleKey is the attribute with the role of a pool in its bind: "source", "replica-2".
 	RoleKey = attribute.Key("gormbind.role")
 	// TenantKey is the attribute of a span with the tenant of a bind that has some. Metrics
-	// have none: there may be too many.
+	// have it with [WithTenantMetrics] alone: there may be too many.
 	TenantKey = attribute.Key("gormbind.tenant")
 	// OutcomeKey is the attribute of a transaction's span with its outcome: "committed",
 	// "rolled back", "doomed", "partial" or "unknown".

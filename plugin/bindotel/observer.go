@@ -42,7 +42,7 @@ func transactionIn(ctx context.Context) *transaction {
 
 func (o *observer) installed(p *bindkey.Plugin) (closed func()) {
 	o.plugin.Store(p)
-	pools := o.metrics.observePools(p)
+	pools := o.metrics.observePools(p, o.tenants)
 	if !o.prepared {
 		return pools
 	}
@@ -56,7 +56,7 @@ func (o *observer) installed(p *bindkey.Plugin) (closed func()) {
 func (o *observer) statement(ctx context.Context, s bindkey.SentStatement) (context.Context, func(error)) {
 	at := o.place(s.Placement)
 	q := o.queries.of(s.SQL, at.system)
-	common := append(make([]attribute.KeyValue, 0, len(at.attributes)+6), at.attributes...)
+	var common []attribute.KeyValue
 	name := at.system
 	switch {
 	case q.summary != "":
@@ -76,12 +76,12 @@ func (o *observer) statement(ctx context.Context, s bindkey.SentStatement) (cont
 		common = append(common, dbCollectionName.String(s.Table))
 	}
 	if !o.statements {
-		trace.SpanFromContext(ctx).SetAttributes(ofTenant(at.attributes, s.Tenant)...)
-		return nil, o.timed(ctx, nil, common)
+		trace.SpanFromContext(ctx).SetAttributes(at.attributes...)
+		return nil, o.timed(ctx, nil, both(at.measured, common))
 	}
-	attributes := ofTenant(common, s.Tenant)
+	attributes := both(at.attributes, common)
 	if q.text != "" && o.text {
-		attributes = append(attributes[:len(attributes):len(attributes)], dbQueryText.String(q.text))
+		attributes = append(attributes, dbQueryText.String(q.text))
 	}
 	options := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attributes...)}
 	if t := transactionIn(s.Transaction); t != nil {
@@ -92,7 +92,7 @@ func (o *observer) statement(ctx context.Context, s bindkey.SentStatement) (cont
 		}
 	}
 	ctx, span := o.tracer.Start(ctx, name, options...)
-	return ctx, o.timed(ctx, span, common)
+	return ctx, o.timed(ctx, span, both(at.measured, common))
 }
 
 // timed records how long an operation takes, and how it ends.
@@ -136,18 +136,14 @@ func (o *observer) begin(ctx context.Context) context.Context {
 func (o *observer) stage(ctx context.Context, s bindkey.BranchStage) func(error) {
 	at := o.place(s.Placement)
 	operation := string(s.Stage)
-	attributes := append(make([]attribute.KeyValue, 0, len(at.attributes)+2), at.attributes...)
-	attributes = append(attributes, dbOperationName.String(operation), dbQuerySummary.String(operation))
-	ctx, span := o.tracer.Start(ctx, operation, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(ofTenant(attributes, s.Tenant)...))
-	return o.timed(ctx, span, attributes)
+	common := []attribute.KeyValue{dbOperationName.String(operation), dbQuerySummary.String(operation)}
+	ctx, span := o.tracer.Start(ctx, operation, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(both(at.attributes, common)...))
+	return o.timed(ctx, span, both(at.measured, common))
 }
 
-// ofTenant are attributes of a span with the tenant, if there is one.
-func ofTenant(attributes []attribute.KeyValue, tenant string) []attribute.KeyValue {
-	if tenant == "" {
-		return attributes
-	}
-	return append(attributes[:len(attributes):len(attributes)], TenantKey.String(tenant))
+// both are the attributes of a place and of a statement, with room for one more.
+func both(place, statement []attribute.KeyValue) []attribute.KeyValue {
+	return append(append(make([]attribute.KeyValue, 0, len(place)+len(statement)+2), place...), statement...)
 }
 
 func (o *observer) end(ctx context.Context, e bindkey.TransactionEnd) {

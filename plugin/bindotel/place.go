@@ -17,6 +17,9 @@ import (
 type place struct {
 	system     string // as in db.system.name
 	attributes []attribute.KeyValue
+	// measured are those of metrics: without what each tenant has for itself, unless that
+	// was asked for.
+	measured []attribute.KeyValue
 }
 
 func (o *observer) place(at bindkey.Placement) *place {
@@ -32,8 +35,15 @@ func (o *observer) place(at bindkey.Placement) *place {
 	if at.Role != "" {
 		found.attributes = append(found.attributes, RoleKey.String(at.Role))
 	}
+	found.measured = found.attributes[:len(found.attributes):len(found.attributes)]
 	if p != nil && at.Role != "" {
 		found.attributes = append(found.attributes, serverOf(poolAt(p, at)).attributes()...)
+	}
+	if at.Tenant != "" {
+		found.attributes = append(found.attributes, TenantKey.String(at.Tenant))
+	}
+	if at.Tenant == "" || o.tenants {
+		found.measured = found.attributes
 	}
 	o.places.Store(at, found)
 	return found
@@ -58,15 +68,15 @@ func poolAt(p *bindkey.Plugin, at bindkey.Placement) *sql.DB {
 // systemOf is the db.system.name of a bind: its dialector's, by the names of the
 // conventions. MariaDB says so in its version, which the dialector of MySQL has asked for.
 func systemOf(p *bindkey.Plugin, key string) string {
-	resolver, err := p.Resolver(key)
-	if err != nil || resolver.DB == nil || resolver.Dialector == nil {
+	dialector, err := p.Dialector(key)
+	if err != nil {
 		return "other_sql"
 	}
-	switch name := resolver.Dialector.Name(); name {
+	switch name := dialector.Name(); name {
 	case "postgres":
 		return postgresql
 	case "mysql":
-		if strings.Contains(strings.ToLower(textField(reflect.ValueOf(resolver.Dialector), "ServerVersion")), "mariadb") {
+		if strings.Contains(strings.ToLower(textField(reflect.ValueOf(dialector), "ServerVersion")), "mariadb") {
 			return "mariadb"
 		}
 		return name

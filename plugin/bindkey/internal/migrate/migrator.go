@@ -71,8 +71,11 @@ func (m Migrator) changeIn(b Bind) (inner gorm.Migrator, done func(), err error)
 	if done, err = b.Change(m.db); err != nil {
 		return nil, nil, err
 	}
-	inner, err = m.in(b)
-	return inner, done, err
+	if inner, err = m.in(b); err != nil {
+		done()
+		return nil, nil, err
+	}
+	return inner, done, nil
 }
 
 // withOwn are the values of AutoMigrate with those of the host's own, unless a Use sends

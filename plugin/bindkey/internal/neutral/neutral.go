@@ -38,6 +38,7 @@ var (
 	belongsPrefix  = markStart + "@"  // and the bind key
 	usesPrefix     = markStart + "("  // and the bind key, before a subquery
 	usesSuffix     = markStart + ")" + markEnd
+	tenantPrefix   = markStart + "!" // and the tenant of a subquery's context
 )
 
 // WriteVar writes the last of the statement's variables. In a raw subquery that GORM
@@ -157,8 +158,8 @@ func Render(d gorm.Dialector, sql string, vars []any) string {
 	}
 }
 
-// WithoutUses is a text without its subqueries that have a Use, and the bind
-// keys of all its marks.
+// WithoutUses is a text without its subqueries that have a Use and without the marks of
+// tenants, and the bind keys of all its marks.
 func WithoutUses(text string) (without string, keys []string) {
 	if !Is(text) {
 		return text, nil
@@ -180,7 +181,7 @@ func WithoutUses(text string) (without string, keys []string) {
 			depth++
 		case mark+markEnd == usesSuffix:
 			depth--
-		case depth > 0:
+		case depth > 0, strings.HasPrefix(mark, tenantPrefix):
 		case strings.HasPrefix(mark, belongsPrefix):
 			keys = append(keys, mark[len(belongsPrefix):])
 		default:

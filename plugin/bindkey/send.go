@@ -58,7 +58,8 @@ func (p *Plugin) wrapSend(kind statementKind, callback func(*gorm.DB)) func(*gor
 
 // notSent reports whether an error is the guard's, which has sent nothing.
 func notSent(err error) bool {
-	return errors.Is(err, ErrCrossBind) || errors.Is(err, ErrTransactionControl) || errors.Is(err, ErrImplicitCommit) || errors.Is(err, ErrForeignPool) || errors.Is(err, ErrTenantConflict)
+	return errors.Is(err, ErrCrossBind) || errors.Is(err, ErrTransactionControl) || errors.Is(err, ErrImplicitCommit) || errors.Is(err, ErrForeignPool) ||
+		errors.Is(err, ErrTenantConflict) || errors.Is(err, ErrNoTenant)
 }
 
 // wrapBegin is GORM's callback that begins the default transaction. A plugin that

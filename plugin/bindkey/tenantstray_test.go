@@ -51,6 +51,15 @@ func TestTenantChangedAfterRouting(t *testing.T) {
 				}
 			}
 		}
+		for _, to := range []string{"globex", ""} {
+			_ = acme.Set("to", bindkey.WithTenant(context.Background(), to)).Transaction(func(tx *gorm.DB) error {
+				result := tx.Find(&[]InvoiceRow{})
+				if at, sent := bindkey.PlacementOf(result); sent {
+					t.Errorf("refused, to %q, and placed at %+v", to, at)
+				}
+				return result.Error
+			})
+		}
 		if n := w.count(acme, &InvoiceRow{}); n != 1 {
 			t.Errorf("%d rows", n)
 		}

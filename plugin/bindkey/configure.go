@@ -6,6 +6,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/dialect"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/logplace"
 )
 
 // Configure gives a bind settings of its own, in the place of the handle's: set
@@ -74,7 +75,7 @@ func (b *bind) configured(base *dialect.Settings) (*dialect.Settings, error) {
 		return nil, &InvalidSettingError{Key: b.key, Field: field}
 	}
 	if b.plugin.logBinds {
-		config.Logger, _ = tellingBinds(config.Logger)
+		config.Logger, _ = logplace.Telling(config.Logger)
 	}
 	return dialect.SettingsOf(&config), nil
 }

@@ -23,6 +23,7 @@ var innerImports = map[string][]string{
 	"dialect":   {"neutral", "processor", "product", "stmtscan"},
 	"joinsplit": {"sqlscan", "stmtscan"},
 	"lease":     nil,
+	"logplace":  nil,
 	"migrate":   {"catalog", "product", "sqlscan"},
 	"neutral":   nil,
 	"processor": nil,

@@ -9,6 +9,7 @@ import (
 	"gorm.io/plugin/dbresolver"
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/dialect"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/logplace"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 )
 
@@ -17,8 +18,8 @@ import (
 func (p *Plugin) prepareDialects(db *gorm.DB) error {
 	p.base = dialect.SettingsOf(db.Config)
 	if p.logBinds {
-		p.base.Logger, _ = tellingBinds(p.base.Logger)
-		p.logsTexts = logsTexts(p.base.Logger)
+		p.base.Logger, _ = logplace.Telling(p.base.Logger)
+		p.logsTexts = logplace.InSQL(p.base.Logger)
 	}
 	for _, b := range p.registered {
 		if b.config.TraceResolverMode {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/dbpool"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/product"
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/sqlscan"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/twophase"
 	"github.com/gormbind/gormbind/plugin/bindkey/internal/xact"
 )
@@ -283,7 +284,7 @@ func (b *branch) noteWrite(text string) {
 	if b.tx.commitment == nil || b.wrote.Load() {
 		return
 	}
-	if on := b.pool.bind; !on.plugin.texts.Scan(text, on.product.SQL).Reads || callsUnknown(text) {
+	if on := b.pool.bind; !on.plugin.texts.Scan(text, on.product.SQL).Reads || sqlscan.CallsUnknown(text) {
 		b.wrote.Store(true)
 	}
 }

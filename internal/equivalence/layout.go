@@ -1,6 +1,7 @@
 package equivalence
 
 import (
+	"context"
 	"fmt"
 	"math/rand"
 	"strings"
@@ -17,12 +18,14 @@ type layout struct {
 	binds map[string]string // table → bind
 	keyed map[string]bool   // models that have a key; the others live in the default bind
 	data  map[string][]any  // bind → what is given to Register
+
+	tenanted map[string]bool // binds whose database the context chooses
 }
 
 // newLayout draws one: all tables in one bind, spread over two or over three,
 // or so that related models are apart.
 func newLayout(rng *rand.Rand, s *schema) *layout {
-	l := &layout{binds: map[string]string{}, keyed: map[string]bool{}, data: map[string][]any{}}
+	l := &layout{binds: map[string]string{}, keyed: map[string]bool{}, data: map[string][]any{}, tenanted: map[string]bool{}}
 	switch n := rng.Intn(10); {
 	case n == 0:
 		l.name = "one bind" // that of the tag in models.go
@@ -52,6 +55,9 @@ func newLayout(rng *rand.Rand, s *schema) *layout {
 		}
 	}
 	l.joinTables(rng, s)
+	for _, key := range bindKeys[1:] {
+		l.tenanted[key] = rng.Intn(2) == 0
+	}
 	return l
 }
 
@@ -136,17 +142,43 @@ func (l *layout) String() string {
 				tables = append(tables, t)
 			}
 		}
+		if l.tenanted[key] {
+			key += ", of a tenant"
+		}
 		parts = append(parts, key+": "+strings.Join(tables, " "))
 	}
 	return fmt.Sprintf("%s (%s)", l.name, strings.Join(parts, "; "))
 }
 
-// install makes the plugin for a layout, and installs it.
-func (l *layout) install(db *gorm.DB, s *schema, open func(bind string) gorm.Dialector) (*bindkey.Plugin, error) {
+// install makes the plugin for a layout, and installs it. It returns the handle for the
+// calls: its context names the tenant of binds that have some.
+func (l *layout) install(db *gorm.DB, s *schema, open func(bind string) gorm.Dialector) (*bindkey.Plugin, *gorm.DB, error) {
 	p := bindkey.New(bindkey.Models(s.all...)).
 		Register(mainBind, dbresolver.Config{}, l.data[mainBind]...)
 	for _, key := range bindKeys[1:] {
-		p.Register(key, dbresolver.Config{Sources: []gorm.Dialector{open(key)}}, l.data[key]...)
+		pools := dbresolver.Config{Sources: []gorm.Dialector{open(key)}}
+		if !l.tenanted[key] {
+			p.Register(key, pools, l.data[key]...)
+			continue
+		}
+		p.RegisterTenants(key, func(_ context.Context, name string) (dbresolver.Config, error) {
+			if name != tenant {
+				return dbresolver.Config{}, fmt.Errorf("no call is for the tenant %q", name)
+			}
+			return pools, nil
+		}, bindkey.TenantData(l.data[key]...))
 	}
-	return p, db.Use(p)
+	if err := db.Use(p); err != nil {
+		return nil, nil, err
+	}
+	db = db.WithContext(background)
+	for key, has := range l.tenanted { // opened now, so that what a call sends is its own
+		if err := db.Clauses(bindkey.Use(key)).Exec("SELECT 1").Error; has && err != nil {
+			return nil, nil, err
+		}
+	}
+	return p, db, nil
 }
+
+// tenant is whom all calls are for.
+const tenant = "acme"

@@ -92,6 +92,18 @@ func (l *layout) describe(s statement) string {
 	return strings.Join(parts, " | ")
 }
 
+// reached reports whether GORM came to a statement. The first that names tables is that of
+// the call, which may have the same.
+func (s statement) reached(sent []sentence) bool {
+	for first, one := s.after, 0; one < len(sent); one++ {
+		if len(sent[one].tables) > 0 && !first && s.names(sent[one]) {
+			return true
+		}
+		first = first && len(sent[one].tables) == 0
+	}
+	return false
+}
+
 // names reports whether a sentence that the plain side sent is this statement:
 // whether it names all of its tables.
 func (s statement) names(sent sentence) bool {

@@ -258,14 +258,8 @@ func (w *world) predict(c testCase, plain []outcome) prediction {
 			if !v.crosses {
 				continue
 			}
-			if s.maybe {
-				reached := false
-				for _, sent := range o.sent {
-					reached = reached || s.names(sent)
-				}
-				if !reached {
-					continue
-				}
+			if s.maybe && !s.reached(o.sent) {
+				continue
 			}
 			p.refused[o.call] = v
 			p.quiet[o.call] = n == 0 && !s.after && !v.late

@@ -5,6 +5,8 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+
+	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
 // typed is what only generic code can do with a model.
@@ -45,7 +47,8 @@ type chain interface {
 	Expression() any // as a subquery
 }
 
-var background = context.Background()
+// background is the context of all calls.
+var background = bindkey.WithTenant(context.Background(), tenant)
 
 type typedOf[T any] struct{}
 

@@ -96,9 +96,10 @@ func (w *world) openHandles(rng *rand.Rand) (err error) {
 	if err != nil {
 		return err
 	}
-	w.plugin, err = w.layout.install(w.routed.db, w.schema, w.dialector)
+	handle := w.routed.db
+	w.plugin, w.routed.db, err = w.layout.install(handle, w.schema, w.dialector)
 	if err == nil && after {
-		err = setupJoinTables(w.routed.db)
+		err = setupJoinTables(handle)
 	}
 	return err
 }

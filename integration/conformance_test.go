@@ -29,6 +29,22 @@ func TestConformance(t *testing.T) {
 	}
 }
 
+// The database of a tenant does what a bind's own does, also where it speaks another
+// dialect than the handle.
+func TestConformanceOfTenants(t *testing.T) {
+	for _, world := range []conformance.World{
+		{Main: files(), Analytics: on("postgres", servers.PostgreSQL), Tenants: true},
+		{Main: on("postgres", servers.PostgreSQL), Analytics: on("mariadb", servers.MariaDB), Tenants: true},
+		{Main: on("mariadb", servers.MariaDB), Analytics: on("mariadb", servers.MariaDB), Tenants: true},
+	} {
+		world := world
+		t.Run(world.Main.Dialect+"+"+world.Analytics.Dialect, func(t *testing.T) {
+			t.Parallel()
+			conformance.Run(t, world)
+		})
+	}
+}
+
 func on(dialect string, server *servers.Server) conformance.Database {
 	return conformance.Database{
 		Dialect: dialect,

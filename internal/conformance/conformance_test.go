@@ -25,3 +25,8 @@ func files() conformance.Database {
 		},
 	}
 }
+
+// A SQLite file, and one of a tenant: whatever a program does, it is as with one database.
+func TestConformanceOfTenants(t *testing.T) {
+	conformance.Run(t, conformance.World{Main: files(), Analytics: files(), Tenants: true})
+}

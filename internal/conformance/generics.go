@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"context"
 	"database/sql"
 
 	"gorm.io/gorm"
@@ -10,7 +9,7 @@ import (
 
 // generics is GORM's generics API.
 func generics() group {
-	ctx := context.Background()
+	ctx := background
 	return group{name: "generics", each: true, cases: []testCase{
 		{name: "reads", reads: true, run: func(r *run) {
 			team, err := gorm.G[Team](r.db).Where("name = ?", "team2").First(ctx)

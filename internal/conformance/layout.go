@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"context"
 	"testing"
 
 	"gorm.io/gorm"
@@ -21,28 +22,32 @@ type layout struct {
 func layouts() []layout {
 	near, far := append(models(false), migratedModels(false)...), append(models(true), migratedModels(true)...)
 	all := append(append([]any{}, near...), far...)
-	analytics := func(s *suite) dbresolver.Config {
-		return dbresolver.Config{Sources: []gorm.Dialector{s.databases[analyticsKey].dial()}}
+	// with has analytics as well: a bind with one database, or one of which the context
+	// chooses the database.
+	with := func(s *suite, p *bindkey.Plugin, data ...any) *bindkey.Plugin {
+		pools := dbresolver.Config{Sources: []gorm.Dialector{s.databases[analyticsKey].dial()}}
+		if !s.tenants {
+			return p.Register(analyticsKey, pools, data...)
+		}
+		return p.RegisterTenants(analyticsKey, func(context.Context, string) (dbresolver.Config, error) { return pools, nil },
+			bindkey.TenantDialect(s.databases[analyticsKey].dial()), bindkey.TenantData(data...))
 	}
 	return []layout{
 		// main is registered, without sources: it is the handle's own connection.
 		{"main to analytics", mainKey, analyticsKey, func(s *suite) *bindkey.Plugin {
-			return bindkey.New(bindkey.Models(all...)).
-				Register(mainKey, dbresolver.Config{}, near...).
-				Register(analyticsKey, analytics(s), far...)
+			return with(s, bindkey.New(bindkey.Models(all...)).Register(mainKey, dbresolver.Config{}, near...), far...)
 		}},
 		// main is registered, with a source of its own.
 		{"analytics to main", analyticsKey, mainKey, func(s *suite) *bindkey.Plugin {
-			return bindkey.New(bindkey.Models(all...)).
-				Register(mainKey, dbresolver.Config{Sources: []gorm.Dialector{s.databases[mainKey].dial()}}, far...).
-				Register(analyticsKey, analytics(s), near...)
+			return with(s, bindkey.New(bindkey.Models(all...)).
+				Register(mainKey, dbresolver.Config{Sources: []gorm.Dialector{s.databases[mainKey].dial()}}, far...), near...)
 		}},
 		// Models without a key live in the default bind, the handle's own.
 		{"in main", mainKey, mainKey, func(s *suite) *bindkey.Plugin {
-			return bindkey.New(bindkey.Models(all...)).Register(analyticsKey, analytics(s))
+			return with(s, bindkey.New(bindkey.Models(all...)))
 		}},
 		{"in analytics", analyticsKey, analyticsKey, func(s *suite) *bindkey.Plugin {
-			return bindkey.New(bindkey.Models(all...)).Register(analyticsKey, analytics(s), all...)
+			return with(s, bindkey.New(bindkey.Models(all...)), all...)
 		}},
 	}
 }
@@ -169,6 +174,7 @@ func (s *suite) openHandles(t *testing.T, l layout, prepare bool) *handles {
 	h.plugin = l.plugin(s)
 	must(t, db.Use(h.plugin))
 	t.Cleanup(func() { _ = h.plugin.Close() })
+	db = db.WithContext(background)
 	h.routed = &target{db: db, log: log, routed: true,
 		at: func(name string) *database { return s.databases[l.bindOf(name)] },
 		elsewhere: func(name string) []*database {

@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"context"
 	"database/sql"
 	"errors"
 
@@ -161,7 +160,7 @@ func transactions() group {
 		}},
 		{name: "with a session of its own", alone: true, run: func(r *run) {
 			for _, session := range []gorm.Session{
-				{PrepareStmt: true}, {SkipDefaultTransaction: true}, {Context: context.Background()}, {NewDB: true}, {DisableNestedTransaction: true},
+				{PrepareStmt: true}, {SkipDefaultTransaction: true}, {Context: background}, {NewDB: true}, {DisableNestedTransaction: true},
 			} {
 				session := session
 				r.ok(r.db.Session(&session).Transaction(func(tx *gorm.DB) error {

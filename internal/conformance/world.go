@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -8,12 +9,17 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
+
+	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
 // A World is two databases behind one handle: that of the handle's own
 // connection, and that of the bind analytics.
 type World struct {
 	Main, Analytics Database
+	// Tenants: the bind analytics has tenants, and Analytics is the database of one of them,
+	// which the context of all cases names.
+	Tenants bool
 }
 
 // A Database is a kind of database.
@@ -39,10 +45,13 @@ const (
 	analyticsKey = "analytics"
 )
 
+// background is the context of all cases.
+var background = bindkey.WithTenant(context.Background(), "acme")
+
 // Run runs the suite in a world: all cases in all layouts, with and without
 // prepared statements; in a sample ([testkit.Full]) each in some of them.
 func Run(t *testing.T, w World) {
-	s := &suite{databases: map[string]*database{}, twins: map[string]*database{}, seeds: map[string]string{}, lastID: 1000,
+	s := &suite{tenants: w.Tenants, databases: map[string]*database{}, twins: map[string]*database{}, seeds: map[string]string{}, lastID: 1000,
 		numbers: map[string]int{}, times: map[string]int{}}
 	for key, kind := range map[string]Database{mainKey: w.Main, analyticsKey: w.Analytics} {
 		s.databases[key] = openDatabase(t, kind, key)
@@ -56,6 +65,7 @@ func Run(t *testing.T, w World) {
 
 // A suite is a world that runs.
 type suite struct {
+	tenants   bool
 	databases map[string]*database // bind → its database
 	twins     map[string]*database // bind → a database of the same kind, which the plugin does not know
 	lastID    int                  // that no case uses any more

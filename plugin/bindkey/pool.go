@@ -329,6 +329,9 @@ func (b *boundPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.Conn
 	if b.tenant != nil {
 		return b.beginOfTenant(ctx, tx)
 	}
+	if b.bind.family != nil { // of a statement in DryRun, which has no tenant's pool
+		return tx.dryBranch(b.bind).preparedIf(b.prepares), nil
+	}
 	first := tx.branchAt(b)
 	if _, err := first.ensureBegun(ctx); err != nil {
 		tx.giveUp(err)

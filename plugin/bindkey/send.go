@@ -151,8 +151,11 @@ func (p *Plugin) afterSending(db *gorm.DB, b *bind, kind statementKind) {
 	if kind == queryStatement && p.maybeSubquery(db) && p.markSubquery(db, b, crossing) {
 		return
 	}
-	if seen&sqlscan.NeedMarks != 0 {
+	switch {
+	case seen&sqlscan.NeedMarks != 0:
 		stmtscan.SetText(stmt, neutral.Render(b.dialect, text, stmt.Vars))
+	case len(text) < stmt.SQL.Len(): // it has lost the marks of tenants
+		stmtscan.SetText(stmt, text)
 	}
 	if p.mixed && len(stmt.Vars) > 0 && (b.dialect != p.dialect || dialect.BehindVars(stmt.Vars) != nil) {
 		stmt.Vars = b.dialect.PutBehind(stmt.Vars)

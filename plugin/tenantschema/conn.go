@@ -32,13 +32,15 @@ var (
 // ResetSession is called for who takes a connection that others have had. One who does
 // not switch it himself gets it switched back.
 func (c *sharedConn) ResetSession(ctx context.Context) error {
+	var told error
 	if inner, ok := c.Conn.(driver.SessionResetter); ok {
-		if err := inner.ResetSession(ctx); err != nil {
-			return err
+		// database/sql goes on with the connection after other errors than this.
+		if told = inner.ResetSession(ctx); errors.Is(told, driver.ErrBadConn) {
+			return told
 		}
 	}
 	if !c.switched || ctx.Value(switching{}) != nil {
-		return nil
+		return told
 	}
 	if c.pool.leave == "" {
 		return driver.ErrBadConn // database/sql takes another
@@ -47,7 +49,7 @@ func (c *sharedConn) ResetSession(ctx context.Context) error {
 		return driver.ErrBadConn
 	}
 	c.switched = false
-	return nil
+	return told
 }
 
 // IsValid has database/sql close the connection in the place of giving it to the next
@@ -59,27 +61,27 @@ func (c *sharedConn) IsValid() bool {
 	return !c.marked && !c.open
 }
 
-// errNoSchema says that the connection is as it was.
-type errNoSchema struct{ schema string }
+// errForbidden says that the connection is as it was.
+type errForbidden struct{ schema string }
 
-func (e errNoSchema) Error() string {
-	return fmt.Sprintf("tenantschema: there is no schema %q that the user may use: create it first", e.schema)
+func (e errForbidden) Error() string {
+	return fmt.Sprintf("tenantschema: the user may not use schema %q, and so would have none: GRANT USAGE ON SCHEMA to it", e.schema)
 }
 
 // enter switches the connection.
-func (c *sharedConn) enter(ctx context.Context, schema string) error {
-	if strings.ToLower(schema) != schema && !c.pool.postgres {
-		if err := c.tellsApart(ctx, schema); err != nil {
+func (c *sharedConn) enter(ctx context.Context, to schemaConnector) error {
+	if strings.ToLower(to.schema) != to.schema && !c.pool.postgres {
+		if err := c.tellsApart(ctx, to.schema); err != nil {
 			return err
 		}
 	}
 	c.switched = true // it may be, also where the answer is lost
-	result, err := c.run(ctx, c.pool.enter(schema))
+	result, err := c.run(ctx, to.enter)
 	if err != nil || !c.pool.postgres {
 		return err
 	}
 	if n, err := result.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(errNoSchema{schema}, err)
+		return errors.Join(errForbidden{to.schema}, err)
 	}
 	return nil
 }

@@ -100,6 +100,38 @@ func (r *oneRow) Next(to []driver.Value) error {
 	return nil
 }
 
+// A resetConn fails to reset its session.
+type resetConn struct {
+	execConn
+	err error
+}
+
+func (c resetConn) ResetSession(context.Context) error { return c.err }
+
+// database/sql uses a connection whose driver fails to reset it, unless it says that it is
+// bad: who has no tenant is switched back all the same.
+func TestResetFails(t *testing.T) {
+	for _, fails := range []error{errors.New("failed"), driver.ErrBadConn} {
+		of := &bare{}
+		of.wrap = func(c *bareConn) driver.Conn { return resetConn{execConn{c}, fails} }
+		pool := tenantschema.MySQL(of, "home")
+		pool.DB().SetMaxOpenConns(1)
+		db, err := sql.Open(pool.Driver(), "acme")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, first := db.Exec("INSERT")
+		_, second := pool.DB().Exec("INSERT")
+		if err := errors.Join(first, second, db.Close(), pool.Close()); err != nil {
+			t.Error(err)
+		}
+		want := map[bool]string{false: "USE `acme`, INSERT, USE `home`, INSERT", true: "USE `acme`, INSERT, INSERT"}[of.opened == 2]
+		if got := strings.Join(of.sent, ", "); got != want || (of.opened == 2) != (fails == driver.ErrBadConn) {
+			t.Errorf("%v: %s, on %d connections", fails, got, of.opened)
+		}
+	}
+}
+
 // Names that differ in capitals alone are two databases, or one of them is an error.
 func TestCapitals(t *testing.T) {
 	for folds, refused := range map[driver.Value]bool{int64(1): true, int64(0): false, "1": true, "0": false} {

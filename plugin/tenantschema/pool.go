@@ -2,6 +2,7 @@
 // or MariaDB, on connections that all tenants share: for many tenants on one server,
 // where a pool for each would be too many connections.
 //
+//	pgxConfig.DefaultQueryExecMode = pgx.QueryExecModeExec // tenants' tables may differ, see below
 //	shared := tenantschema.PostgreSQL(stdlib.GetConnector(*pgxConfig))
 //	defer shared.Close()
 //	shared.DB().SetMaxOpenConns(20) // of all tenants together
@@ -39,9 +40,9 @@
 //     context ends.
 //   - pgx remembers statements for each connection, by their text. PostgreSQL plans them
 //     anew when search_path has changed, but refuses those whose result has other
-//     columns in this schema ("cached plan must not change result type"). Where tenants'
-//     tables may differ, during a migration, say, connect with
-//     default_query_exec_mode=exec. A function of PL/pgSQL that all share keeps the
+//     columns in this schema ("cached plan must not change result type"), also to
+//     AutoMigrate. Where tenants' tables may differ, during a migration, say, connect
+//     with default_query_exec_mode=exec. A function of PL/pgSQL that all share keeps the
 //     columns of a %ROWTYPE from its first call on a connection.
 //   - The connection in [sql.Conn.Raw] is of this package: what is pgx's alone, such as
 //     CopyFrom and notifications, needs a connection of the program's own.
@@ -70,7 +71,7 @@ type Pool struct {
 	enter func(schema string) string // SQL that switches a connection
 	leave string                     // SQL that switches it back; "": it can't be
 
-	postgres bool        // enter answers with a row, or has found no schema
+	postgres bool        // enter answers with a row, or the user may not use the schema
 	exact    atomic.Bool // MySQL's server tells capitals in names from small letters
 }
 
@@ -86,11 +87,10 @@ func PostgreSQL(connector driver.Connector, also ...string) *Pool {
 			path = append(path, quoted(one, '"'))
 		}
 		// SET search_path takes a schema that there is not, and cuts a long name: what all
-		// share, or another tenant's, would stand in its place. "$user" is the role's.
+		// share, or another tenant's, would stand in its place. This is an error, or no row.
 		// pg_temp is the last, or else a temporary table would hide the next tenant's own.
 		path = append(path, "pg_temp")
-		return "SELECT pg_catalog.set_config('search_path', " + literal(strings.Join(path, ", ")) + ", false) FROM pg_catalog.pg_namespace WHERE nspname = " +
-			literal(schema) + "::text AND nspname <> '$user' AND pg_catalog.has_schema_privilege(oid, 'USAGE')"
+		return "SELECT pg_catalog.set_config('search_path', " + literal(strings.Join(path, ", ")) + ", false) WHERE pg_catalog.has_schema_privilege(" + literal(schema) + ", 'USAGE')"
 	}, "RESET search_path")
 }
 
@@ -143,14 +143,14 @@ type schemaDriver struct{ pool *Pool }
 
 var _ driver.DriverContext = schemaDriver{}
 
-var errName = errors.New("tenantschema: the DSN is the name of a schema, and it is empty or has a zero byte")
+var errName = errors.New(`tenantschema: the DSN is the name of a schema, and it is empty, has a zero byte or is "$user", which PostgreSQL takes for the user's name`)
 
 // OpenConnector is of driver.DriverContext.
 func (d schemaDriver) OpenConnector(schema string) (driver.Connector, error) {
-	if schema == "" || strings.ContainsRune(schema, 0) {
+	if schema == "" || strings.ContainsRune(schema, 0) || d.pool.postgres && schema == "$user" {
 		return nil, errName
 	}
-	return schemaConnector{d.pool, schema}, nil
+	return schemaConnector{d.pool, schema, d.pool.enter(schema)}, nil
 }
 
 func (d schemaDriver) Open(schema string) (driver.Conn, error) {
@@ -165,13 +165,14 @@ func (d schemaDriver) Open(schema string) (driver.Conn, error) {
 type schemaConnector struct {
 	pool   *Pool
 	schema string
+	enter  string // SQL that switches to it
 }
 
 func (c schemaConnector) Driver() driver.Driver { return schemaDriver{c.pool} }
 
 // Connect asks the server for nothing yet.
 func (c schemaConnector) Connect(context.Context) (driver.Conn, error) {
-	return &tenantConn{pool: c.pool, schema: c.schema}, nil
+	return &tenantConn{schemaConnector: c}, nil
 }
 
 // A sharedConnector opens the shared connections.

@@ -12,8 +12,7 @@ import (
 // something is to be sent, and not before: database/sql opens connections for who does
 // not wait any more, and would keep a shared one for nobody.
 type tenantConn struct {
-	pool   *Pool
-	schema string
+	schemaConnector
 	shared *sharedConn // nil: it has none
 	taken  *sql.Conn   // it
 	asked  bool        // IsValid was: database/sql does not close it as a bad one
@@ -46,11 +45,11 @@ func (c *tenantConn) take(ctx context.Context) (*sharedConn, error) {
 			shared = conn.(*sharedConn)
 			return nil
 		})
-		if err = shared.enter(ctx, c.schema); err == nil {
+		if err = shared.enter(ctx, c.schemaConnector); err == nil {
 			c.shared, c.taken = shared, taken
 			return shared, nil
 		}
-		if errors.As(err, new(errNoSchema)) || errors.As(err, new(errFolded)) {
+		if errors.As(err, new(errForbidden)) || errors.As(err, new(errFolded)) {
 			_ = taken.Close() // it gives it back
 			return nil, err
 		}

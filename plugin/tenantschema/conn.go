@@ -2,9 +2,10 @@ package tenantschema
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
+	"strings"
 )
 
 // A sharedConn is a connection of the server's driver. What that driver can't do,
@@ -13,7 +14,8 @@ type sharedConn struct {
 	driver.Conn
 	pool     *Pool
 	switched bool // it is, or has been, in a tenant's schema
-	lost     bool // nobody knows in what state it is
+	marked   bool // something may be left on it that is not the next user's
+	open     bool // a transaction has begun, and not ended well
 }
 
 var (
@@ -30,34 +32,105 @@ var (
 // ResetSession is called for who takes a connection that others have had. One who does
 // not switch it himself gets it switched back.
 func (c *sharedConn) ResetSession(ctx context.Context) error {
+	var told error
 	if inner, ok := c.Conn.(driver.SessionResetter); ok {
-		if err := inner.ResetSession(ctx); err != nil {
-			return err
+		// database/sql goes on with the connection after other errors than this.
+		if told = inner.ResetSession(ctx); errors.Is(told, driver.ErrBadConn) {
+			return told
 		}
 	}
 	if !c.switched || ctx.Value(switching{}) != nil {
-		return nil
+		return told
 	}
-	if c.pool.leave == "" || c.run(ctx, c.pool.leave) != nil {
+	if c.pool.leave == "" {
 		return driver.ErrBadConn // database/sql takes another
 	}
+	if _, err := c.run(ctx, c.pool.leave); err != nil {
+		return driver.ErrBadConn
+	}
 	c.switched = false
-	return nil
+	return told
 }
 
-// IsValid is of driver.Validator.
+// IsValid has database/sql close the connection in the place of giving it to the next
+// user, if something may be left on it.
 func (c *sharedConn) IsValid() bool {
 	if inner, ok := c.Conn.(driver.Validator); ok && !inner.IsValid() {
 		return false
 	}
-	return !c.lost
+	return !c.marked && !c.open
+}
+
+// errForbidden says that the connection is as it was.
+type errForbidden struct{ schema string }
+
+func (e errForbidden) Error() string {
+	return fmt.Sprintf("tenantschema: the user may not use schema %q, and so would have none: GRANT USAGE ON SCHEMA to it", e.schema)
+}
+
+// enter switches the connection.
+func (c *sharedConn) enter(ctx context.Context, to schemaConnector) error {
+	if strings.ToLower(to.schema) != to.schema && !c.pool.postgres {
+		if err := c.tellsApart(ctx, to.schema); err != nil {
+			return err
+		}
+	}
+	c.switched = true // it may be, also where the answer is lost
+	result, err := c.run(ctx, to.enter)
+	if err != nil || !c.pool.postgres {
+		return err
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(errForbidden{to.schema}, err)
+	}
+	return nil
+}
+
+// tellsApart is an error if the server reads capitals in names of databases as small
+// letters: two tenants would have one database.
+func (c *sharedConn) tellsApart(ctx context.Context, schema string) error {
+	if c.pool.exact.Load() {
+		return nil
+	}
+	inner, ok := c.Conn.(driver.QueryerContext)
+	if !ok {
+		return errOldDriver
+	}
+	rows, err := inner.QueryContext(ctx, "SELECT @@lower_case_table_names <> 0", nil)
+	if err != nil {
+		return err
+	}
+	folds := make([]driver.Value, 1)
+	err = errors.Join(rows.Next(folds), rows.Close())
+	text, ok := folds[0].([]byte)
+	if !ok {
+		text = fmt.Append(nil, folds[0])
+	}
+	if err == nil && string(text) != "0" {
+		return errFolded{schema}
+	}
+	c.pool.exact.Store(err == nil)
+	return err
+}
+
+// errFolded says that the connection is as it was.
+type errFolded struct{ schema string }
+
+func (e errFolded) Error() string {
+	return fmt.Sprintf("tenantschema: this server does not tell %q from %q (lower_case_table_names): give tenants names of databases in small letters", e.schema, strings.ToLower(e.schema))
 }
 
 // run sends SQL of our own.
-func (c *sharedConn) run(ctx context.Context, query string) error {
-	c.switched = true // it may be, also where the answer is lost
-	_, err := c.ExecContext(ctx, query, nil)
-	return err
+func (c *sharedConn) run(ctx context.Context, query string) (driver.Result, error) {
+	inner, ok := c.Conn.(driver.ExecerContext)
+	if !ok {
+		return nil, errOldDriver
+	}
+	result, err := inner.ExecContext(ctx, query, nil)
+	if err == driver.ErrSkip {
+		return nil, errOldDriver
+	}
+	return result, err
 }
 
 func (c *sharedConn) Ping(ctx context.Context) error {
@@ -67,7 +140,11 @@ func (c *sharedConn) Ping(ctx context.Context) error {
 	return nil
 }
 
+// mark is called with all SQL that is not our own.
+func (c *sharedConn) mark(query string) { c.marked = c.marked || c.pool.leaves(query) }
+
 func (c *sharedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	c.mark(query)
 	if inner, ok := c.Conn.(driver.QueryerContext); ok {
 		return inner.QueryContext(ctx, query, args)
 	}
@@ -75,6 +152,7 @@ func (c *sharedConn) QueryContext(ctx context.Context, query string, args []driv
 }
 
 func (c *sharedConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	c.mark(query)
 	if inner, ok := c.Conn.(driver.ExecerContext); ok {
 		return inner.ExecContext(ctx, query, args)
 	}
@@ -82,6 +160,7 @@ func (c *sharedConn) ExecContext(ctx context.Context, query string, args []drive
 }
 
 func (c *sharedConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	c.mark(query)
 	if inner, ok := c.Conn.(driver.ConnPrepareContext); ok {
 		return inner.PrepareContext(ctx, query)
 	}
@@ -89,10 +168,16 @@ func (c *sharedConn) PrepareContext(ctx context.Context, query string) (driver.S
 }
 
 func (c *sharedConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
-	if inner, ok := c.Conn.(driver.ConnBeginTx); ok {
-		return inner.BeginTx(ctx, opts)
+	inner, ok := c.Conn.(driver.ConnBeginTx)
+	if !ok {
+		return nil, errOldDriver
 	}
-	return nil, errOldDriver
+	c.open = true // it may be, also where the answer is lost
+	tx, err := inner.BeginTx(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	return sharedTx{tx, c}, nil
 }
 
 // CheckNamedValue is of driver.NamedValueChecker.
@@ -105,48 +190,15 @@ func (c *sharedConn) CheckNamedValue(value *driver.NamedValue) error {
 
 var errOldDriver = errors.New("tenantschema: the driver is none of those of PostgreSQL and MySQL that this package knows: it has no ExecContext or BeginTx")
 
-// A schemaConn is a shared connection while a tenant has it.
-type schemaConn struct {
-	*sharedConn
-	taken *sql.Conn
-	open  bool // a transaction has begun, and not ended well
-}
-
-// IsValid has database/sql close the connection when what it was taken for is over, and
-// not keep it: others wait for it.
-func (c *schemaConn) IsValid() bool { return false }
-
-// ResetSession is never asked: nobody gets a connection that another has had.
-func (c *schemaConn) ResetSession(context.Context) error { return driver.ErrBadConn }
-
-func (c *schemaConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
-	c.open = true
-	tx, err := c.sharedConn.BeginTx(ctx, opts)
-	if err != nil {
-		return nil, err
-	}
-	return schemaTx{tx, c}, nil
-}
-
-// Close gives the connection back, unless it may still be in a transaction.
-func (c *schemaConn) Close() error {
-	if c.open {
-		c.lost = true
-		discard(c.taken)
-		return nil
-	}
-	return c.taken.Close()
-}
-
-type schemaTx struct {
+type sharedTx struct {
 	driver.Tx
-	conn *schemaConn
+	conn *sharedConn
 }
 
-func (t schemaTx) Commit() error   { return t.ended(t.Tx.Commit()) }
-func (t schemaTx) Rollback() error { return t.ended(t.Tx.Rollback()) }
+func (t sharedTx) Commit() error   { return t.ended(t.Tx.Commit()) }
+func (t sharedTx) Rollback() error { return t.ended(t.Tx.Rollback()) }
 
-func (t schemaTx) ended(err error) error {
+func (t sharedTx) ended(err error) error {
 	t.conn.open = err != nil
 	return err
 }

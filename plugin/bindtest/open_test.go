@@ -266,3 +266,11 @@ func TestOtherHandles(t *testing.T) {
 		})
 	}
 }
+
+// Keys that are alike as names of files have databases of their own.
+func TestKeysThatAreAlike(t *testing.T) {
+	db := bindtest.Open(t, plugin(), bindtest.Bind("a-b"), bindtest.Bind("a_b"), bindtest.Bind("A-B"))
+	for _, key := range []string{"a-b", "a_b", "A-B"} {
+		must(t, db.Clauses(bindkey.Use(key)).Exec("CREATE TABLE x (id INTEGER)").Error)
+	}
+}

@@ -45,6 +45,9 @@ func TestOpenEnds(t *testing.T) {
 			bindtest.Record(t, db)
 			must2(t, signUp(db, "ada"))
 			holds(t, db)
+			tenants := openTenants(t, bindtest.Config(gorm.Config{PrepareStmt: true}))
+			must2(t, ship(of(tenants, "acme"), "anvil"))
+			items(t, tenants)
 		})
 	}
 	use()

@@ -69,13 +69,11 @@ func TestKitTenants(t *testing.T) {
 			"customer": bindtest.On(testServer(t, server), "customer"),
 			"main":     bindtest.On(testServer(t, server), "main"),
 		} {
-			for _, prepare := range []bool{false, true} {
-				t.Run(fmt.Sprint(name, " prepared=", prepare), func(t *testing.T) {
-					for i := 0; i < 2; i++ {
-						kitTenants(t, on, bindtest.Config(gorm.Config{TranslateError: true, PrepareStmt: prepare}))
-					}
-				})
-			}
+			t.Run(name, func(t *testing.T) {
+				for i := 0; i < 2; i++ { // the first migrates, the second sends it again
+					kitTenants(t, on, bindtest.Config(gorm.Config{TranslateError: true, PrepareStmt: name == "customer"}))
+				}
+			})
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package bindtest
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"reflect"
@@ -58,10 +59,9 @@ func (c *choices) keys(plugin *bindkey.Plugin) ([]string, error) {
 	}
 	before := plugin.Keys()
 	if len(before) != 1 {
-		return nil, fmt.Errorf("the plugin has binds already: %s. Open registers the binds itself, on databases of the test: give it a plugin without Register (its data go into bindtest.Bind), and without Tenants (their options go into bindtest.Tenants, with the names of the tenants that the test needs)", quotedKeys(before))
+		return nil, hasBinds(before)
 	}
-	related := withRelated(plugin.Models())
-	found := named(plugin.Check(related...)) // before a key has tenants, and is registered
+	found := named(plugin.Check(withRelated(plugin.Models())...)) // before a key has tenants, and is registered
 	if err := c.registerTenants(plugin); err != nil {
 		return nil, err
 	}
@@ -93,6 +93,10 @@ func (c *choices) keys(plugin *bindkey.Plugin) ([]string, error) {
 	}
 	delete(found, before[0])
 	return append(before, mapKeys(found)...), nil
+}
+
+func hasBinds(keys []string) error {
+	return fmt.Errorf("the plugin has binds already: %s. Open registers the binds itself, on databases of the test: give it a plugin without Register (its data go into bindtest.Bind), and without Tenants (their options go into bindtest.Tenants, with the names of the tenants that the test needs)", quotedKeys(keys))
 }
 
 // withRelated are models and those that they have relations to, which AutoMigrate
@@ -250,11 +254,45 @@ func (c *choices) install(k *kit, plugin *bindkey.Plugin, keys []string) (*gorm.
 		return nil, err
 	}
 	for _, key := range plugin.Keys() {
-		if k.binds[key] == nil && c.tenantsOf(key) == nil {
+		if c.tenantsOf(key) != nil {
+			continue
+		}
+		if k.binds[key] == nil {
 			return nil, fmt.Errorf("the handle has the bind %q, whose database is not the test's: a dbresolver of the program's own opens its databases itself; leave it out of bindtest.Config, and give its keys and models to bindtest.Bind", key)
+		}
+		if _, err := plugin.Resolver(key); err != nil { // it has tenants
+			return nil, hasBinds([]string{key})
+		}
+	}
+	for _, pool := range plugin.Pools() { // the default bind was among the keys from the start
+		if !k.has(pool.DB) {
+			return nil, hasBinds([]string{pool.Key})
 		}
 	}
 	return db, db.Use(k)
+}
+
+// has reports whether a pool is one of the test's databases.
+func (k *kit) has(pool *sql.DB) bool {
+	for _, b := range k.all() {
+		for _, one := range b.opened() {
+			if one == pool {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// all are the databases of the test.
+func (k *kit) all() (all []*bind) {
+	for _, name := range k.names() {
+		all = append(all, k.binds[name])
+	}
+	if k.spare != nil {
+		all = append(all, k.spare)
+	}
+	return all
 }
 
 // noEviction makes GORM's stores of prepared statements start no goroutine, which nothing
@@ -300,14 +338,7 @@ func (k *kit) close(t TB) {
 	t.Helper()
 	k.tellOpen(t)
 	_ = k.plugin.Close()
-	binds := []*bind{}
-	for _, name := range k.names() {
-		binds = append(binds, k.binds[name])
-	}
-	if k.spare != nil {
-		binds = append(binds, k.spare)
-	}
-	for _, b := range binds {
+	for _, b := range k.all() {
 		if err := b.close(); err != nil {
 			t.Errorf("bindtest: closing bind %q: %v", b.String(), err)
 		}

@@ -222,8 +222,9 @@ func TestOpenRefuses(t *testing.T) {
 		options []bindtest.Option
 		want    string
 	}{
-		"no plugin":  {nil, nil, "bindkey.New(bindkey.Models(…))"},
-		"registered": {plugin().Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{other}}), nil, "give it a plugin without Register"},
+		"no plugin":       {nil, nil, "bindkey.New(bindkey.Models(…))"},
+		"registered":      {plugin().Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{other}}), nil, "give it a plugin without Register"},
+		"registered main": {plugin().Register("main", dbresolver.Config{Sources: []gorm.Dialector{other}}), nil, `the plugin has binds already: "main"`},
 		"a dbresolver": {plugin(), []bindtest.Option{bindtest.Config(gorm.Config{Plugins: map[string]gorm.Plugin{
 			"gorm:db_resolver": dbresolver.Register(dbresolver.Config{Sources: []gorm.Dialector{other}}, "reports")}})}, `bindtest.Bind`},
 		"no models":        {bindkey.New(), nil, "bindkey.New(bindkey.Models(…)), or name binds with bindtest.Bind"},

@@ -197,6 +197,21 @@ func TestTenantsAreMigrated(t *testing.T) {
 			t.Errorf("Eu has %d rows, and eu %d", n, m)
 		}
 	}
+	// A bind that only TenantData names, with a relation to another one.
+	type Land struct {
+		_  struct{} `bind:"lands"`
+		ID uint
+	}
+	type Visit struct {
+		ID     uint
+		LandID uint
+		Land   Land
+	}
+	visits := bindtest.Open(t, bindkey.New(), bindtest.Tenants("shard", []string{"s0"}, bindkey.TenantData(&Visit{})))
+	must(t, of(visits, "s0").Create(&Visit{Land: Land{ID: 7}}).Error)
+	if n, m := len(bindtest.Rows(t, visits, "shard/s0", &Visit{})), len(bindtest.Rows(t, visits, "lands", &Land{})); n != 1 || m != 1 {
+		t.Errorf("the shard has %d rows, and lands %d", n, m)
+	}
 	// Other tenants are another template.
 	db := bindtest.Open(t, tenantPlugin(), bindtest.Tenants("customer", []string{"hooli"}))
 	must(t, of(db, "hooli").Create(&Order{Item: "box"}).Error)
@@ -297,6 +312,10 @@ func TestTenantsRefuses(t *testing.T) {
 		"an option": {tenantPlugin(), []bindtest.Option{bindtest.Tenants("customer", []string{"acme"}, bindkey.TenantLimit(0))}, "option TenantLimit"},
 		"the plugin's own": {tenantPlugin(bindkey.Tenants("customer", func(context.Context, string) (pools dbresolver.Config, err error) { return pools, err })), nil,
 			"without Tenants (their options go into bindtest.Tenants, with the names of the tenants that the test needs)"},
+		"the plugin's own main": {tenantPlugin(bindkey.Tenants("main", func(context.Context, string) (pools dbresolver.Config, err error) { return pools, err })),
+			[]bindtest.Option{tenants("customer", "acme")}, `the plugin has binds already: "main"`},
+		"the plugin's own, too": {tenantPlugin(bindkey.Tenants("main", func(context.Context, string) (pools dbresolver.Config, err error) { return pools, err })),
+			[]bindtest.Option{tenants("main", "acme")}, `"main"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fails(t, func(t bindtest.TB) { bindtest.Open(t, c.plugin, c.options...) }, "bindtest: Open: ", c.want)

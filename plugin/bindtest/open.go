@@ -253,23 +253,34 @@ func (c *choices) install(k *kit, plugin *bindkey.Plugin, keys []string) (*gorm.
 	if err := db.Use(plugin.Observe(k.observer())); err != nil {
 		return nil, err
 	}
-	for _, key := range plugin.Keys() {
-		if c.tenantsOf(key) != nil {
-			continue
-		}
-		if k.binds[key] == nil {
-			return nil, fmt.Errorf("the handle has the bind %q, whose database is not the test's: a dbresolver of the program's own opens its databases itself; leave it out of bindtest.Config, and give its keys and models to bindtest.Bind", key)
-		}
-		if _, err := plugin.Resolver(key); err != nil { // it has tenants
-			return nil, hasBinds([]string{key})
-		}
-	}
-	for _, pool := range plugin.Pools() { // the default bind was among the keys from the start
-		if !k.has(pool.DB) {
-			return nil, hasBinds([]string{pool.Key})
-		}
+	if err := c.foreign(k, db); err != nil {
+		return nil, err
 	}
 	return db, db.Use(k)
+}
+
+// foreign is the error of a bind whose database is not the test's: one of a dbresolver, or
+// the default one, of which the plugin's keys did not tell whether it was registered.
+func (c *choices) foreign(k *kit, db *gorm.DB) error {
+	var keys []string
+	for _, key := range k.plugin.Keys() {
+		if _, err := k.plugin.Resolver(key); c.tenantsOf(key) == nil && (k.binds[key] == nil || err != nil) { // tenants have none
+			keys = append(keys, key)
+		}
+	}
+	for _, pool := range k.plugin.Pools() {
+		if !k.has(pool.DB) {
+			keys = append(keys, pool.Key)
+		}
+	}
+	switch {
+	case len(keys) == 0:
+		return nil
+	case db.Config.Plugins["gorm:db_resolver"] != nil:
+		return fmt.Errorf("the handle has the bind %q, whose database is not the test's: a dbresolver of the program's own opens its databases itself; leave it out of bindtest.Config, and give its keys and models to bindtest.Bind", keys[0])
+	default:
+		return hasBinds(keys[:1])
+	}
 }
 
 // has reports whether a pool is one of the test's databases.

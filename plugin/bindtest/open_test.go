@@ -227,6 +227,8 @@ func TestOpenRefuses(t *testing.T) {
 		"registered main": {plugin().Register("main", dbresolver.Config{Sources: []gorm.Dialector{other}}), nil, `the plugin has binds already: "main"`},
 		"a dbresolver": {plugin(), []bindtest.Option{bindtest.Config(gorm.Config{Plugins: map[string]gorm.Plugin{
 			"gorm:db_resolver": dbresolver.Register(dbresolver.Config{Sources: []gorm.Dialector{other}}, "reports")}})}, `bindtest.Bind`},
+		"a global dbresolver": {plugin(), []bindtest.Option{bindtest.Config(gorm.Config{Plugins: map[string]gorm.Plugin{
+			"gorm:db_resolver": dbresolver.Register(dbresolver.Config{Sources: []gorm.Dialector{other}})}})}, `a dbresolver of the program's own`},
 		"no models":        {bindkey.New(), nil, "bindkey.New(bindkey.Models(…)), or name binds with bindtest.Bind"},
 		"an unknown bind":  {plugin(), []bindtest.Option{bindtest.Replica("analytic")}, `bindtest.Bind("analytic")`},
 		"an empty server":  {plugin(), []bindtest.Option{bindtest.On(bindtest.Server{})}, "needs Driver, DSN and Dialector"},

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -52,25 +53,62 @@ func connectorOf(name, dsn string) (driver.Connector, error) {
 
 // newFile makes a SQLite file in a folder, with the bytes of a template.
 func newFile(dir, key string, content []byte) (*database, error) {
-	file := filepath.Join(dir, plainName(key)+".db")
-	if err := os.WriteFile(file, content, 0o600); err != nil {
+	file, err := freshFile(dir, plainName(key), content)
+	if err != nil {
 		return nil, err
 	}
 	connector := sqlitedb.Connector(file + "?_busy_timeout=5000&_synchronous=OFF")
-	return &database{connector: connector, file: file, drop: func(TB) {}, dialector: func(pool gorm.ConnPool) gorm.Dialector {
-		return sqlite.New(sqlite.Config{Conn: pool})
-	}}, nil
+	return &database{connector: connector, file: file, drop: func(TB) {}, dialector: onSQLite}, nil
 }
 
-// open opens a bind's pools: each is seen by the kit, but for the one past it.
-func (d *database) open(k *kit, key string, roles ...string) *bind {
+func onSQLite(pool gorm.ConnPool) gorm.Dialector { return sqlite.New(sqlite.Config{Conn: pool}) }
+
+// freshFile makes a file that nobody else has: plain names of two keys may be one.
+func freshFile(dir, name string, content []byte) (string, error) {
+	for n := 1; ; n++ {
+		path := filepath.Join(dir, name+".db")
+		if n > 1 {
+			path = filepath.Join(dir, fmt.Sprintf("%s-%d.db", name, n))
+		}
+		file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, os.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		_, err = file.Write(content)
+		return path, errors.Join(err, file.Close())
+	}
+}
+
+// open opens a bind's pools: each is seen by the kit, but for the one past it. The plugin
+// has a tenant's opened when it needs them.
+func (d *database) open(k *kit, at place, roles []string) *bind {
 	dialect := d.dialector(nil).Name()
-	b := &bind{key: key, dialector: d.dialector, dialect: dialect, connector: onetx.New(d.connector, dialect), drop: d.drop}
-	for _, role := range roles {
-		b.pools = append(b.pools, sql.OpenDB(testkit.Wrap(key, b.connector, k.through(b, role))))
+	b := &bind{place: at, roles: roles, dialector: d.dialector, dialect: dialect, connector: onetx.New(d.connector, dialect), drop: d.drop}
+	if at.tenant == "" {
+		for _, role := range roles {
+			b.pool(k, role)
+		}
 	}
 	b.aside = sql.OpenDB(b.connector.Aside())
 	return b
+}
+
+// The roles of pools.
+const (
+	source  = "source"
+	replica = "replica"
+)
+
+// pool opens a pool that the kit sees, and has it closed at the end.
+func (b *bind) pool(k *kit, role string) *sql.DB {
+	pool := sql.OpenDB(testkit.Wrap(b.String(), b.connector, k.through(b, role)))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.pools = append(b.pools, pool)
+	return pool
 }
 
 // plainName is a key as it may stand in the name of a file or database.

@@ -15,7 +15,8 @@
 //		}
 //	}
 //
-// [Open] opens the handle: on SQLite files, or on servers ([On]). [Rows], [Look], [Same] and
+// [Open] opens the handle: on SQLite files, or on servers ([On]), with a database for each bind, and
+// for each tenant of one ([Tenants]). [Rows], [Look], [Same] and
 // [SameAsFile] read what the databases hold, past the plugin. [Record] tells what was sent
 // where, [Only] forbids databases, [Fail] lets one fail, and [Rollback] takes back what a
 // subtest has done. What they ask for ends with the test that they are given.
@@ -33,7 +34,8 @@
 //
 //   - Two binds have two databases, even if they share one in production, and a replica
 //     never lags behind its source.
-//   - A plugin with [bindkey.Tenants] is refused: the program opens their databases itself.
+//   - Each tenant has a database, even if they share one by schema in production, and the program's
+//     own function that opens a tenant is not called ([Tenants]).
 //   - SQLite does not check foreign keys unless a connection is told to, and the files that
 //     Open makes are opened without. A test that relies on them is for a server ([On]).
 //   - A connection of the handle is wrapped: what asks database/sql for the driver's own

@@ -67,7 +67,8 @@ type fault struct {
 // Fail lets one call of a bind's database go wrong: the first BEGIN, statement, COMMIT
 // or ROLLBACK from here on, or the nth ([Point.Nth]). The program gets err, as the driver's
 // answer; after a COMMIT or ROLLBACK that fails with it, the database has rolled back.
-// [ErrLost] and [ErrLostAfter] lose the connection. Where err is nil, the test fails.
+// [ErrLost] and [ErrLostAfter] lose the connection. Of a bind with tenants ([Tenants]),
+// "customer/acme" is the database of one, and "customer" is whichever of them is called. Where err is nil, the test fails.
 //
 //	bindtest.Fail(t, db, "main", bindtest.Commit, errors.New("disk full"))
 //
@@ -128,8 +129,8 @@ func (k *kit) fault(b *bind, call testkit.Call) (made testkit.Hook, counted []*f
 		if f.happened || f.point.kind != call.Kind {
 			continue
 		}
-		if f.key != b.key {
-			f.elsewhere[b.key] = true
+		if !b.among([]string{f.key}) {
+			f.elsewhere[b.String()] = true
 			continue
 		}
 		f.seen++

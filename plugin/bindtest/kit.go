@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"sort"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,7 +23,8 @@ import (
 // of the databases.
 type kit struct {
 	plugin *bindkey.Plugin
-	binds  map[string]*bind
+	binds  map[string]*bind // by the names of their places
+	spare  *bind            // of the handle's own connection, where the default bind has tenants; or nil
 
 	mu         sync.Mutex
 	holders    []TB // tests that have asked for something, and have not ended
@@ -41,13 +41,16 @@ type kit struct {
 
 // A bind is one database, with the pools that the handle has there, and one past them.
 type bind struct {
-	key       string
+	place
+	roles     []string
 	dialector func(gorm.ConnPool) gorm.Dialector
 	dialect   string
 	connector *onetx.Connector
-	pools     []*sql.DB // the source's, and the replica's
 	aside     *sql.DB
 	drop      func(TB) // the database, at the end
+
+	mu    sync.Mutex
+	pools []*sql.DB // the source's, and the replica's; of a tenant also those that the plugin has closed
 
 	opening sync.Once
 	plain   *gorm.DB // on aside, without the plugin
@@ -120,26 +123,6 @@ func without[T any](list []T, gone func(T) bool) (left []T) {
 	return left
 }
 
-// knows reports whether there are such binds, and fails the test otherwise.
-func (k *kit) knows(t TB, keys []string, what string) bool {
-	t.Helper()
-	for _, key := range keys {
-		if k.binds[key] == nil {
-			t.Fatalf("bindtest: %s names the bind %q, which the handle does not have (known: %s)", what, key, strings.Join(k.keys(), ", "))
-			return false
-		}
-	}
-	return true
-}
-
-func (k *kit) keys() (keys []string) {
-	for key := range k.binds {
-		keys = append(keys, key)
-	}
-	sort.Strings(keys)
-	return keys
-}
-
 // through is how the calls of a pool are made.
 func (k *kit) through(b *bind, role string) testkit.Hook {
 	return func(ctx context.Context, on *testkit.Conn, call testkit.Call, real testkit.Real) error {
@@ -174,7 +157,7 @@ func (k *kit) through(b *bind, role string) testkit.Hook {
 			return err
 		}
 		if s := k.scribe.Load(); s != nil && err == nil {
-			s.note(b.key, call)
+			s.note(b.String(), call)
 		}
 		k.tellUnable(b, call, err)
 		k.follow(b, on, call, m, err)
@@ -193,10 +176,17 @@ func (b *bind) open(like *gorm.DB) (*gorm.DB, error) {
 
 func (b *bind) close() error {
 	err := b.aside.Close()
-	for _, pool := range b.pools {
+	for _, pool := range b.opened() {
 		err = errors.Join(err, pool.Close())
 	}
 	return err
+}
+
+// opened are the pools of a bind.
+func (b *bind) opened() []*sql.DB {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.pools[:len(b.pools):len(b.pools)]
 }
 
 // told is a call as it is told of: its SQL, or BEGIN, COMMIT, ….

@@ -11,8 +11,8 @@ import (
 
 // An opened is a transaction that is open in a database.
 type opened struct {
-	key  string
-	mark *mark
+	place place
+	mark  *mark
 }
 
 // follow remembers which transactions are open.
@@ -21,7 +21,7 @@ func (k *kit) follow(b *bind, on *testkit.Conn, call testkit.Call, m *mark, err 
 	defer k.mu.Unlock()
 	switch {
 	case call.Kind == testkit.Begin && err == nil:
-		k.open[on] = opened{b.key, m}
+		k.open[on] = opened{b.place, m}
 	case call.Kind == testkit.Commit, call.Kind == testkit.Rollback:
 		delete(k.open, on)
 	}
@@ -55,7 +55,7 @@ func (k *kit) leftOpen(forget bool) (left []string) {
 		if forget {
 			delete(k.open, on)
 		}
-		left = append(left, fmt.Sprintf("the transaction begun at %s is still open in bind %q", o.mark.at, o.key))
+		left = append(left, fmt.Sprintf("the transaction begun at %s is still open in bind %q", o.mark.at, o.place.String()))
 	}
 	sort.Strings(left)
 	return left

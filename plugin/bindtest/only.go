@@ -15,7 +15,8 @@ type rule struct {
 	at   string // the line that has set it
 }
 
-// Only lets the program use these binds alone. Any statement, BEGIN or migration in
+// Only lets the program use these binds alone; of one with tenants ([Tenants]), "customer" is
+// all of them, and "customer/acme" is one. Any statement, BEGIN or migration in
 // another one fails the test, with the program's line and the statement. The statement is not
 // run, and the program gets an error that is [ErrForbidden]. Without keys, every bind is
 // forbidden.
@@ -45,10 +46,10 @@ var ErrForbidden = fmt.Errorf("bindtest: this test does not allow the bind")
 
 // A trespass is a transaction in a bind that a rule does not allow.
 type trespass struct {
-	rule *rule
-	key  string
-	at   string
-	told bool
+	rule  *rule
+	place place
+	at    string
+	told  bool
 }
 
 // forbid is the error of a call that the newest rule does not allow, or reports that the
@@ -67,43 +68,43 @@ func (k *kit) forbid(b *bind, on *testkit.Conn, call testkit.Call) (trespasses b
 		}
 		return within != nil, nil
 	case testkit.Begin:
-		r := k.forbidding(b.key)
+		r := k.forbidding(b.place)
 		if r == nil {
 			return false, nil
 		}
 		if within != nil { // its BEGIN has failed
 			within.tell()
 		}
-		k.trespasses[on] = &trespass{rule: r, key: b.key, at: programLine()}
+		k.trespasses[on] = &trespass{rule: r, place: b.place, at: programLine()}
 		return true, nil
 	case testkit.Statement:
-		r := k.forbidding(b.key)
+		r := k.forbidding(b.place)
 		if call.Part || r == nil {
 			return false, nil
 		}
 		if within != nil {
 			within.told = true
 		}
-		r.tell(programLine(), b.key, told(call))
-		return false, fmt.Errorf("%w %q: %s", ErrForbidden, b.key, told(call))
+		r.tell(programLine(), b.place, told(call))
+		return false, fmt.Errorf("%w %q: %s", ErrForbidden, b.String(), told(call))
 	case testkit.SavePoint, testkit.RollbackTo:
-		r := k.forbidding(b.key)
+		r := k.forbidding(b.place)
 		if call.Part || r == nil || within != nil {
 			return within != nil, nil
 		}
-		r.tell(programLine(), b.key, told(call))
-		return false, fmt.Errorf("%w %q: %s", ErrForbidden, b.key, told(call))
+		r.tell(programLine(), b.place, told(call))
+		return false, fmt.Errorf("%w %q: %s", ErrForbidden, b.String(), told(call))
 	}
 	return false, nil
 }
 
 // forbidding is the newest rule, if it does not allow a bind; or nil.
-func (k *kit) forbidding(key string) *rule {
+func (k *kit) forbidding(at place) *rule {
 	if len(k.rules) == 0 {
 		return nil
 	}
 	r := k.rules[len(k.rules)-1]
-	if contains(r.keys, key) {
+	if at.among(r.keys) {
 		return nil
 	}
 	return r
@@ -113,7 +114,7 @@ func (k *kit) forbidding(key string) *rule {
 func (w *trespass) tell() {
 	if !w.told {
 		w.told = true
-		w.rule.tell(w.at, w.key, "BEGIN")
+		w.rule.tell(w.at, w.place, "BEGIN")
 	}
 }
 
@@ -130,12 +131,12 @@ func (k *kit) tellTrespasses(t TB) {
 	}
 }
 
-func (r *rule) tell(line, key, statement string) {
+func (r *rule) tell(line string, at place, statement string) {
 	r.t.Helper()
 	allowed := "no bind"
 	if len(r.keys) > 0 {
 		allowed = "only " + quotedKeys(r.keys)
 	}
-	more := quotedKeys(append(r.keys[:len(r.keys):len(r.keys)], key))
-	r.t.Errorf("bindtest: %s: the test allows %s (set at %s), and this goes to bind %q:\n\t%s\nIf it is right to go there, say so: bindtest.Only(t, db, %s)", line, allowed, r.at, key, statement, more)
+	more := quotedKeys(append(r.keys[:len(r.keys):len(r.keys)], at.String()))
+	r.t.Errorf("bindtest: %s: the test allows %s (set at %s), and this goes to bind %q:\n\t%s\nIf it is right to go there, say so: bindtest.Only(t, db, %s)", line, allowed, r.at, at.String(), statement, more)
 }

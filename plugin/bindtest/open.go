@@ -1,6 +1,7 @@
 package bindtest
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"reflect"
@@ -20,11 +21,11 @@ import (
 
 // Open opens a handle on fresh databases, one for each bind, with the tables of all models
 // that the plugin was given ([bindkey.Models]), and installs the plugin on it. The binds are
-// those that these and their relations name, the default one, and those of the option [Bind]. All ends
-// with the test.
+// those that these and their relations name, the default one, and those of the options [Bind]
+// and [Tenants]. All ends with the test.
 //
-// The plugin is made as the program makes its own, but without Register: Open registers the
-// binds. It serves this handle alone.
+// The plugin is made as the program makes its own, but without Register and Tenants: Open
+// registers the binds. It serves this handle alone.
 //
 //	db := bindtest.Open(t, bindkey.New(bindkey.Models(&User{}, &LogEntry{})))
 //
@@ -58,27 +59,44 @@ func (c *choices) keys(plugin *bindkey.Plugin) ([]string, error) {
 	}
 	before := plugin.Keys()
 	if len(before) != 1 {
-		return nil, fmt.Errorf("the plugin has binds already: %s. Open registers the binds itself, on databases of the test: give it a plugin without Register (its data go into bindtest.Bind), and without Tenants", quotedKeys(before))
+		return nil, hasBinds(before)
+	}
+	found := named(plugin.Check(withRelated(plugin.Models())...)) // before a key has tenants, and is registered
+	if err := c.registerTenants(plugin); err != nil {
+		return nil, err
 	}
 	if len(plugin.Models()) == 0 && len(c.binds) == 0 {
 		return nil, errors.New("the plugin has no models, so that there is no table and no bind to make: give them to it, bindkey.New(bindkey.Models(…)), or name binds with bindtest.Bind")
 	}
-	found := map[string]bool{before[0]: true}
+	if len(c.tenants) > 0 {
+		c.findData(plugin, found)
+	}
+	found[before[0]] = true
 	for _, key := range c.binds {
 		found[key] = true
 	}
-	for key := range named(plugin.Check(withRelated(plugin.Models())...)) {
-		found[key] = true
+	var tenanted []string
+	for _, f := range c.tenants {
+		tenanted = append(tenanted, f.key)
 	}
-	for _, list := range [][]string{c.replicas, mapKeys(c.servers)} {
+	for _, list := range [][]string{c.replicas, mapKeys(c.servers), tenanted} {
 		for _, key := range list {
 			if key != "" && !found[key] {
 				return nil, fmt.Errorf("an option names the bind %q, which no model names (known: %s); correct it, or add bindtest.Bind(%q)", key, strings.Join(mapKeys(found), ", "), key)
 			}
 		}
 	}
+	for _, at := range c.places(tenanted) {
+		if found[at.String()] {
+			return nil, fmt.Errorf("there is a bind %q, which is what the database of the tenant %q of the bind %q is called in a test; give the tenant another name", at.String(), at.tenant, at.key)
+		}
+	}
 	delete(found, before[0])
 	return append(before, mapKeys(found)...), nil
+}
+
+func hasBinds(keys []string) error {
+	return fmt.Errorf("the plugin has binds already: %s. Open registers the binds itself, on databases of the test: give it a plugin without Register (its data go into bindtest.Bind), and without Tenants (their options go into bindtest.Tenants, with the names of the tenants that the test needs)", quotedKeys(keys))
 }
 
 // withRelated are models and those that they have relations to, which AutoMigrate
@@ -148,20 +166,31 @@ func (c *choices) open(t TB, plugin *bindkey.Plugin, keys []string) (*gorm.DB, e
 		defer tpl.mu.Unlock()
 	}
 	databases := map[string]*database{}
-	for _, key := range keys {
-		d, err := c.create(key, dir, tpl)
+	build := func(at place) (*bind, error) {
+		d, err := c.create(at, dir, tpl)
 		if err != nil {
 			if d != nil {
 				d.drop(t) // nobody could look into it
 			}
-			return nil, fmt.Errorf("making the database of bind %q: %w", key, err)
+			return nil, fmt.Errorf("making the database of bind %q: %w", at.String(), err)
 		}
-		databases[key] = d
-		roles := []string{"source"}
-		if contains(c.replicas, key) {
-			roles = append(roles, "replica")
+		databases[at.String()] = d
+		roles := []string{source}
+		if contains(c.replicas, at.key) {
+			roles = append(roles, replica)
 		}
-		k.binds[key] = d.open(k, key, roles...)
+		return d.open(k, at, roles), nil
+	}
+	for _, at := range c.places(keys) {
+		if k.binds[at.String()], err = build(at); err != nil {
+			delete(k.binds, at.String())
+			return nil, err
+		}
+	}
+	if c.tenantsOf(keys[0]) != nil {
+		if k.spare, err = build(place{key: keys[0]}); err != nil {
+			return nil, err
+		}
 	}
 	db, err := c.install(k, plugin, keys)
 	if err != nil || made {
@@ -171,16 +200,16 @@ func (c *choices) open(t TB, plugin *bindkey.Plugin, keys []string) (*gorm.DB, e
 }
 
 // create makes a bind's database, as the template has it.
-func (c *choices) create(key, dir string, tpl *template) (*database, error) {
-	server, ok := c.server(key)
+func (c *choices) create(at place, dir string, tpl *template) (*database, error) {
+	server, ok := c.server(at.key)
 	if !ok {
-		return newFile(dir, key, tpl.files[key])
+		return newFile(dir, at.String(), tpl.files[at.String()])
 	}
-	d, err := server.create(key)
+	d, err := server.create(at)
 	if err != nil || !tpl.made {
 		return d, err
 	}
-	return d, play(d, tpl.script[key])
+	return d, play(d, tpl.script[at.String()])
 }
 
 // install opens the handle on the first bind's pool, and installs the plugin with the
@@ -195,12 +224,21 @@ func (c *choices) install(k *kit, plugin *bindkey.Plugin, keys []string) (*gorm.
 		config.PrepareStmtTTL = noEviction
 	}
 	first := k.binds[keys[0]]
+	if first == nil {
+		first = k.spare
+	}
+	for _, f := range c.tenants {
+		f.kit = k
+	}
 	db, err := gorm.Open(first.dialector(first.pools[0]), &config)
 	if err != nil {
 		return nil, err
 	}
 	for i, key := range keys {
 		b := k.binds[key]
+		if b == nil {
+			continue // its tenants are registered
+		}
 		var pools dbresolver.Config
 		if i > 0 {
 			pools.Sources = []gorm.Dialector{b.dialector(b.pools[0])}
@@ -215,12 +253,57 @@ func (c *choices) install(k *kit, plugin *bindkey.Plugin, keys []string) (*gorm.
 	if err := db.Use(plugin.Observe(k.observer())); err != nil {
 		return nil, err
 	}
-	for _, key := range plugin.Keys() {
-		if k.binds[key] == nil {
-			return nil, fmt.Errorf("the handle has the bind %q, whose database is not the test's: a dbresolver of the program's own opens its databases itself; leave it out of bindtest.Config, and give its keys and models to bindtest.Bind", key)
-		}
+	if err := c.foreign(k, db); err != nil {
+		return nil, err
 	}
 	return db, db.Use(k)
+}
+
+// foreign is the error of a bind whose database is not the test's: one of a dbresolver, or
+// the default one, of which the plugin's keys did not tell whether it was registered.
+func (c *choices) foreign(k *kit, db *gorm.DB) error {
+	var keys []string
+	for _, key := range k.plugin.Keys() {
+		if _, err := k.plugin.Resolver(key); c.tenantsOf(key) == nil && (k.binds[key] == nil || err != nil) { // tenants have none
+			keys = append(keys, key)
+		}
+	}
+	for _, pool := range k.plugin.Pools() {
+		if !k.has(pool.DB) {
+			keys = append(keys, pool.Key)
+		}
+	}
+	switch {
+	case len(keys) == 0:
+		return nil
+	case db.Config.Plugins["gorm:db_resolver"] != nil:
+		return fmt.Errorf("the handle has the bind %q, whose database is not the test's: a dbresolver of the program's own opens its databases itself; leave it out of bindtest.Config, and give its keys and models to bindtest.Bind", keys[0])
+	default:
+		return hasBinds(keys[:1])
+	}
+}
+
+// has reports whether a pool is one of the test's databases.
+func (k *kit) has(pool *sql.DB) bool {
+	for _, b := range k.all() {
+		for _, one := range b.opened() {
+			if one == pool {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// all are the databases of the test.
+func (k *kit) all() (all []*bind) {
+	for _, name := range k.names() {
+		all = append(all, k.binds[name])
+	}
+	if k.spare != nil {
+		all = append(all, k.spare)
+	}
+	return all
 }
 
 // noEviction makes GORM's stores of prepared statements start no goroutine, which nothing
@@ -235,13 +318,20 @@ func (c *choices) fill(k *kit, db *gorm.DB, tpl *template, databases map[string]
 		if len(models) == 0 {
 			return nil
 		}
-		migrate = func(db *gorm.DB) error { return db.AutoMigrate(models...) }
+		migrate = func(db *gorm.DB) error {
+			return c.eachTenant(db, func(db *gorm.DB) error { return db.AutoMigrate(models...) })
+		}
 	}
 	s := &scribe{lines: map[string][]line{}, unclear: map[string]bool{}}
 	k.scribe.Store(s)
 	defer k.scribe.Store(nil)
 	if err := migrate(db.Session(&gorm.Session{NewDB: true, Logger: logger.Discard})); err != nil {
 		return fmt.Errorf("migrating: %w", err)
+	}
+	for _, f := range c.tenants {
+		for _, name := range f.names {
+			k.plugin.Evict(name, f.key) // as it is for those who have a copy
+		}
 	}
 	return tpl.keep(databases, s)
 }
@@ -259,10 +349,9 @@ func (k *kit) close(t TB) {
 	t.Helper()
 	k.tellOpen(t)
 	_ = k.plugin.Close()
-	for _, key := range k.keys() {
-		b := k.binds[key]
+	for _, b := range k.all() {
 		if err := b.close(); err != nil {
-			t.Errorf("bindtest: closing bind %q: %v", key, err)
+			t.Errorf("bindtest: closing bind %q: %v", b.String(), err)
 		}
 		b.drop(t)
 	}

@@ -45,6 +45,9 @@ func TestOpenEnds(t *testing.T) {
 			bindtest.Record(t, db)
 			must2(t, signUp(db, "ada"))
 			holds(t, db)
+			tenants := openTenants(t, bindtest.Config(gorm.Config{PrepareStmt: true}))
+			must2(t, ship(of(tenants, "acme"), "anvil"))
+			items(t, tenants)
 		})
 	}
 	use()
@@ -219,10 +222,13 @@ func TestOpenRefuses(t *testing.T) {
 		options []bindtest.Option
 		want    string
 	}{
-		"no plugin":  {nil, nil, "bindkey.New(bindkey.Models(…))"},
-		"registered": {plugin().Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{other}}), nil, "give it a plugin without Register"},
+		"no plugin":       {nil, nil, "bindkey.New(bindkey.Models(…))"},
+		"registered":      {plugin().Register("analytics", dbresolver.Config{Sources: []gorm.Dialector{other}}), nil, "give it a plugin without Register"},
+		"registered main": {plugin().Register("main", dbresolver.Config{Sources: []gorm.Dialector{other}}), nil, `the plugin has binds already: "main"`},
 		"a dbresolver": {plugin(), []bindtest.Option{bindtest.Config(gorm.Config{Plugins: map[string]gorm.Plugin{
 			"gorm:db_resolver": dbresolver.Register(dbresolver.Config{Sources: []gorm.Dialector{other}}, "reports")}})}, `bindtest.Bind`},
+		"a global dbresolver": {plugin(), []bindtest.Option{bindtest.Config(gorm.Config{Plugins: map[string]gorm.Plugin{
+			"gorm:db_resolver": dbresolver.Register(dbresolver.Config{Sources: []gorm.Dialector{other}})}})}, `a dbresolver of the program's own`},
 		"no models":        {bindkey.New(), nil, "bindkey.New(bindkey.Models(…)), or name binds with bindtest.Bind"},
 		"an unknown bind":  {plugin(), []bindtest.Option{bindtest.Replica("analytic")}, `bindtest.Bind("analytic")`},
 		"an empty server":  {plugin(), []bindtest.Option{bindtest.On(bindtest.Server{})}, "needs Driver, DSN and Dialector"},
@@ -264,5 +270,13 @@ func TestOtherHandles(t *testing.T) {
 				fails(t, func(t bindtest.TB) { use(t, db, "nowhere") }, `"nowhere"`, "known: analytics, main")
 			}
 		})
+	}
+}
+
+// Keys that are alike as names of files have databases of their own.
+func TestKeysThatAreAlike(t *testing.T) {
+	db := bindtest.Open(t, plugin(), bindtest.Bind("a-b"), bindtest.Bind("a_b"), bindtest.Bind("A-B"))
+	for _, key := range []string{"a-b", "a_b", "A-B"} {
+		must(t, db.Clauses(bindkey.Use(key)).Exec("CREATE TABLE x (id INTEGER)").Error)
 	}
 }

@@ -13,6 +13,7 @@ type choices struct {
 	binds    []string
 	servers  map[string]Server // by bind; "" is all others
 	replicas []string
+	tenants  []*tenants
 	migrate  func(*gorm.DB) error
 }
 
@@ -23,7 +24,8 @@ func Config(config gorm.Config) Option {
 }
 
 // Bind is a bind that no model names, or one whose models and tables are named by
-// [bindkey.Plugin.Register] in the program: data is what Register is given there.
+// [bindkey.Plugin.Register] in the program: data is what Register is given there. Of a bind
+// of [Tenants], data live with each tenant.
 // Binds that models name need no Bind.
 func Bind(key string, data ...any) Option {
 	return func(c *choices) {
@@ -33,7 +35,7 @@ func Bind(key string, data ...any) Option {
 }
 
 // Replica gives binds a replica: a pool of its own for reads, on the source's
-// database. So a recording shows which reads go there ([Statement].Role), and no
+// database; to each of its tenants ([Tenants]). So a recording shows which reads go there ([Statement].Role), and no
 // replica lags behind.
 func Replica(keys ...string) Option {
 	return func(c *choices) { c.replicas = append(c.replicas, keys...) }
@@ -56,7 +58,7 @@ func On(server Server, keys ...string) Option {
 // plugin was given: for migrations with a tool, or for rows that each test begins with.
 // A function that is declared runs once in a test binary, and its databases are copied for
 // the tests that follow. A function literal runs for each test, since it may do
-// something else each time.
+// something else each time. With [Tenants], its context names none.
 func Migrate(migrate func(db *gorm.DB) error) Option {
 	return func(c *choices) { c.migrate = migrate }
 }
@@ -76,4 +78,12 @@ func (c *choices) server(key string) (Server, bool) {
 	}
 	server, ok := c.servers[""]
 	return server, ok
+}
+
+// dialector makes the dialector of a bind's database on a pool.
+func (c *choices) dialector(key string) func(gorm.ConnPool) gorm.Dialector {
+	if server, ok := c.server(key); ok && server.Dialector != nil {
+		return server.Dialector
+	}
+	return onSQLite
 }

@@ -26,15 +26,18 @@ type Recording struct {
 
 // Sent is a statement that the program sent to a database.
 type Sent struct {
-	Key  string // the bind
-	Role string // "source" or "replica"
-	SQL  string // with variables, and without their values
-	At   string // the program's line: "users.go:23"
-	Err  error  // what the driver answered
+	Key    string // the bind
+	Tenant string // of a bind with tenants ([Tenants]): whose database it is
+	Role   string // "source" or "replica"
+	SQL    string // with variables, and without their values
+	At     string // the program's line: "users.go:23"
+	Err    error  // what the driver answered
 }
 
+func (s Sent) place() place { return place{s.Key, s.Tenant} }
+
 func (s Sent) String() string {
-	text := fmt.Sprintf("%s %s: %s  (%s)", s.Key, s.Role, s.SQL, s.At)
+	text := fmt.Sprintf("%s %s: %s  (%s)", s.place(), s.Role, s.SQL, s.At)
 	if s.Err != nil {
 		text += ": " + s.Err.Error()
 	}
@@ -65,7 +68,8 @@ func (r *Recording) Reset() {
 
 // Statements are the statements that were sent to some binds, or to all if none is
 // named, in their order. BEGIN, COMMIT, ROLLBACK and savepoints are not among them, nor
-// what the plugin asks before COMMIT. A bind that the handle does not have fails the test.
+// what the plugin asks before COMMIT. Of a bind with tenants ([Tenants]), "customer" is all of
+// them, and "customer/acme" is one. A bind that the handle does not have fails the test.
 func (r *Recording) Statements(keys ...string) []Sent {
 	r.t.Helper()
 	r.knows(keys, "Statements")
@@ -77,12 +81,17 @@ func (r *Recording) knows(keys []string, what string) bool {
 	return r.kit != nil && r.kit.knows(r.t, keys, "Recording."+what)
 }
 
+func (r *Recording) knowsEach(keys []string, what string) bool {
+	r.t.Helper()
+	return r.kit != nil && r.kit.knowsEach(r.t, keys, "Recording."+what)
+}
+
 func (r *Recording) statements(keys []string) []Sent {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var sent []Sent
 	for _, s := range r.sent {
-		if len(keys) == 0 || contains(keys, s.Key) {
+		if len(keys) == 0 || s.place().among(keys) {
 			sent = append(sent, s)
 		}
 	}
@@ -98,25 +107,21 @@ func contains(keys []string, key string) bool {
 	return false
 }
 
-// Binds are the binds that a statement or BEGIN was sent to, sorted.
+// Binds are the binds that a statement or BEGIN was sent to, sorted. Of one with tenants
+// ([Tenants]), they are the databases: "customer/acme".
 func (r *Recording) Binds() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	found := map[string]bool{}
 	for _, s := range r.sent {
-		found[s.Key] = true
+		found[s.place().String()] = true
 	}
 	for _, t := range r.transactions {
 		for _, b := range t.branches {
-			found[b.key] = true
+			found[b.place.String()] = true
 		}
 	}
-	var keys []string
-	for key := range found {
-		keys = append(keys, key)
-	}
-	sort.Strings(keys)
-	return keys
+	return mapKeys(found)
 }
 
 // Commits are the binds whose COMMIT succeeded, in the order of the COMMITs.
@@ -161,17 +166,17 @@ func (r *Recording) WantStatements(n int, keys ...string) {
 
 // repeated tells which lines of the program have sent the same statement several times.
 func repeated(sent []Sent) string {
-	type same struct{ key, sql, at string }
+	type same struct{ place, sql, at string }
 	times, order := map[same]int{}, []same{}
 	for _, s := range sent {
-		one := same{s.Key, s.SQL, s.At}
+		one := same{s.place().String(), s.SQL, s.At}
 		if times[one]++; times[one] == 2 {
 			order = append(order, one)
 		}
 	}
 	var text strings.Builder
 	for _, one := range order {
-		fmt.Fprintf(&text, "\n%d of them are the same: %s, in %q", times[one], one.at, one.key)
+		fmt.Fprintf(&text, "\n%d of them are the same: %s, in %q", times[one], one.at, one.place)
 	}
 	return text.String()
 }
@@ -185,10 +190,10 @@ func listed(sent []Sent) string {
 }
 
 // WantBinds fails the test unless these binds were used, and no other. Their order does not
-// matter.
+// matter. Tenants ([Tenants]) are named one by one: "customer/acme".
 func (r *Recording) WantBinds(keys ...string) {
 	r.t.Helper()
-	if !r.knows(keys, "WantBinds") {
+	if !r.knowsEach(keys, "WantBinds") {
 		return
 	}
 	want := append([]string(nil), keys...)
@@ -199,10 +204,10 @@ func (r *Recording) WantBinds(keys ...string) {
 }
 
 // WantCommits fails the test unless these binds committed, in this order, and no other
-// did.
+// did. Tenants ([Tenants]) are named one by one: "customer/acme".
 func (r *Recording) WantCommits(keys ...string) {
 	r.t.Helper()
-	if !r.knows(keys, "WantCommits") {
+	if !r.knowsEach(keys, "WantCommits") {
 		return
 	}
 	if got := r.Commits(); strings.Join(got, "\x00") != strings.Join(keys, "\x00") {
@@ -244,27 +249,27 @@ func (k *kit) record(b *bind, role string, on *testkit.Conn, call testkit.Call, 
 	recordings := k.recordings[:len(k.recordings):len(k.recordings)]
 	k.mu.Unlock()
 	for _, r := range recordings {
-		r.record(b.key, role, on, call, m, err)
+		r.record(b.place, role, on, call, m, err)
 	}
 }
 
-func (r *Recording) record(key, role string, on *testkit.Conn, call testkit.Call, m *mark, err error) {
+func (r *Recording) record(at place, role string, on *testkit.Conn, call testkit.Call, m *mark, err error) {
 	switch call.Kind {
 	case testkit.Begin:
 		if err == nil {
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			r.begun(key, m, on)
+			r.begun(at, m, on)
 		}
 	case testkit.Commit, testkit.Rollback:
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.ended(key, on, call, err)
+		r.ended(at, on, call, err)
 	case testkit.Statement:
 		if call.Part && err == nil || call.Dead {
 			return // the statement itself follows, or there is no database any more
 		}
-		sent := Sent{key, role, call.SQL, programLine(), err}
+		sent := Sent{at.key, at.tenant, role, call.SQL, programLine(), err}
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.sent = append(r.sent, sent)

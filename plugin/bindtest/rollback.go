@@ -41,7 +41,7 @@ func Rollback(t TB, db *gorm.DB) {
 		return
 	}
 	t.Cleanup(func() { k.unroll(t) })
-	for _, key := range k.keys() {
+	for _, key := range k.names() {
 		if err := k.binds[key].connector.Begin(context.Background()); err != nil {
 			t.Fatalf("bindtest: Rollback: BEGIN in bind %q: %v", key, err)
 			return
@@ -52,8 +52,8 @@ func Rollback(t TB, db *gorm.DB) {
 // roll reports whether a test may have the one transaction.
 func (k *kit) roll(t TB) bool {
 	t.Helper()
-	for _, key := range k.keys() {
-		for _, pool := range k.binds[key].pools {
+	for _, key := range k.names() {
+		for _, pool := range k.binds[key].opened() {
 			if n := pool.Stats().InUse; n > 0 {
 				t.Fatalf("bindtest: Rollback: in bind %q %s in use, and what is done there could not be rolled back: end the transactions and close the rows before", key, counted(n, "connection is", "connections are"))
 				return false
@@ -73,7 +73,7 @@ func (k *kit) roll(t TB) bool {
 func (k *kit) unroll(t TB) {
 	t.Helper()
 	k.tellOpen(t)
-	for _, key := range k.keys() {
+	for _, key := range k.names() {
 		if err := k.binds[key].connector.End(); err != nil {
 			t.Errorf("bindtest: Rollback: ROLLBACK in bind %q: %v", key, err)
 		}
@@ -92,6 +92,6 @@ func (k *kit) tellUnable(b *bind, call testkit.Call, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.rolling != nil {
-		k.rolling.Errorf("bindtest: %s: in bind %q, Rollback (set at %s) can't honour this: %s\n\t%s", programLine(), b.key, k.rollingAt, unable.Reason, told(call))
+		k.rolling.Errorf("bindtest: %s: in bind %q, Rollback (set at %s) can't honour this: %s\n\t%s", programLine(), b.String(), k.rollingAt, unable.Reason, told(call))
 	}
 }

@@ -18,11 +18,12 @@ import (
 //
 //	logs := bindtest.Rows(t, db, "analytics", &LogEntry{})
 //
+// Of a bind with tenants ([Tenants]), key is that of one's database: "customer/acme".
 // A bind whose database has no table for the model fails the test.
 func Rows[T any](t TB, db *gorm.DB, key string, model *T) []T {
 	t.Helper()
 	k := kitOf(t, db, "Rows")
-	if k == nil || !k.hold(t, "Rows") || !k.knows(t, []string{key}, "Rows") {
+	if k == nil || !k.hold(t, "Rows") || !k.knowsEach(t, []string{key}, "Rows") {
 		return nil
 	}
 	var rows []T
@@ -32,7 +33,7 @@ func Rows[T any](t TB, db *gorm.DB, key string, model *T) []T {
 	}
 	if err != nil {
 		lives := ""
-		if home, err := k.plugin.KeyOf(model); err == nil && home != key {
+		if home, err := k.plugin.KeyOf(model); err == nil && home != k.binds[key].key {
 			lives = "; the model lives in " + quotedKeys([]string{home})
 		}
 		t.Fatalf("bindtest: Rows of %T in bind %q: %v%s", model, key, err, lives)

@@ -19,7 +19,7 @@ type State struct {
 }
 
 type table struct {
-	name string // "main: users"
+	name string // "main: users", "customer/acme: orders"
 	rows []string
 }
 
@@ -117,7 +117,7 @@ func parseState(text string) (s State) {
 func (k *kit) look(t TB, db *gorm.DB, what string, except []string) (s State) {
 	t.Helper()
 	left := &exceptions{names: except, used: map[string]bool{}}
-	for _, key := range k.keys() {
+	for _, key := range k.names() {
 		tables, err := readTables(k.binds[key], db, left)
 		if err != nil {
 			t.Fatalf("bindtest: reading the tables of bind %q: %v", key, err)
@@ -184,7 +184,7 @@ func readTables(b *bind, db *gorm.DB, left *exceptions) (tables []table, err err
 		if err != nil {
 			return nil, err
 		}
-		tables = append(tables, table{b.key + ": " + name, rows})
+		tables = append(tables, table{b.String() + ": " + name, rows})
 	}
 	return tables, nil
 }

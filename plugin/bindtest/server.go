@@ -39,18 +39,18 @@ type Server struct {
 const patience = 30 * time.Second
 
 // create makes a database. No error has a DSN.
-func (s Server) create(key string) (*database, error) {
+func (s Server) create(at place) (*database, error) {
 	if s.Driver == "" || s.DSN == nil || s.Dialector == nil {
 		return nil, errors.New("the Server needs Driver, DSN and Dialector")
 	}
-	name, err := uniqueName(key)
+	name, err := uniqueName(at.String())
 	if err != nil {
 		return nil, err
 	}
 	if err := s.admin("CREATE DATABASE " + name); err != nil {
 		return nil, fmt.Errorf("CREATE DATABASE %s: %w", name, err)
 	}
-	made := &database{name: name, dialector: s.Dialector, drop: func(t TB) { s.drop(t, key, name) }}
+	made := &database{name: name, dialector: s.Dialector, drop: func(t TB) { s.drop(t, at.String(), name) }}
 	if made.connector, err = connectorOf(s.Driver, s.DSN(name)); err != nil {
 		return made, fmt.Errorf("the DSN of the Server can't be read by the driver %q", s.Driver)
 	}

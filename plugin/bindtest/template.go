@@ -55,12 +55,15 @@ func (c *choices) template(plugin *bindkey.Plugin, keys []string) (*template, er
 	for _, m := range plugin.Models() {
 		key, err := plugin.KeyOf(m)
 		if unknown := (*bindkey.UnknownBindError)(nil); errors.As(err, &unknown) {
-			key, err = unknown.Key, nil // it is registered later
+			key, err = unknown.Key, nil // it is registered later, unless it has tenants
 		}
 		if err != nil {
 			return nil, err
 		}
 		model(m, key)
+	}
+	for _, f := range c.tenants {
+		add(fmt.Sprintf("tenants %q", f.names), f.key)
 	}
 	for _, key := range keys {
 		for _, item := range c.data[key] {

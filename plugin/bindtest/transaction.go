@@ -29,14 +29,15 @@ type Transaction struct {
 // A Branch is a transaction's part in one database.
 type Branch struct {
 	Key     string // the bind
+	Tenant  string // of a bind with tenants ([Tenants]): whose database it is
 	Outcome Outcome
 }
 
-// String is "main committed, analytics committed".
+// String is "main committed, analytics committed"; of a tenant, "customer/acme committed".
 func (t Transaction) String() string {
 	parts := make([]string, len(t.Branches))
 	for i, b := range t.Branches {
-		parts[i] = b.Key + " " + string(b.Outcome)
+		parts[i] = place{b.Key, b.Tenant}.String() + " " + string(b.Outcome)
 	}
 	return strings.Join(parts, ", ")
 }
@@ -49,7 +50,7 @@ func (r *Recording) Transactions() []Transaction {
 	transactions := make([]Transaction, len(r.transactions))
 	for i, t := range r.transactions {
 		for _, b := range t.branches {
-			transactions[i].Branches = append(transactions[i].Branches, Branch{b.key, b.outcome})
+			transactions[i].Branches = append(transactions[i].Branches, Branch{b.place.key, b.place.tenant, b.outcome})
 		}
 	}
 	return transactions
@@ -83,15 +84,15 @@ type transaction struct {
 }
 
 type branch struct {
-	key     string
+	place   place
 	outcome Outcome
 }
 
 // begun adds a branch to its transaction. One that begins again, after a savepoint before
 // it, is the same one.
-func (r *Recording) begun(key string, m *mark, on *testkit.Conn) {
+func (r *Recording) begun(at place, m *mark, on *testkit.Conn) {
 	t := r.transaction(m)
-	b := t.branch(key)
+	b := t.branch(at)
 	b.outcome = StillOpen
 	r.open[on] = b
 }
@@ -107,25 +108,25 @@ func (r *Recording) transaction(m *mark) *transaction {
 	return t
 }
 
-func (t *transaction) branch(key string) *branch {
+func (t *transaction) branch(at place) *branch {
 	for _, b := range t.branches {
-		if b.key == key {
+		if b.place == at {
 			return b
 		}
 	}
-	b := &branch{key: key}
+	b := &branch{place: at}
 	t.branches = append(t.branches, b)
 	return b
 }
 
 // ended notes the outcome of a branch. One whose connection is lost is rolled back by
 // its database.
-func (r *Recording) ended(key string, on *testkit.Conn, call testkit.Call, err error) {
+func (r *Recording) ended(at place, on *testkit.Conn, call testkit.Call, err error) {
 	outcome := RolledBack
 	switch {
 	case call.Kind == testkit.Commit && err == nil:
 		outcome = Committed
-		r.commits = append(r.commits, key)
+		r.commits = append(r.commits, at.String())
 	case call.Kind == testkit.Commit:
 		outcome = Failed
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"sort"
 	"strings"
 	"sync"
 	"testing"
@@ -168,3 +169,13 @@ func passes(t *testing.T, test func(bindtest.TB)) {
 var lineHere = regexp.MustCompile(`\w+_test\.go:\d+`)
 
 var errDisk = errors.New("disk full")
+
+// mapKeysOf are the keys of a map, sorted.
+func mapKeysOf[V any](m map[string]V) string {
+	var keys []string
+	for key := range m {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	return strings.Join(keys, " ")
+}

@@ -14,7 +14,7 @@ const DefaultTenantsAtOnce = 4
 // EachTenant calls do for each tenant, with a context that names it ([WithTenant]): for
 // migrations and reports. Some run at the same time ([AtOnce]), in the order of the
 // list. A failure ends nothing: the failures are joined, in the order of the list, each a
-// [*TenantFailure] with the tenant's name; so is a panic. Once ctx has ended, no more
+// [*TenantFailure] with the tenant's name; so is a panic, and a do that ends its goroutine. Once ctx has ended, no more
 // are begun, and what ctx ended with is in the error.
 //
 //	err := plugin.EachTenant(ctx, tenants, func(ctx context.Context) error {
@@ -33,6 +33,13 @@ func (p *Plugin) eachTenant(ctx context.Context, tenants []string, options []Eac
 	for _, option := range options {
 		if err := option(&e); err != nil {
 			return err
+		}
+	}
+	for _, key := range e.keys {
+		if b, err := p.lookup(key, ""); err != nil {
+			return err
+		} else if b.family == nil {
+			return installError("option OfBinds: bind %q has no tenants", key)
 		}
 	}
 	for _, f := range p.families {
@@ -59,7 +66,8 @@ func AtOnce(n int) EachOption {
 }
 
 // OfBinds names the binds that the tenants are of, in a program with several: without
-// it, the context names the tenant for all of them.
+// it, the context names the tenant for all of them. A key that no bind has is an
+// [*UnknownBindError], and one of a bind without tenants is [ErrInstall].
 func OfBinds(keys ...string) EachOption {
 	return func(e *each) error {
 		e.keys = append(e.keys, keys...)
@@ -113,11 +121,14 @@ func (e *each) run(ctx context.Context, tenants []string, do func(context.Contex
 		go func() {
 			defer all.Done()
 			defer func() { <-places }()
-			err := one(WithTenant(ctx, tenant, e.keys...), i, do)
-			if err != nil {
-				failures[i] = &TenantFailure{Tenant: tenant, Err: err}
-			}
-			e.ended(tenant, err)
+			err := errGoexit // unless do returns, or panics
+			defer func() {
+				if err != nil {
+					failures[i] = &TenantFailure{Tenant: tenant, Err: err}
+				}
+				e.ended(tenant, err)
+			}()
+			err = one(WithTenant(ctx, tenant, e.keys...), i, do)
 		}()
 	}
 	all.Wait()
@@ -126,6 +137,8 @@ func (e *each) run(ctx context.Context, tenants []string, do func(context.Contex
 	}
 	return errors.Join(failures...)
 }
+
+var errGoexit = errors.New("it has ended its goroutine (runtime.Goexit, or FailNow of a test), and may have done only a part")
 
 // one calls do. A panic would end the program, and not reach who has called EachTenant.
 func one(ctx context.Context, i int, do func(context.Context, int) error) (err error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -157,11 +158,33 @@ func TestOfBinds(t *testing.T) {
 		return w.db.WithContext(ctx).Create(&InvoiceRow{Tenant: "acme"}).Error
 	}, bindkey.OfBinds("customer"))
 	w.must(err)
-	err = w.plugin.EachTenant(context.Background(), []string{"acme"}, func(ctx context.Context) error {
-		return w.db.WithContext(ctx).Create(&InvoiceRow{Tenant: "acme"}).Error
-	}, bindkey.OfBinds("region"))
-	if !errors.Is(err, bindkey.ErrNoTenant) {
-		t.Error(err)
+	ctx := bindkey.WithTenant(context.Background(), "acme") // which a key that says nothing would leave
+	for key, want := range map[string]error{"custmer": bindkey.ErrUnknownBind, "main": bindkey.ErrInstall} {
+		err = w.plugin.EachTenant(ctx, []string{"globex"}, func(ctx context.Context) error {
+			return w.db.WithContext(ctx).Create(&InvoiceRow{Tenant: "globex"}).Error
+		}, bindkey.OfBinds(key))
+		if !errors.Is(err, want) {
+			t.Errorf("%s: %v", key, err)
+		}
 	}
 	w.whole("acme")
+}
+
+// A function that ends its goroutine, as a test's FailNow does, has failed.
+func TestEachTenantGoexit(t *testing.T) {
+	w := newTenantWorld(t, &gorm.Config{})
+	last := bindkey.TenantProgress{}
+	err := w.plugin.EachTenant(context.Background(), []string{"acme", "globex", "initech"}, func(ctx context.Context) error {
+		if bindkey.TenantOf(ctx, "customer") == "globex" {
+			runtime.Goexit()
+		}
+		return nil
+	}, bindkey.Progress(func(p bindkey.TenantProgress) { last = p }))
+	var failed *bindkey.TenantFailure
+	if !errors.As(err, &failed) || failed.Tenant != "globex" {
+		t.Error(err)
+	}
+	if last.Done != 3 || last.Failed != 1 {
+		t.Errorf("%+v", last)
+	}
 }

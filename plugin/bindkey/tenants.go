@@ -21,7 +21,8 @@ import (
 // after its pools were closed. It returns the tenant's sources and replicas, or an
 // error for a tenant that there is not; the statement fails with that, in a
 // [*TenantError]. A failure is remembered for a second, and holds up no other tenant.
-// Its context ends after [TenantWait], and not with the statement's.
+// Its context ends after [TenantWait], and not with the statement's. It can use db, but
+// not for the tenant that it opens: that would wait for itself, and is an error.
 //
 // A tenant's name has 1 to 128 letters, digits, "_", "-" and "." of ASCII, and begins
 // with a letter, a digit or "_": it comes from outside, and goes into file names and
@@ -110,7 +111,7 @@ func TenantWait(limit time.Duration) TenantOption {
 // TenantDialect says which dialect the tenants speak, if that is not the handle's. What a
 // dialect can do may depend on its server: so d is opened and closed when the plugin is
 // installed, and is asked no more than it asks by itself. That of PostgreSQL asks
-// nothing, and that of MySQL for the version.
+// nothing, and that of MySQL for the version. [OpenLate] does not wait for it.
 func TenantDialect(d gorm.Dialector) TenantOption {
 	return func(f *family) error {
 		f.like = d
@@ -205,7 +206,7 @@ func (p *Plugin) Evict(tenant string, keys ...string) <-chan struct{} {
 	var waiting []<-chan struct{}
 	for _, f := range p.families {
 		if f.keeper != nil && (len(keys) == 0 || hasKey(keys, f.key)) {
-			waiting = append(waiting, f.keeper.Evict(tenant))
+			waiting = append(waiting, f.keeper.Evict(tenant)...)
 		}
 	}
 	if len(waiting) == 1 {

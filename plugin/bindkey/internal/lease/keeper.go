@@ -41,6 +41,7 @@ type Keeper[T any] struct {
 	mu       sync.Mutex // never held while something is opened or closed
 	places   int        // taken by what is open, being opened or not closed yet
 	closed   bool
+	leaving  map[*Lease[T]]struct{} // not open any more, and not closed yet
 	attempts map[string]*attempt
 	failures map[string]failure
 	woken    chan struct{} // closed, and made anew, when there may be a place
@@ -49,6 +50,8 @@ type Keeper[T any] struct {
 // An attempt to open is made once for all who wait for it.
 type attempt struct {
 	over    chan struct{} // closed
+	outer   *attempt      // that this one is made in, or nil
+	placed  atomic.Bool   // there is room for it
 	err     error         // once it is over
 	evicted bool          // what it opens may not be what it should be any more; the keeper's mu guards it
 }
@@ -63,7 +66,7 @@ const manyFailures = 1000
 
 // New makes a keeper.
 func New[T any](config Config[T]) *Keeper[T] {
-	k := &Keeper[T]{config: config, attempts: map[string]*attempt{}, failures: map[string]failure{}, woken: make(chan struct{})}
+	k := &Keeper[T]{config: config, leaving: map[*Lease[T]]struct{}{}, attempts: map[string]*attempt{}, failures: map[string]failure{}, woken: make(chan struct{})}
 	k.open.Store(&map[string]*Lease[T]{})
 	return k
 }
@@ -114,14 +117,49 @@ func (k *Keeper[T]) obtain(ctx context.Context, name string, limit <-chan time.T
 	if now == nil {
 		return err
 	}
+	for outer := attemptIn(ctx); outer != nil; outer = outer.outer {
+		if outer == now {
+			return errInside
+		}
+	}
 	select {
 	case <-now.over:
+		if errors.Is(now.err, ErrBusy) && !over(limit) {
+			return nil // its time is over, and not that of who came later
+		}
 		return now.err
 	case <-ctx.Done():
-		return fmt.Errorf("it is not open yet: %w", ctx.Err())
+		return fmt.Errorf("it is not open yet: %w", now.waited(ctx.Err()))
 	case <-limit:
-		return fmt.Errorf("it is not open after %v: %w", k.config.Wait, context.DeadlineExceeded)
+		return fmt.Errorf("it is not open after %v: %w", k.config.Wait, now.waited(context.DeadlineExceeded))
 	}
+}
+
+// attempting is the key of an attempt in the context that it opens with.
+type attempting struct{}
+
+func attemptIn(ctx context.Context) *attempt {
+	now, _ := ctx.Value(attempting{}).(*attempt)
+	return now
+}
+
+var errInside = errors.New("it is asked for by what opens it, which would wait for itself; ask there for nothing of it")
+
+func over(limit <-chan time.Time) bool {
+	select {
+	case <-limit:
+		return true
+	default:
+		return false
+	}
+}
+
+// waited says what was waited for, if that was room.
+func (a *attempt) waited(err error) error {
+	if a.placed.Load() {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrBusy, err)
 }
 
 // attemptOf is the attempt to wait for, or nil where there is none to wait for.
@@ -139,26 +177,49 @@ func (k *Keeper[T]) attemptOf(ctx context.Context, name string) (*attempt, error
 	}
 	now := k.attempts[name]
 	if now == nil {
-		now = &attempt{over: make(chan struct{})}
+		now = &attempt{over: make(chan struct{}), outer: attemptIn(ctx)}
 		k.attempts[name] = now
-		go k.attempt(context.WithoutCancel(ctx), name, now)
+		go k.attempt(context.WithValue(context.WithoutCancel(ctx), attempting{}, now), name, now)
 	}
 	return now, nil
 }
 
-// attempt opens what has a name, behind the backs of those who wait.
+// attempt opens what has a name, behind the backs of those who wait. If that takes too
+// long, its place is others', and it needs another one once it is open.
 func (k *Keeper[T]) attempt(ctx context.Context, name string, now *attempt) {
 	ctx, cancel := context.WithTimeout(ctx, k.config.Wait)
 	defer cancel()
 	err := k.place(ctx)
-	if err == nil {
-		lease := &Lease[T]{Name: name, keeper: k, ended: make(chan struct{})}
-		if lease.Value, err = k.opened(ctx, lease); err == nil {
+	defer func() { k.attempted(name, now, err) }()
+	if err != nil {
+		return
+	}
+	now.placed.Store(true)
+	left := make(chan struct{})
+	placed := context.AfterFunc(ctx, func() { defer close(left); k.leavePlace() })
+	lease := &Lease[T]{Name: name, keeper: k, ended: make(chan struct{})}
+	err = errGoexit // unless Open returns, or panics
+	defer func() {
+		has := placed()
+		if !has {
+			<-left
+		}
+		switch {
+		case err == nil && (has || k.tryPlace()):
 			err = k.publish(lease, now)
-		} else {
+		case err == nil:
+			err = errors.Join(fmt.Errorf("%w: %w", ErrBusy, ctx.Err()), k.config.Close(lease.Value))
+		case has:
 			k.leavePlace()
 		}
-	}
+	}()
+	err = k.fill(ctx, lease)
+}
+
+var errGoexit = errors.New("to open it has ended its goroutine (runtime.Goexit, or FailNow of a test)")
+
+// attempted tells those who wait how an attempt has ended.
+func (k *Keeper[T]) attempted(name string, now *attempt, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	delete(k.attempts, name)
@@ -169,14 +230,15 @@ func (k *Keeper[T]) attempt(ctx context.Context, name string, now *attempt) {
 	close(now.over)
 }
 
-// opened opens. A panic would end the program here, and not where it asked.
-func (k *Keeper[T]) opened(ctx context.Context, lease *Lease[T]) (value T, err error) {
+// fill opens. A panic would end the program here, and not where it asked.
+func (k *Keeper[T]) fill(ctx context.Context, lease *Lease[T]) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			err = fmt.Errorf("to open it panics: %v", reason)
 		}
 	}()
-	return k.config.Open(ctx, lease)
+	lease.Value, err = k.config.Open(ctx, lease)
+	return err
 }
 
 // remember remembers a failure. k.mu is held.

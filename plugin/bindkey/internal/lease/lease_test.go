@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -87,6 +88,12 @@ func mustEnter(t *testing.T, k *lease.Keeper[*thing], name string) *lease.Lease[
 	return l
 }
 
+func wait(all []<-chan struct{}) {
+	for _, one := range all {
+		<-one
+	}
+}
+
 // Many who want one thing wait for one attempt; nobody waits for that of another.
 func TestOpenedOnceForAll(t *testing.T) {
 	s := &shop{hang: make(chan struct{})}
@@ -152,7 +159,7 @@ func TestFailures(t *testing.T) {
 		t.Errorf("%d attempts", n)
 	}
 	mustEnter(t, k, "a").Leave()
-	<-k.Evict("bad")
+	wait(k.Evict("bad"))
 	s.fails = nil
 	mustEnter(t, k, "bad").Leave()
 	if _, err := k.Enter(context.Background(), "panics"); err == nil || !strings.Contains(err.Error(), "panics") {
@@ -208,7 +215,7 @@ func TestNoRoom(t *testing.T) {
 	s := &shop{}
 	k := lease.New(s.config(1, 50*time.Millisecond, time.Hour))
 	a := mustEnter(t, k, "a")
-	if _, err := k.Enter(context.Background(), "b"); !errors.Is(err, lease.ErrBusy) && !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := k.Enter(context.Background(), "b"); !errors.Is(err, lease.ErrBusy) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
 	got := make(chan error)
@@ -230,7 +237,7 @@ func TestEvict(t *testing.T) {
 	s := &shop{}
 	k := lease.New(s.config(5, time.Minute, time.Minute))
 	a := mustEnter(t, k, "a")
-	done := k.Evict("a")
+	done := k.Evict("a")[0]
 	again := mustEnter(t, k, "a")
 	if again == a || a.TryEnter() || a.Value.closed.Load() {
 		t.Error("the evicted one is entered, or closed")
@@ -245,7 +252,9 @@ func TestEvict(t *testing.T) {
 	if !a.Value.closed.Load() || again.Value.closed.Load() {
 		t.Error("the wrong one is closed")
 	}
-	<-k.Evict("nobody")
+	if left := k.Evict("nobody"); len(left) > 0 {
+		t.Error("what there is not is waited for")
+	}
 }
 
 // What is evicted while it is being opened is opened anew for those who wait.
@@ -260,18 +269,12 @@ func TestEvictWhileOpening(t *testing.T) {
 		}
 		got <- l
 	}()
-	var done <-chan struct{}
-	for { // until the attempt is there
+	var done []<-chan struct{}
+	for len(done) == 0 { // until the attempt is there
 		done = k.Evict("slow")
-		select {
-		case <-done:
-			continue
-		default:
-		}
-		break
 	}
 	close(s.hang)
-	<-done
+	wait(done)
 	l := <-got
 	if n := s.times("slow"); n != 2 || l.Value.closed.Load() || s.open != 1 {
 		t.Errorf("opened %d times, and %d are open", n, s.open)
@@ -317,4 +320,106 @@ func TestLoad(t *testing.T) {
 	if err := k.Close(); err != nil || s.open != 0 || s.most > 6 {
 		t.Errorf("%v; %d open, at most %d", err, s.open, s.most)
 	}
+}
+
+// What was evicted and is still in use is waited for by the next Evict too, and closed by Close.
+func TestEvictedAndInUse(t *testing.T) {
+	s := &shop{}
+	k := lease.New(s.config(5, time.Minute, time.Minute))
+	first := mustEnter(t, k, "a")
+	k.Evict("a")
+	second := mustEnter(t, k, "a")
+	all := k.Evict("a")
+	if len(all) != 2 || len(k.Evict("a")) != 2 || len(k.Evict("b")) != 0 {
+		t.Errorf("%d are waited for", len(all))
+	}
+	second.Leave()
+	if left := k.Evict("a"); len(left) != 1 {
+		t.Errorf("%d are waited for", len(left))
+	}
+	if err := k.Close(); err != nil || s.open != 0 || !first.Value.closed.Load() {
+		t.Errorf("%v, and %d are open", err, s.open)
+	}
+	wait(all)
+	first.Leave()
+}
+
+// Who opens for longer than may be waited holds up no other: the place is given away. What is
+// open at last takes another, or is closed.
+func TestHangingHoldsNoPlace(t *testing.T) {
+	s := &shop{hang: make(chan struct{})}
+	k := lease.New(s.config(1, 50*time.Millisecond, time.Hour))
+	if _, err := k.Enter(context.Background(), "slow"); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, lease.ErrBusy) {
+		t.Error(err)
+	}
+	var a *lease.Lease[*thing]
+	for err := error(lease.ErrBusy); err != nil; a, err = k.Enter(context.Background(), "a") {
+		if !errors.Is(err, lease.ErrBusy) {
+			t.Fatal(err)
+		}
+	}
+	close(s.hang)
+	for s.times("slow") == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := k.Enter(context.Background(), "slow"); !errors.Is(err, lease.ErrBusy) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	a.Leave()
+	mustEnter(t, k, "slow").Leave()
+	if err := k.Close(); err != nil || s.open != 0 {
+		t.Errorf("%v, and %d are open", err, s.open)
+	}
+}
+
+// What ends its goroutine is a failure, and holds no place.
+func TestGoexit(t *testing.T) {
+	s := &shop{}
+	config := s.config(1, time.Minute, time.Minute)
+	open := config.Open
+	config.Open = func(ctx context.Context, l *lease.Lease[*thing]) (*thing, error) {
+		if l.Name == "bad" {
+			runtime.Goexit()
+		}
+		return open(ctx, l)
+	}
+	k := lease.New(config)
+	if _, err := k.Enter(context.Background(), "bad"); err == nil || !strings.Contains(err.Error(), "Goexit") {
+		t.Error(err)
+	}
+	mustEnter(t, k, "a").Leave()
+}
+
+// What would wait for itself fails at once, also through another's opening.
+func TestInside(t *testing.T) {
+	s := &shop{}
+	config := s.config(5, time.Minute, time.Minute)
+	open := config.Open
+	var k *lease.Keeper[*thing]
+	config.Open = func(ctx context.Context, l *lease.Lease[*thing]) (*thing, error) {
+		if asks := map[string]string{"itself": "itself", "one": "other", "other": "one"}[l.Name]; asks != "" {
+			if _, err := k.Enter(ctx, asks); err != nil {
+				return nil, err
+			}
+		}
+		return open(ctx, l)
+	}
+	k = lease.New(config)
+	for _, name := range []string{"itself", "one"} {
+		if _, err := k.Enter(context.Background(), name); err == nil || !strings.Contains(err.Error(), "wait for itself") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// Who comes late waits as long as all do, and not until the time of the first is over.
+func TestLateWaits(t *testing.T) {
+	s := &shop{}
+	const limit = 400 * time.Millisecond
+	k := lease.New(s.config(1, limit, time.Hour))
+	a := mustEnter(t, k, "a")
+	go func() { _, _ = k.Enter(context.Background(), "b") }()
+	time.Sleep(limit / 2)
+	time.AfterFunc(limit*3/4, a.Leave) // when the first has left
+	mustEnter(t, k, "b").Leave()
 }

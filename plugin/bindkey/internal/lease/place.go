@@ -87,6 +87,7 @@ func (k *Keeper[T]) retireIdle() *Lease[T] {
 func (k *Keeper[T]) forget(lease *Lease[T]) {
 	if k.Peek(lease.Name) == lease {
 		k.replace(func(open map[string]*Lease[T]) { delete(open, lease.Name) })
+		k.leaving[lease] = struct{}{}
 	}
 }
 
@@ -94,6 +95,7 @@ func (k *Keeper[T]) forget(lease *Lease[T]) {
 func (k *Keeper[T]) gone(lease *Lease[T]) {
 	k.mu.Lock()
 	k.forget(lease)
+	delete(k.leaving, lease)
 	k.mu.Unlock()
 	k.leavePlace()
 }
@@ -114,9 +116,9 @@ func (k *Keeper[T]) wake() {
 }
 
 // Evict retires what has a name, and what is just being opened, and forgets that it could
-// not be opened. The channel
-// is closed once it is closed, which is at once if nobody is inside.
-func (k *Keeper[T]) Evict(name string) <-chan struct{} {
+// not be opened. The channels are closed once all that had the name is closed, which is at
+// once if nobody is inside.
+func (k *Keeper[T]) Evict(name string) (closed []<-chan struct{}) {
 	k.mu.Lock()
 	delete(k.failures, name)
 	lease, now := k.Peek(name), k.attempts[name]
@@ -125,18 +127,18 @@ func (k *Keeper[T]) Evict(name string) <-chan struct{} {
 	}
 	if now != nil {
 		now.evicted = true
+		closed = append(closed, now.over)
+	}
+	for one := range k.leaving {
+		if one.Name == name {
+			closed = append(closed, one.ended)
+		}
 	}
 	k.mu.Unlock()
-	if lease == nil && now != nil {
-		return now.over
+	if lease != nil {
+		lease.retire()
 	}
-	if lease == nil {
-		done := make(chan struct{})
-		close(done)
-		return done
-	}
-	lease.retire()
-	return lease.ended
+	return closed
 }
 
 // Close closes all that is open, also what somebody is inside of, and opens nothing any
@@ -144,8 +146,12 @@ func (k *Keeper[T]) Evict(name string) <-chan struct{} {
 func (k *Keeper[T]) Close() error {
 	k.mu.Lock()
 	k.closed = true
-	open := *k.open.Load()
+	k.Each(func(lease *Lease[T]) { k.leaving[lease] = struct{}{} })
 	k.open.Store(&map[string]*Lease[T]{})
+	var open []*Lease[T]
+	for lease := range k.leaving {
+		open = append(open, lease)
+	}
 	k.mu.Unlock()
 	var failures []error
 	for _, lease := range open {

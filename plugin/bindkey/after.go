@@ -31,7 +31,7 @@ func AfterCommit(tx *gorm.DB, fn func(context.Context) error) error {
 	if t == nil {
 		return fn(context.WithoutCancel(tx.Statement.Context))
 	}
-	return t.xact.AfterCommit(fn)
+	return t.xact.AfterCommit(t.afterwards(fn))
 }
 
 // AfterRollback has fn called once the outermost transaction that tx is in is
@@ -45,7 +45,19 @@ func AfterRollback(tx *gorm.DB, fn func(context.Context) error) error {
 	if err != nil || t == nil {
 		return err
 	}
-	return t.xact.AfterRollback(fn)
+	return t.xact.AfterRollback(t.afterwards(fn))
+}
+
+// afterwards is a function that is called when the transaction is over: it keeps no
+// tenant then, which the function might wait for the room of.
+func (t *transaction) afterwards(fn func(context.Context) error) func(context.Context) error {
+	if len(t.plugin.families) == 0 {
+		return fn
+	}
+	return func(ctx context.Context) error {
+		t.leaveTenants()
+		return fn(ctx)
+	}
 }
 
 // An AfterCommitError says that a transaction is committed, and that functions

@@ -55,6 +55,9 @@ type poolSet struct {
 	// own, or the application's.
 	resolver *resolver.Resolver
 	traces   bool // it has dbresolver's TraceResolverMode
+	// own are a tenant's real pools that are closed with it: open may also return those of
+	// binds without tenants.
+	own []*dbpool.Pool
 }
 
 func newBind(p *Plugin, key string) *bind {

@@ -65,7 +65,7 @@ func (f *family) install(handle *gorm.DB) error {
 	f.keeper = lease.New(lease.Config[*poolSet]{
 		Limit: f.limit, Wait: f.wait, Again: betweenAttempts,
 		Open:  f.openTenant,
-		Close: func(set *poolSet) error { return closeAll(set.realPools()) },
+		Close: (*poolSet).close,
 		Idle:  (*poolSet).idle,
 	})
 	return nil
@@ -83,7 +83,9 @@ func (f *family) openTenant(ctx context.Context, l *tenancy) (*poolSet, error) {
 	p := f.bind.plugin
 	opened := newBind(p, f.key)
 	opened.config, opened.family = config, f
-	if err = opened.open(p.db); err == nil && !f.bind.dialect.Alike(opened.dialect) {
+	err = opened.open(p.db)
+	opened.own = f.ownPools(&opened.poolSet)
+	if err == nil && !f.bind.dialect.Alike(opened.dialect) {
 		err = fmt.Errorf("its dialect, %s, or its server's abilities are not those of the bind, %s; all tenants of a bind are compiled for alike, so say which with TenantDialect",
 			opened.dialect.Name(), f.bind.dialect.Name())
 	}
@@ -94,7 +96,7 @@ func (f *family) openTenant(ctx context.Context, l *tenancy) (*poolSet, error) {
 		p.installing.Unlock()
 	}
 	if err != nil {
-		_ = closeAll(opened.realPools())
+		_ = opened.close()
 		return nil, err
 	}
 	for _, pool := range opened.all() {
@@ -128,10 +130,34 @@ func (b *bind) dialectOf(opened *gorm.DB) *dialect.Dialect {
 	return b.plugin.dialectFor(opened)
 }
 
-// idle reports whether no rows and no transaction hold a connection of the pools that
-// the plugin has opened.
-func (s *poolSet) idle() bool {
+// ownPools are those of a tenant's real pools that no bind without tenants has.
+func (f *family) ownPools(s *poolSet) (own []*dbpool.Pool) {
+	p := f.bind.plugin
+	p.pooling.Lock()
+	defer p.pooling.Unlock()
 	for _, pool := range s.realPools() {
+		if p.knownPool(pool.Conn) == nil {
+			own = append(own, pool)
+		}
+	}
+	return own
+}
+
+// close closes a tenant's pools. What the program has opened itself stays open, without
+// the statements that were prepared there for the tenant.
+func (s *poolSet) close() error {
+	for _, pool := range s.own {
+		if !pool.Opened {
+			pool.Forget()
+		}
+	}
+	return closeAll(s.own)
+}
+
+// idle reports whether no rows and no transaction hold a connection of the pools that
+// the plugin has opened for a tenant.
+func (s *poolSet) idle() bool {
+	for _, pool := range s.own {
 		if db, ok := pool.Conn.(*sql.DB); ok && pool.Opened && db.Stats().InUse > 0 {
 			return false
 		}

@@ -17,8 +17,7 @@ import (
 type heldTenants struct {
 	held  []heldTenant
 	first [1]heldTenant // enough for most transactions, in its own memory
-	over  bool
-	stop  func() bool // waiting for the end of the transaction's context; or nil
+	stop  func() bool   // waiting for the end of the transaction's context; or nil
 }
 
 type heldTenant struct {
@@ -76,15 +75,15 @@ func (t *transaction) hold(f *family, entered *tenancy) (*tenancy, error) {
 	case held != nil:
 		entered.Leave()
 		return held, nil
+	case t.tenantsLeft:
+		entered.Leave()
+		return nil, sql.ErrTxDone
 	case t.tenants == nil:
 		t.tenants = &heldTenants{}
 		t.tenants.held = t.tenants.first[:0]
 		if ctx := t.xact.Context(); ctx.Done() != nil {
 			t.tenants.stop = context.AfterFunc(ctx, t.leaveTenants) // a program may leave it at that
 		}
-	case t.tenants.over:
-		entered.Leave()
-		return nil, sql.ErrTxDone
 	}
 	t.tenants.held = append(t.tenants.held, heldTenant{f, entered})
 	return entered, nil
@@ -120,16 +119,17 @@ func (t *transaction) tenantNames() map[string]string {
 	return names
 }
 
-// leaveTenants is for the transaction's end.
+// leaveTenants is for the transaction's end. What waits for that may need their room.
 func (t *transaction) leaveTenants() {
 	t.mu.Lock()
 	var held []heldTenant
-	if t.tenants != nil && !t.tenants.over {
-		held, t.tenants.over = t.tenants.held, true
+	if t.tenants != nil && !t.tenantsLeft {
+		held = t.tenants.held
 		if t.tenants.stop != nil {
 			t.tenants.stop()
 		}
 	}
+	t.tenantsLeft = true
 	t.mu.Unlock()
 	for _, one := range held {
 		one.open.Leave()

@@ -113,6 +113,12 @@ func (p *Plugin) Ping(ctx context.Context) error {
 }
 
 func (b *boundPool) ping(ctx context.Context) error {
+	if b.tenant != nil {
+		if !b.tenant.TryEnter() {
+			return nil // it was closed since it was listed
+		}
+		defer b.tenant.Leave()
+	}
 	db, err := b.GetDBConn()
 	if err == nil {
 		err = db.PingContext(ctx)

@@ -32,8 +32,8 @@ type attempt struct {
 // awaits reports whether the plugin goes on without a bind, after err.
 func (b *bind) awaits(err error) bool {
 	var failed *OpenError
-	if !b.plugin.openLate || !errors.As(err, &failed) || failed.Err == nil {
-		return false // it can't be opened later either
+	if !b.plugin.openLate || b.family != nil || !errors.As(err, &failed) || failed.Err == nil {
+		return false // it can't be opened later either; of tenants, the dialect is needed at once
 	}
 	b.late = &lateBind{failed: failed, at: time.Now()}
 	return true

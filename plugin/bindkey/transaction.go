@@ -26,12 +26,13 @@ type transaction struct {
 	number   uint64              // in the log, with LogBinds; else 0
 	panicked atomic.Pointer[any] // what an observer has panicked with at the end
 
-	mu         sync.Mutex
-	branches   []*branch            // handed out, begun or not
-	committing *ImplicitCommitError // what has committed its only branch; or nil
-	beganWith  []*use               // Uses that it, and nested ones, were begun with
-	tenants    *heldTenants         // that it keeps open until it ends; nil: none
-	commitment *commitment          // of COMMIT in two phases; or nil
+	mu          sync.Mutex
+	branches    []*branch            // handed out, begun or not
+	committing  *ImplicitCommitError // what has committed its only branch; or nil
+	beganWith   []*use               // Uses that it, and nested ones, were begun with
+	tenants     *heldTenants         // that it keeps open until it ends; nil: none
+	tenantsLeft bool                 // it has ended, and keeps none any more
+	commitment  *commitment          // of COMMIT in two phases; or nil
 
 	// What a transaction in one database needs, in the transaction's own memory.
 	first         branch

@@ -2,6 +2,7 @@ package bindkey
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -231,6 +232,16 @@ func (h migrateHost) Parse(model any, table string) (*schema.Schema, error) {
 }
 
 func (h migrateHost) ModelName(s *schema.Schema) string { return schemaName(s) }
+
+func (h migrateHost) OfModel(err error, value any) error {
+	var missing *NoTenantError
+	if errors.As(err, &missing) && missing.Model == "" {
+		if s, parsing := h.plugin.parse(value); parsing == nil {
+			return &NoTenantError{Key: missing.Key, Model: schemaName(s)}
+		}
+	}
+	return err
+}
 
 func (h migrateHost) CrossBind(from, to migrate.Claim, way string) error {
 	return &CrossBindError{Claims: []Claim{Claim(from), Claim(to)}, Way: way}

@@ -244,6 +244,8 @@ func TestNoTenant(t *testing.T) {
 			"Table":       func(db *gorm.DB) error { return db.Table("invoices").Find(&[]map[string]any{}).Error },
 			"Use":         func(db *gorm.DB) error { return db.Clauses(bindkey.Use("customer")).Exec("SELECT 1").Error },
 			"AutoMigrate": func(db *gorm.DB) error { return db.AutoMigrate(&Invoice{}) },
+			"AlterColumn": func(db *gorm.DB) error { return db.Migrator().AlterColumn(&Invoice{}, "Tenant") },
+			"ColumnTypes": func(db *gorm.DB) error { _, err := db.Migrator().ColumnTypes(&Invoice{}); return err },
 			"Row":         func(db *gorm.DB) error { return db.Model(&Invoice{}).Select("id").Row().Scan(new(int)) },
 			"Transaction": func(db *gorm.DB) error {
 				return db.Transaction(func(tx *gorm.DB) error { return tx.First(&Invoice{}).Error })
@@ -263,7 +265,7 @@ func TestNoTenant(t *testing.T) {
 			if !errors.Is(err, bindkey.ErrNoTenant) || !errors.As(err, &missing) || missing.Key != "customer" {
 				t.Errorf("%s: %v", name, err)
 			}
-			if name == "First" && (missing.Model != "bindkey_test.Invoice" || !strings.Contains(err.Error(), missing.Model)) {
+			if models := map[string]bool{"First": true, "AutoMigrate": true, "AlterColumn": true, "ColumnTypes": true}; models[name] && (missing.Model != "bindkey_test.Invoice" || !strings.Contains(err.Error(), missing.Model)) {
 				t.Errorf("no model in %v", err)
 			}
 			if name == "DB" {

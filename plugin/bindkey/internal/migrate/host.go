@@ -39,6 +39,9 @@ type Host interface {
 	Parse(model any, table string) (*schema.Schema, error)
 	// ModelName is a schema's model, as errors name it.
 	ModelName(s *schema.Schema) string
+	// OfModel is an error of a call for a model or a table's name, with the model's name
+	// where it wants one.
+	OfModel(err error, value any) error
 	// CrossBind is the error for a call that would touch two binds at once.
 	CrossBind(from, to Claim, way string) error
 }

@@ -122,6 +122,8 @@ func (h *host) Parse(model any, table string) (*schema.Schema, error) {
 	return stmt.Schema, err
 }
 
+func (h *host) OfModel(err error, _ any) error { return err }
+
 func (h *host) ModelName(s *schema.Schema) string { return s.Name }
 
 func (h *host) CrossBind(from, to migrate.Claim, way string) error {

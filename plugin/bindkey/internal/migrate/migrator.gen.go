@@ -42,7 +42,7 @@ func (m Migrator) AutoMigrate(values ...any) error {
 			err = inner.AutoMigrate(group.values...)
 		}
 		if err != nil {
-			return group.failed(err)
+			return m.failed(group, err)
 		}
 	}
 	return nil
@@ -90,7 +90,7 @@ func (m Migrator) CreateTable(values ...any) error {
 			err = inner.CreateTable(group.values...)
 		}
 		if err != nil {
-			return group.failed(err)
+			return m.failed(group, err)
 		}
 	}
 	return nil
@@ -119,7 +119,7 @@ func (m Migrator) DropTable(values ...any) error {
 			err = inner.DropTable(group.values...)
 		}
 		if err != nil {
-			return group.failed(err)
+			return m.failed(group, err)
 		}
 	}
 	return nil

@@ -53,7 +53,8 @@ func (m Migrator) of(value any) (gorm.Migrator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.in(b)
+	inner, err := m.in(b)
+	return inner, m.host.OfModel(err, value)
 }
 
 // change is the migrator for a call that changes a model's or a name's table,
@@ -63,7 +64,8 @@ func (m Migrator) change(value any) (inner gorm.Migrator, done func(), err error
 	if err != nil {
 		return nil, nil, err
 	}
-	return m.changeIn(b)
+	inner, done, err = m.changeIn(b)
+	return inner, done, m.host.OfModel(err, value)
 }
 
 // changeIn is change for a bind's tables.
@@ -100,7 +102,9 @@ type bindGroup struct {
 	values []any
 }
 
-func (g bindGroup) failed(err error) error { return failedIn(g.bind, err) }
+func (m Migrator) failed(g bindGroup, err error) error {
+	return failedIn(g.bind, m.host.OfModel(err, g.values[0]))
+}
 
 func failedIn(b Bind, err error) error { return fmt.Errorf("bindkey: bind %q: %w", b.Key(), err) }
 

@@ -29,7 +29,7 @@ func (m *Migrations) Plan(db *gorm.DB, models ...any) ([]BindPlan, error) {
 	for _, group := range groups {
 		planned := BindPlan{Key: group.bind.Key()}
 		if planned.Statements, err = on.plan(group); err != nil {
-			return nil, group.failed(err)
+			return nil, on.failed(group, err)
 		}
 		for _, key := range skipped {
 			if key.From.Key == planned.Key {

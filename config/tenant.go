@@ -30,7 +30,8 @@ const anyTenant = "tenant"
 var tenantNames = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$`)
 
 // ErrTenantName says that a tenant's name can't be put into a URL: it has 1 to 128
-// letters, digits, "_" and "-" of ASCII, and does not begin with "-".
+// letters, digits, "_" and "-" of ASCII, and does not begin with "-". Nor may the URL be
+// that of another bind's database then.
 var ErrTenantName = errors.New(`config: the name of a tenant in a URL is 1 to 128 letters, digits, "_" and "-", and does not begin with "-"`)
 
 func (b *bind) tenanted() bool { return strings.Contains(b.source.url, tenantMark) }
@@ -62,8 +63,21 @@ func (c *Config) dialectorOf(b *bind, pattern endpoint, tenant string) (gorm.Dia
 	if !tenantNames.MatchString(tenant) {
 		return nil, ErrTenantName
 	}
-	e, mistakes := c.endpoint(b, given{origin: pattern.origin, text: strings.ReplaceAll(pattern.url, tenantMark, tenant)})
+	text := strings.ReplaceAll(pattern.url, tenantMark, tenant)
+	for _, other := range c.binds {
+		if !other.tenanted() && !sameDatabase(pattern.url, other.source.url) && sameDatabase(text, other.source.url) {
+			return nil, fmt.Errorf("%w; with this one, the URL would lead to the database of bind %q", ErrTenantName, other.key)
+		}
+	}
+	e, mistakes := c.endpoint(b, given{origin: pattern.origin, text: text})
 	return e.dialector, errors.Join(mistakes...)
+}
+
+// sameDatabase reports whether two URLs name one database, whoever asks it, and how.
+func sameDatabase(one, other string) bool {
+	a, notA := url.Parse(one)
+	b, notB := url.Parse(other)
+	return notA == nil && notB == nil && schemeOf(one) == schemeOf(other) && a.Host == b.Host && a.Path == b.Path
 }
 
 // open is what bindkey.Tenants wants of a bind.

@@ -123,6 +123,43 @@ func TestTenantURLOfAnotherDialect(t *testing.T) {
 	}
 }
 
+// A tenant whose name would lead to the database of another bind is none. A schema for each
+// tenant in one database is no such name.
+func TestTenantOfAnotherBind(t *testing.T) {
+	dir := filepath.ToSlash(t.TempDir())
+	c := mustLoad(t, config.Bind("customer", ""), env(map[string]string{
+		"MAIN_DB_URL":      "sqlite:///" + dir + "/main.db?_pragma=busy_timeout(1000)",
+		"ANALYTICS_DB_URL": "sqlite:///" + dir + "/analytics.db",
+		"CUSTOMER_DB_URL":  "sqlite:///" + dir + "/{tenant}.db",
+	}))
+	plugin := bindkey.New()
+	db, err := c.Open(plugin, &gorm.Config{Logger: logger.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = plugin.Close()
+		if pool, err := db.DB(); err == nil {
+			_ = pool.Close()
+		}
+	}()
+	for tenant, want := range map[string]error{"main": config.ErrTenantName, "analytics": config.ErrTenantName, "acme": nil} {
+		if err := db.WithContext(bindkey.WithTenant(context.Background(), tenant)).AutoMigrate(&tenantNote{}); !errors.Is(err, want) {
+			t.Errorf("%s: %v", tenant, err)
+		}
+		if _, err := c.DatabasesOf(tenant); !errors.Is(err, want) {
+			t.Errorf("%s: %v", tenant, err)
+		}
+	}
+	c = mustLoad(t, config.Bind("customer", ""), env(map[string]string{
+		"MAIN_DB_URL": "sqlite:///" + dir + "/main.db", "ANALYTICS_DB_URL": "sqlite:///" + dir + "/analytics.db",
+		"CUSTOMER_DB_URL": "sqlite:///" + dir + "/main.db?schema={tenant}",
+	}))
+	if _, err := c.DatabasesOf("main"); errors.Is(err, config.ErrTenantName) {
+		t.Error(err)
+	}
+}
+
 // What a pattern can't be is a mistake.
 func TestTenantURLMistakes(t *testing.T) {
 	for name, c := range map[string]struct {

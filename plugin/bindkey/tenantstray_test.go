@@ -101,3 +101,29 @@ func TestRefusedHoldsNoTenant(t *testing.T) {
 		}
 	}
 }
+
+// A relation is loaded by a statement of its own, for the tenant that its own context names;
+// in a transaction that is the transaction's.
+func TestPreloadOfAnotherTenant(t *testing.T) {
+	w := newTenantWorld(t, &gorm.Config{})
+	acme, globex := w.of("acme"), w.of("globex")
+	for tenant, db := range map[string]*gorm.DB{"acme": acme, "globex": globex} {
+		w.must(db.Create(&Invoice{Tenant: tenant, Rows: []InvoiceRow{{Tenant: tenant}}}).Error)
+	}
+	find := func(db *gorm.DB, of func(*gorm.DB) *gorm.DB) (invoice Invoice, err error) {
+		err = db.Preload("Rows", of).First(&invoice).Error
+		return invoice, err
+	}
+	ofAcme := func(db *gorm.DB) *gorm.DB { return db.WithContext(acme.Statement.Context) }
+	if found, err := find(globex, ofAcme); err != nil || found.Tenant != "globex" || found.Rows[0].Tenant != "acme" {
+		t.Errorf("%+v, %v", found, err)
+	}
+	if found, err := find(globex, func(db *gorm.DB) *gorm.DB { return db.Order("id") }); err != nil || found.Rows[0].Tenant != "globex" {
+		t.Errorf("%+v, %v", found, err)
+	}
+	tx := globex.Begin()
+	if _, err := find(tx, ofAcme); !errors.Is(err, bindkey.ErrTenantConflict) {
+		t.Error(err)
+	}
+	w.must(tx.Rollback().Error)
+}

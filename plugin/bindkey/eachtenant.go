@@ -14,8 +14,8 @@ const DefaultTenantsAtOnce = 4
 // EachTenant calls do for each tenant, with a context that names it ([WithTenant]): for
 // migrations and reports. Some run at the same time ([AtOnce]), in the order of the
 // list. A failure ends nothing: the failures are joined, in the order of the list, each a
-// [*TenantFailure] with the tenant's name; so is a panic, and a do that ends its goroutine. Once ctx has ended, no more
-// are begun, and what ctx ended with is in the error.
+// [*TenantFailure] with the tenant's name; so is a panic, and a do that ends its goroutine.
+// Once ctx has ended, no more are begun, and what ctx ended with is in the error.
 //
 //	err := plugin.EachTenant(ctx, tenants, func(ctx context.Context) error {
 //		return db.WithContext(ctx).AutoMigrate(&Invoice{})

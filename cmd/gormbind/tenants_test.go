@@ -204,9 +204,11 @@ func TestPingAtOnce(t *testing.T) {
 		d := newDeaf(t, 30*time.Millisecond)
 		w := newTenantWorld(t, d.bind())
 		w.ping("-tenants "+manyNames(40)+flags, 1, "40 of 41 databases do not answer")
+		d.mu.Lock()
 		if d.most != want {
 			t.Errorf("%s: %d connections at once, want %d", flags, d.most, want)
 		}
+		d.mu.Unlock()
 	}
 }
 

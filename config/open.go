@@ -154,6 +154,7 @@ func (c *Config) named(err error) error {
 // An OpenError says that the database of a variable could not be opened.
 type OpenError struct {
 	Key      string // the bind
+	Tenant   string // whose database it is, of a bind with tenants ([Config.DatabasesOf])
 	Variable string // that its URL comes from, or the line of a file
 	Scheme   string // of the URL
 	Err      error  // what the driver or bindkey said, as they said it
@@ -162,7 +163,11 @@ type OpenError struct {
 }
 
 func (e *OpenError) Error() string {
-	return fmt.Sprintf("config: %s (bind %q, scheme %q) could not be opened: %s", e.Variable, e.Key, e.Scheme, e.text)
+	tenant := ""
+	if e.Tenant != "" {
+		tenant = fmt.Sprintf(", tenant %q", e.Tenant)
+	}
+	return fmt.Sprintf("config: %s (bind %q%s, scheme %q) could not be opened: %s", e.Variable, e.Key, tenant, e.Scheme, e.text)
 }
 
 // Unwrap returns the error of the driver or of bindkey.

@@ -71,7 +71,7 @@ func (d Database) Ping(ctx context.Context) (connect, ask time.Duration, err err
 	case errors.Is(err, errNoFile):
 		text = err.Error()
 	}
-	return 0, 0, &OpenError{Key: d.Key, Variable: d.Origin, Scheme: d.Scheme, Err: err, text: text}
+	return 0, 0, &OpenError{Key: d.Key, Tenant: d.Tenant, Variable: d.Origin, Scheme: d.Scheme, Err: err, text: text}
 }
 
 func (d Database) ping(ctx context.Context) (connect, ask time.Duration, err error) {

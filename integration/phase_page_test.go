@@ -161,6 +161,7 @@ func TestCommandRecovers(t *testing.T) {
 	for _, key := range keys {
 		text += fmt.Sprintf("  %s: {url: \"%s\"}\n", key, w.url(key))
 	}
+	text += fmt.Sprintf("  customer: {url: \"%s_{tenant}\"}\n", w.url("analytics")) // whose databases have no branches
 	must(t, os.WriteFile(file, []byte(text), 0o600))
 	run := func(name string) (string, int) {
 		c := exec.Command(command, name, "-config", file)

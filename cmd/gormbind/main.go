@@ -63,7 +63,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case "where":
 		return runWhere(args[1:], stdout, stderr)
 	case "ping":
-		return runPing(args[1:], stdout, stderr)
+		return runPing(args[1:], os.Stdin, stdout, stderr)
 	case "in-doubt":
 		return runInDoubt(args[1:], stdout, stderr)
 	case "recover":

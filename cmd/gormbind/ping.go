@@ -5,8 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
+	"slices"
 	"strings"
-	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -23,24 +25,28 @@ once more on the open connection: CONNECT is how long the first took, and PING t
 second. It makes no SQLite file. The binds are those of the file, or without one those that config.Load finds
 in variables: main, analytics and what -bind adds, MAIN_DB_URL and so on.
 
+Of a bind whose URL has {tenant}, it asks the databases of the tenants behind -tenants:
+
+	gormbind ping -tenants acme,globex
+	psql -Atc 'SELECT name FROM customers' | gormbind ping -tenants @-
+
+It goes on after failures, and after an interrupt (Ctrl-C) tells what it knows. On a
+terminal it shows how far it has come.
+
 No URL and no password is printed. Exit status: 0 if all databases answer, 1 if one
 does not or the configuration has mistakes, 2 for a wrong command line.
 
 Flags:
 `
 
-// An answer is what pinging one database came to.
-type answer struct {
-	config.Database
-	connect, ask time.Duration
-	err          error
-}
-
-func runPing(args []string, stdout, stderr io.Writer) int {
+func runPing(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("gormbind ping", flag.ContinueOnError)
 	file := flags.String("config", "", "the YAML `file` with the binds")
-	tenants := flags.String("tenants", "", "the `names` of tenants, with commas between, of binds whose URL has {tenant}")
+	tenants := flags.String("tenants", "", "the `names` of tenants with commas between; or @FILE, with one a line, lines that\nbegin with # left out; or @- for the same from standard input")
+	of := flags.String("of", "", "the `key` of the bind that the tenants are of; by default they are of each that has some")
+	atOnce := flags.Int("at-once", 8, "how `many` databases are asked at the same time")
 	timeout := flags.Duration("timeout", 5*time.Second, "how long each database may take to answer")
+	failures := flags.Bool("failures", false, "print only what does not answer")
 	var options []config.Option
 	flags.Func("bind", "a further bind's `key`, whose URL is in a variable; may be repeated", func(key string) error {
 		options = append(options, config.Bind(key, ""))
@@ -49,58 +55,54 @@ func runPing(args []string, stdout, stderr io.Writer) int {
 	if done, status := parse(flags, pingUsage, args, stdout, stderr); done {
 		return status
 	}
+	ends := func(status int, format string, args ...any) int {
+		fmt.Fprintf(stderr, "gormbind ping: "+format+"\n", args...)
+		return status
+	}
 	if flags.NArg() > 0 {
-		fmt.Fprintf(stderr, "gormbind ping: %q is no flag; the file comes behind -config\n", flags.Arg(0))
-		return misuse
+		return ends(misuse, "%q is no flag; the file comes behind -config", flags.Arg(0))
+	}
+	if *atOnce < 1 {
+		return ends(misuse, "-at-once is %d; it is 1 at least", *atOnce)
 	}
 	if *file != "" {
 		options = append(options, config.File(*file))
 	}
 	loaded, err := config.Load(options...)
 	if err != nil {
-		fmt.Fprintln(stderr, "gormbind ping:", err)
-		return wrong
+		return ends(wrong, "%v", err)
 	}
-	if keys := loaded.Tenanted(); len(keys) > 0 && *tenants == "" {
-		fmt.Fprintf(stderr, "gormbind ping: bind %q has a database for each tenant; name them behind -tenants\n", keys[0])
-		return misuse
+	keys := loaded.Tenanted()
+	if len(keys) > 0 && *tenants == "" {
+		return ends(misuse, "bind %q has a database for each tenant; name them behind -tenants", keys[0])
 	}
-	databases, err := loaded.DatabasesOf(strings.FieldsFunc(*tenants, func(r rune) bool { return r == ',' })...)
+	if *of != "" && !slices.Contains(keys, *of) {
+		return ends(misuse, "-of names %q, and no bind of this key has {tenant} in its URL", *of)
+	}
+	names, err := tenantsIn(*tenants, stdin)
 	if err != nil {
-		fmt.Fprintln(stderr, "gormbind ping:", err)
-		return misuse
+		return ends(misuse, "%v", err)
 	}
-	answers := pingAll(databases, *timeout)
-	printAnswers(answers, stdout)
-	status := well
-	for _, one := range answers {
-		if one.err != nil {
-			fmt.Fprintln(stderr, "gormbind ping:", one.err)
-			status = wrong
-		}
+	databases, err := databasesOf(loaded, names, *of)
+	if err != nil {
+		return ends(misuse, "%v", err)
 	}
-	return status
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	answers := pingAll(ctx, databases, *atOnce, *timeout, stderr)
+	if *failures {
+		printAnswers(slices.DeleteFunc(slices.Clone(answers), func(one answer) bool { return one.err == nil }), stdout)
+	} else {
+		printAnswers(answers, stdout)
+	}
+	return sumUp(answers, len(databases), stderr)
 }
 
-// pingAll pings all databases at once, so that those that are down cost one timeout.
-func pingAll(databases []config.Database, timeout time.Duration) []answer {
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	answers := make([]answer, len(databases))
-	var pinging sync.WaitGroup
-	for i, database := range databases {
-		pinging.Add(1)
-		go func() {
-			defer pinging.Done()
-			answers[i].Database = database
-			answers[i].connect, answers[i].ask, answers[i].err = database.Ping(ctx)
-		}()
-	}
-	pinging.Wait()
-	return answers
-}
-
+// printAnswers prints a table, if there is anything to print.
 func printAnswers(answers []answer, stdout io.Writer) {
+	if len(answers) == 0 {
+		return
+	}
 	out := tabwriter.NewWriter(stdout, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(out, "BIND\tROLE\tSCHEME\tCONNECT\tPING")
 	for _, one := range answers {
@@ -115,6 +117,31 @@ func printAnswers(answers []answer, stdout io.Writer) {
 		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", key, one.Role, one.Scheme, connect, ask)
 	}
 	out.Flush()
+}
+
+// sumUp tells what has failed, and how much of all that is.
+func sumUp(answers []answer, all int, stderr io.Writer) (status int) {
+	failed := 0
+	for _, one := range answers {
+		if one.err != nil {
+			fmt.Fprintln(stderr, "gormbind ping:", one.err)
+			failed++
+		}
+	}
+	var sum []string
+	switch left := all - len(answers); {
+	case failed == 0 && left == 0:
+		return well
+	case failed == 1:
+		sum = append(sum, fmt.Sprintf("1 of %d databases does not answer", all))
+	case failed > 1:
+		sum = append(sum, fmt.Sprintf("%d of %d databases do not answer", failed, all))
+	}
+	if left := all - len(answers); left > 0 {
+		sum = append(sum, fmt.Sprintf("%d of %d were not asked, since it was interrupted", left, all))
+	}
+	fmt.Fprintln(stderr, "gormbind ping:", strings.Join(sum, "; "))
+	return wrong
 }
 
 // short is a duration for people.

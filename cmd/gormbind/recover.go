@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -21,6 +22,7 @@ const inDoubtUsage = `Usage: gormbind in-doubt -config FILE [flags]
 In-doubt lists the branches of transactions that are prepared in the databases of a
 configuration, and what is decided about each. It touches nothing. Branches of
 transactions that are just being committed are among them. The file has two_phase.
+Databases of tenants have no branches, and are not looked at.
 
 Exit status: 0 if there is none, 1 if there are some, a database does not answer or the
 configuration has mistakes, 2 for a wrong command line.
@@ -33,6 +35,7 @@ const recoverUsage = `Usage: gormbind recover -config FILE [flags]
 Recover finishes prepared branches of transactions, as they were decided. What was not
 decided is rolled back. It leaves alone what is younger than the grace period, and is safe
 beside programs that run, and beside their own recovery. The file has two_phase.
+Databases of tenants have no branches, and are not looked at.
 
 Exit status: 0 if nothing is left, 1 if something is, a database does not answer or the
 configuration has mistakes, 2 for a wrong command line.
@@ -105,6 +108,9 @@ func openAll(ctx context.Context, loaded *config.Config, two bindkey.TwoPhaseCon
 	for _, database := range loaded.Databases() {
 		if database.Key != bindkey.DefaultKey && database.Key != decider || database.Role != "source" {
 			continue
+		}
+		if slices.Contains(loaded.Tenanted(), database.Key) {
+			continue // a decider with tenants, which the plugin refuses
 		}
 		if _, _, err := database.Ping(ctx); err != nil {
 			return nil, nil, err

@@ -6,30 +6,43 @@ import (
 	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"gorm.io/gorm"
 
 	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
+// An Option is one of Register.
+type Option func(*pools)
+
+// WithTenants gives each tenant series of its own, with the label tenant, for as long as
+// the program runs: for few tenants. By default the tenants of a bind are summed up.
+func WithTenants() Option { return func(p *pools) { p.tenants = true } }
+
 // Register registers the metrics of a handle, once the plugin is installed on it.
-func Register(db *gorm.DB, plugin *bindkey.Plugin, on prometheus.Registerer) error {
+func Register(db *gorm.DB, plugin *bindkey.Plugin, on prometheus.Registerer, options ...Option) error {
+	p, labels := &pools{plugin: plugin}, []string{"bind", "role", "failed"}
+	for _, option := range options {
+		option(p)
+	}
+	if p.tenants {
+		labels = append(labels, "tenant")
+	}
 	statements := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gormbind_statements_total",
 		Help: "Statements by the bind and role that they went to.",
-	}, []string{"bind", "role", "failed"})
+	}, labels)
 	count := func(tx *gorm.DB) {
 		if at, ok := bindkey.PlacementOf(tx); ok {
-			failed := "no"
+			values := []string{at.Key, at.Role, "no", at.Tenant}
 			if tx.Error != nil && !errors.Is(tx.Error, gorm.ErrRecordNotFound) {
-				failed = "yes"
+				values[2] = "yes"
 			}
-			statements.WithLabelValues(at.Key, at.Role, failed).Inc()
+			statements.WithLabelValues(values[:len(labels)]...).Inc()
 		}
 	}
 	of := db.Callback()
 	return errors.Join(
-		on.Register(pools{plugin}), on.Register(statements),
+		on.Register(p), on.Register(statements),
 		of.Create().After("gorm:create").Register("metrics:count", count),
 		of.Query().After("gorm:query").Register("metrics:count", count),
 		of.Update().After("gorm:update").Register("metrics:count", count),
@@ -37,19 +50,4 @@ func Register(db *gorm.DB, plugin *bindkey.Plugin, on prometheus.Registerer) err
 		of.Row().After("gorm:row").Register("metrics:count", count),
 		of.Raw().After("gorm:raw").Register("metrics:count", count),
 	)
-}
-
-// pools asks for the pools each time it collects: with bindkey.OpenLate, some come later.
-type pools struct{ plugin *bindkey.Plugin }
-
-// Describe sends nothing, which says that what is collected may change.
-func (pools) Describe(chan<- *prometheus.Desc) {}
-
-func (p pools) Collect(to chan<- prometheus.Metric) {
-	for _, pool := range p.plugin.Pools() {
-		if pool.Tenant != "" {
-			continue // each would be a series of its own
-		}
-		collectors.NewDBStatsCollector(pool.DB, pool.Key+"/"+pool.Role).Collect(to)
-	}
 }

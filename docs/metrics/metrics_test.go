@@ -47,6 +47,12 @@ func gathered(t *testing.T) (found map[string]map[string]float64, labels map[str
 	db.Joins("JOIN logs ON TRUE").Find(&[]models.User{})         // goes nowhere
 	must(t, db.Raw("SELECT id FROM logs").Scan(&[]uint{}).Error) // a replica
 
+	return gather(t, registry)
+}
+
+// gather are the metrics of a registry: name → labels → value.
+func gather(t *testing.T, registry *prometheus.Registry) (found map[string]map[string]float64, labels map[string]bool) {
+	t.Helper()
 	found, labels = map[string]map[string]float64{}, map[string]bool{}
 	families, err := registry.Gather()
 	must(t, err)

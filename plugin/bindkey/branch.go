@@ -75,7 +75,7 @@ func (b *branch) guard(ctx context.Context, query string, args []any) (string, e
 }
 
 func (b *branch) sends() SentStatement {
-	return SentStatement{Placement: b.pool.placement(), Transaction: b.tx.xact.Context()}
+	return SentStatement{Placement: b.pool.placement(), DB: b.pool.database(), Transaction: b.tx.xact.Context()}
 }
 
 func (b *branch) owner() *Plugin { return b.tx.plugin }

@@ -91,7 +91,7 @@ func (d *mapDrawing) row(s *schema.Schema) bindmap.Model {
 		return row
 	}
 	claim, _ := d.plugin.catalog.OfSchema(s)
-	row.Key, row.Why = b.key, mapReason(claim)
+	row.Key, row.Why, row.Tenants = b.key, mapReason(claim), b.family != nil
 	return row
 }
 

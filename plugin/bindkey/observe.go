@@ -1,6 +1,9 @@
 package bindkey
 
-import "context"
+import (
+	"context"
+	"database/sql"
+)
 
 // Observe has observers told of what the plugin does: of statements, of transactions and
 // their branches, and of what it refuses. With several, each is told, in their order.
@@ -66,6 +69,9 @@ type SentStatement struct {
 	// Placement is where it goes, as [PlacementOf] tells it. The role is empty on a connection
 	// of the program's own whose database no bind has.
 	Placement
+	// DB is the connection pool that it is sent to: the tenant's own, of a bind with tenants.
+	// It is nil for one that is no *sql.DB, and where nobody knows the pool.
+	DB *sql.DB
 	// SQL is the text that is sent, with placeholders. It has values only where the program
 	// has written them into it.
 	SQL string
@@ -95,6 +101,7 @@ const (
 type BranchStage struct {
 	Placement // of the branch
 	Stage     Stage
+	DB        *sql.DB // the branch's connection pool, as in [SentStatement]
 }
 
 // An Outcome is what has become of a transaction.

@@ -55,6 +55,14 @@ func (d *diary) observer() bindkey.Observer {
 			}
 		}
 	}
+	pooled := func(at bindkey.Placement, db *sql.DB) {
+		for _, pool := range d.plugin.Pools() {
+			if pool.Key == at.Key && pool.Role == at.Role && pool.DB == db {
+				return
+			}
+		}
+		d.Errorf("%+v is told with another pool", at)
+	}
 	return bindkey.Observer{
 		Installed: func(p *bindkey.Plugin) func() {
 			if len(p.Stats()) != 3 {
@@ -69,6 +77,7 @@ func (d *diary) observer() bindkey.Observer {
 			if s.Transaction != nil && s.Transaction.Value(inTransaction{}) == nil {
 				d.Error("the transaction's context is not that of Begin")
 			}
+			pooled(s.Placement, s.DB)
 			end := begins(testkit.Statement, s.Key, s.Role)
 			d.tables = append(d.tables, s.Table)
 			if s.SQL == "" {
@@ -85,6 +94,7 @@ func (d *diary) observer() bindkey.Observer {
 			if s.Stage == bindkey.StageRollbackTo {
 				kind = testkit.RollbackTo
 			}
+			pooled(s.Placement, s.DB)
 			return begins(kind, s.Key, s.Role)
 		},
 		End: func(ctx context.Context, end bindkey.TransactionEnd) {

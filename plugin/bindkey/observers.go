@@ -53,6 +53,7 @@ func (b *branch) stage(stage Stage) (answered func(error)) {
 	if len(of) == 0 {
 		return nil
 	}
+	sent := BranchStage{Placement: b.pool.placement(), Stage: stage, DB: b.pool.database()}
 	tell := func(call func()) { call() }
 	if stage == StageCheck || stage == StageCommit || stage == StageRollback {
 		tell = tx.uninterrupted
@@ -64,7 +65,7 @@ func (b *branch) stage(stage Stage) (answered func(error)) {
 			continue
 		}
 		var fn func(error)
-		tell(func() { fn = one.Stage(tx.xact.Context(), BranchStage{Placement: b.pool.placement(), Stage: stage}) })
+		tell(func() { fn = one.Stage(tx.xact.Context(), sent) })
 		if fn != nil {
 			all = append(all, func(err error) { tell(func() { fn(err) }) })
 		}

@@ -286,7 +286,18 @@ func (b *boundPool) ready(ctx context.Context, query string, args []any) (string
 	return query, b.plugin.observed(b.ConnPool, b.sends()), err
 }
 
-func (b *boundPool) sends() SentStatement { return SentStatement{Placement: b.placement()} }
+func (b *boundPool) sends() SentStatement {
+	return SentStatement{Placement: b.placement(), DB: b.database()}
+}
+
+// database is the pool as a *sql.DB, or nil if it is none.
+func (b *boundPool) database() *sql.DB {
+	db, err := b.GetDBConn()
+	if err != nil {
+		return nil
+	}
+	return db
+}
 
 // ExecContext, QueryContext and QueryRowContext send a statement.
 func (b *boundPool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {

@@ -38,26 +38,32 @@ func (p TenantProgress) Bar() string {
 	return fmt.Sprintf("[%s%s] %v: %s", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), p, p.Tenant)
 }
 
-// ProgressTo tells how many tenants have ended: where w is a terminal, with a bar
-// ([TenantProgress.Bar]) that is drawn anew after each, and elsewhere, such as in a file
-// or CI's log, with one line at the end. To have another, use [Progress].
-func ProgressTo(w io.Writer) EachOption {
-	terminal := false
-	if file, ok := w.(*os.File); ok {
-		if info, err := file.Stat(); err == nil {
-			terminal = info.Mode()&os.ModeCharDevice != 0
-		}
+// Draw draws the bar ([TenantProgress.Bar]) over the one before, or one line at the end, and
+// reports whether w is a terminal: elsewhere it writes nothing. It is for programs that go
+// through tenants without [Plugin.EachTenant].
+func (p TenantProgress) Draw(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
 	}
-	return Progress(func(p TenantProgress) { p.write(w, terminal) })
-}
-
-func (p TenantProgress) write(w io.Writer, terminal bool) {
-	switch {
-	case !terminal && p.Done == p.All:
-		fmt.Fprintln(w, p)
-	case terminal && p.Done == p.All:
+	if info, err := file.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	if p.Done == p.All {
 		fmt.Fprintf(w, "\r\x1b[K%v\n", p)
-	case terminal:
+	} else {
 		fmt.Fprintf(w, "\r\x1b[K%s", p.Bar())
 	}
+	return true
+}
+
+// ProgressTo tells how many tenants have ended: where w is a terminal, with a bar that is
+// drawn anew after each ([TenantProgress.Draw]), and elsewhere, such as in a file or CI's
+// log, with one line at the end. To have another, use [Progress].
+func ProgressTo(w io.Writer) EachOption {
+	return Progress(func(p TenantProgress) {
+		if !p.Draw(w) && p.Done == p.All {
+			fmt.Fprintln(w, p)
+		}
+	})
 }

@@ -23,6 +23,7 @@ type Model struct {
 	Name      string     `json:"model"`               // "shop.User"; of a join table that GORM makes, the fields that declare it
 	Key       string     `json:"key"`                 // the bind's, or Unknown
 	Why       string     `json:"why"`                 // "tag on field _", "method Bind", "Register", "default", …
+	Tenants   bool       `json:"tenants,omitempty"`   // the bind has a database for each tenant, and the table is in all of them
 	Table     string     `json:"table"`               // in the database, or Unknown
 	Join      bool       `json:"join,omitempty"`      // it is a join table that GORM makes
 	Mistake   string     `json:"mistake,omitempty"`   // why its key is not known
@@ -70,6 +71,14 @@ func Less(one, other Model) bool {
 	return one.Name < other.Name
 }
 
+// place is the key; that of a bind with tenants is "customer/*".
+func (m Model) place() string {
+	if m.Tenants {
+		return m.Key + "/*"
+	}
+	return m.Key
+}
+
 var columns = []string{"MODEL", "KEY", "WHY", "TABLE", "CROSSES"}
 
 // cells are a model's line of the table.
@@ -80,7 +89,7 @@ func (m Model) cells() []string {
 			crosses = append(crosses, fmt.Sprintf("%s → %s (%s, %s)", relation.Field, relation.Model, relation.Key, relation.Served))
 		}
 	}
-	return []string{m.Name, m.Key, m.Why, m.Table, strings.Join(crosses, ", ")}
+	return []string{m.Name, m.place(), m.Why, m.Table, strings.Join(crosses, ", ")}
 }
 
 // String is the map as an aligned table.

@@ -29,7 +29,7 @@ func (m Map) Mermaid() string {
 				text.WriteString("    end\n")
 			}
 			box = model.Key
-			fmt.Fprintf(&text, "    subgraph b%d[\"%s\"]\n", boxes, mermaid.Replace(box))
+			fmt.Fprintf(&text, "    subgraph b%d[\"%s\"]\n", boxes, mermaid.Replace(model.place()))
 			boxes++
 		}
 		label := "<b>" + mermaid.Replace(model.Table) + "</b>"

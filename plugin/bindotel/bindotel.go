@@ -16,13 +16,7 @@ const Scope = "github.com/gormbind/gormbind/plugin/bindotel"
 // New makes the observer that [bindkey.Observe] takes. It serves one plugin. Without
 // options it uses OpenTelemetry's global providers, also if they are set later.
 func New(options ...Option) bindkey.Observer {
-	o := &observer{config: config{tracers: otel.GetTracerProvider(), meters: otel.GetMeterProvider(), statements: true, text: true}}
-	for _, option := range options {
-		option(&o.config)
-	}
-	o.queries.seed = maphash.MakeSeed()
-	o.tracer = o.tracers.Tracer(Scope)
-	o.metrics = newMetrics(o.meters.Meter(Scope))
+	o := newObserver(options)
 	return bindkey.Observer{
 		Installed: o.installed,
 		Statement: o.statement,
@@ -31,6 +25,17 @@ func New(options ...Option) bindkey.Observer {
 		End:       o.end,
 		Refused:   o.refused,
 	}
+}
+
+func newObserver(options []Option) *observer {
+	o := &observer{config: config{tracers: otel.GetTracerProvider(), meters: otel.GetMeterProvider(), statements: true, text: true}}
+	for _, option := range options {
+		option(&o.config)
+	}
+	o.queries.seed = maphash.MakeSeed()
+	o.tracer = o.tracers.Tracer(Scope)
+	o.metrics = newMetrics(o.meters.Meter(Scope))
+	return o
 }
 
 type config struct {

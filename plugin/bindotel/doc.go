@@ -26,6 +26,8 @@
 // The attributes of a statement:
 //
 //   - gormbind.bind and gormbind.role: the bind's key, and the pool: "source", "replica-2".
+//   - gormbind.tenant, of a bind with tenants ([bindkey.Tenants]). Metrics sum up the tenants of
+//     a bind, unless [WithTenantMetrics] says otherwise.
 //   - db.system.name: postgresql, mysql, mariadb, sqlite, microsoft.sql_server, oracle.db,
 //     clickhouse, or other_sql.
 //   - db.query.summary: operations and tables, in their order.
@@ -68,7 +70,9 @@
 //     database/sql does not tell.
 //   - gormbind.connection.waits and gormbind.connection.wait_duration (in seconds): counters
 //     of what database/sql tells of waiting for a connection. The conventions want a
-//     histogram there, which can't be made of a sum.
+//     histogram there, which can't be made of a sum. When a tenant is closed, they keep what
+//     it has counted; what a pool counts that opens and closes between two collections is
+//     lost.
 //   - gormbind.transaction.partial_commits: a counter of transactions that were committed in
 //     part, by gormbind.transaction.outcome (partial, unknown) and gormbind.transaction.failed.
 //   - gormbind.statement.refusals: a counter of statements that bindkey has refused with a

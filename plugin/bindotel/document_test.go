@@ -1,12 +1,15 @@
 package bindotel_test
 
 import (
+	"context"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 
 	"gorm.io/gorm"
+
+	"github.com/gormbind/gormbind/plugin/bindkey"
 )
 
 // section is the part of docs/observability.md about OpenTelemetry.
@@ -67,7 +70,10 @@ func TestDocumentNames(t *testing.T) {
 		w.Stop()
 	}
 	w.db.Raw("SELECT * FROM users, log_entries").Scan(&[]User{})
-	for _, span := range w.ended() {
+	ofTenants, db := newTenantWorld(t)
+	w.must(db.WithContext(bindkey.WithTenant(context.Background(), "acme")).AutoMigrate(&Parcel{}))
+	w.must(db.WithContext(bindkey.WithTenant(context.Background(), "acme")).Create(&Parcel{}).Error)
+	for _, span := range append(w.ended(), ofTenants.ended()...) {
 		for name := range attributesOf(span) {
 			emitted[name] = true
 		}

@@ -2,7 +2,6 @@ package bindotel
 
 import (
 	"context"
-	"database/sql"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
@@ -51,13 +50,13 @@ func (m *metrics) observePools(p *bindkey.Plugin, tenants bool) (closed func()) 
 		metric.WithDescription("How often a connection was waited for, since the pool had none left.")))
 	waited := report(m.meter.Float64ObservableCounter("gormbind.connection.wait_duration", metric.WithUnit("s"),
 		metric.WithDescription("How long connections were waited for, in all.")))
+	sums := poolSums{tenants: tenants}
 	registered := report(m.meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		for _, pool := range poolsByRole(p, tenants) {
-			stats := pool.stats
-			of := []attribute.KeyValue{poolName.String(pool.Key + "/" + pool.Role), BindKey.String(pool.Key), RoleKey.String(pool.Role)}
-			if tenants && pool.Tenant != "" {
-				of[0] = poolName.String(pool.Key + "/" + pool.Tenant + "/" + pool.Role)
-				of = append(of, TenantKey.String(pool.Tenant))
+		for at, stats := range sums.of(p.Pools) {
+			of := []attribute.KeyValue{poolName.String(at.Key + "/" + at.Role), BindKey.String(at.Key), RoleKey.String(at.Role)}
+			if at.Tenant != "" {
+				of[0] = poolName.String(at.Key + "/" + at.Tenant + "/" + at.Role)
+				of = append(of, TenantKey.String(at.Tenant))
 			}
 			all := metric.WithAttributes(of...)
 			o.ObserveInt64(count, int64(stats.InUse), all, metric.WithAttributes(poolState.String("used")))
@@ -75,32 +74,4 @@ func (m *metrics) observePools(p *bindkey.Plugin, tenants bool) (closed func()) 
 			report(struct{}{}, registered.Unregister())
 		}
 	}
-}
-
-// A rolePool is the numbers of a bind's pools in one role.
-type rolePool struct {
-	bindkey.Pool
-	stats sql.DBStats
-}
-
-// poolsByRole sums up the pools of a bind's tenants, since each would be a series of its
-// own, unless that was asked for.
-func poolsByRole(p *bindkey.Plugin, tenants bool) (all []rolePool) {
-	at := map[[2]string]int{}
-	for _, pool := range p.Pools() {
-		stats, role := pool.DB.Stats(), [2]string{pool.Key, pool.Role}
-		i, known := at[role]
-		if !known || pool.Tenant == "" || tenants {
-			at[role] = len(all)
-			all = append(all, rolePool{pool, stats})
-			continue
-		}
-		sum := &all[i].stats
-		sum.InUse += stats.InUse
-		sum.Idle += stats.Idle
-		sum.WaitCount += stats.WaitCount
-		sum.WaitDuration += stats.WaitDuration
-		sum.MaxOpenConnections += stats.MaxOpenConnections
-	}
-	return all
 }

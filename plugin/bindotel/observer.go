@@ -2,7 +2,6 @@ package bindotel
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,7 +19,7 @@ type observer struct {
 	tracer  trace.Tracer
 	metrics *metrics
 	plugin  atomic.Pointer[bindkey.Plugin]
-	places  sync.Map // bindkey.Placement → *place
+	places  places
 	queries cache
 }
 
@@ -54,7 +53,7 @@ func (o *observer) installed(p *bindkey.Plugin) (closed func()) {
 }
 
 func (o *observer) statement(ctx context.Context, s bindkey.SentStatement) (context.Context, func(error)) {
-	at := o.place(s.Placement)
+	at := o.place(s.Placement, s.DB)
 	q := o.queries.of(s.SQL, at.system)
 	var common []attribute.KeyValue
 	name := at.system
@@ -134,7 +133,7 @@ func (o *observer) begin(ctx context.Context) context.Context {
 }
 
 func (o *observer) stage(ctx context.Context, s bindkey.BranchStage) func(error) {
-	at := o.place(s.Placement)
+	at := o.place(s.Placement, s.DB)
 	operation := string(s.Stage)
 	common := []attribute.KeyValue{dbOperationName.String(operation), dbQuerySummary.String(operation)}
 	ctx, span := o.tracer.Start(ctx, operation, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(both(at.attributes, common)...))

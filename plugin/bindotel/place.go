@@ -15,6 +15,7 @@ import (
 // A place is what is known of a bind's pool before any statement: what all of its spans
 // have in common.
 type place struct {
+	of         *sql.DB
 	system     string // as in db.system.name
 	attributes []attribute.KeyValue
 	// measured are those of metrics: without what each tenant has for itself, unless that
@@ -22,11 +23,13 @@ type place struct {
 	measured []attribute.KeyValue
 }
 
-func (o *observer) place(at bindkey.Placement) *place {
-	if known, ok := o.places.Load(at); ok {
-		return known.(*place)
+// place is what is known of a pool. A tenant that was closed, and opened again, may be in
+// another database.
+func (o *observer) place(at bindkey.Placement, db *sql.DB) *place {
+	if known := o.places.load(at); known != nil && known.of == db {
+		return known
 	}
-	found := &place{system: "other_sql"}
+	found := &place{of: db, system: "other_sql"}
 	p := o.plugin.Load()
 	if p != nil {
 		found.system = systemOf(p, at.Key)
@@ -36,33 +39,15 @@ func (o *observer) place(at bindkey.Placement) *place {
 		found.attributes = append(found.attributes, RoleKey.String(at.Role))
 	}
 	found.measured = found.attributes[:len(found.attributes):len(found.attributes)]
-	if p != nil && at.Role != "" {
-		found.attributes = append(found.attributes, serverOf(poolAt(p, at)).attributes()...)
-	}
+	found.attributes = append(found.attributes, serverOf(db).attributes()...)
 	if at.Tenant != "" {
 		found.attributes = append(found.attributes, TenantKey.String(at.Tenant))
 	}
 	if at.Tenant == "" || o.tenants {
 		found.measured = found.attributes
 	}
-	o.places.Store(at, found)
+	o.places.store(at, found, p)
 	return found
-}
-
-// poolAt is a bind's pool in a role, or nil. One that binds share is listed once.
-func poolAt(p *bindkey.Plugin, at bindkey.Placement) *sql.DB {
-	var shared *sql.DB
-	for _, pool := range p.Pools() {
-		if pool.Key == at.Key && pool.Role == at.Role && pool.Tenant == at.Tenant {
-			return pool.DB
-		}
-		for _, key := range pool.Shared {
-			if key == at.Key {
-				shared = pool.DB
-			}
-		}
-	}
-	return shared
 }
 
 // systemOf is the db.system.name of a bind: its dialector's, by the names of the

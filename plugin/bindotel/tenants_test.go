@@ -2,8 +2,10 @@ package bindotel_test
 
 import (
 	"context"
+	"database/sql"
 	"path/filepath"
 	"testing"
+	"time"
 
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -25,14 +27,19 @@ type Parcel struct {
 // newTenantWorld is a handle over a bind with tenants, which is observed.
 func newTenantWorld(t *testing.T, options ...bindotel.Option) (*world, *gorm.DB) {
 	dir := t.TempDir()
+	return newTenantWorldOf(t, dir, func(_ context.Context, tenant string) (dbresolver.Config, error) {
+		return dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open(filepath.Join(dir, tenant+".db"))}}, nil
+	}, options...)
+}
+
+func newTenantWorldOf(t *testing.T, dir string, open func(context.Context, string) (dbresolver.Config, error), options ...bindotel.Option) (*world, *gorm.DB) {
 	w := &world{T: t, spans: tracetest.NewSpanRecorder(), reader: sdkmetric.NewManualReader()}
 	observer := bindotel.New(append(options, bindotel.WithTracerProvider(sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(w.spans))),
 		bindotel.WithMeterProvider(sdkmetric.NewMeterProvider(sdkmetric.WithReader(w.reader))))...)
 	db, err := gorm.Open(sqlite.Open(filepath.Join(dir, "main.db")), &gorm.Config{Logger: logger.Discard})
 	w.must(err)
-	plugin := bindkey.New(bindkey.Observe(observer), bindkey.Tenants("customer", func(_ context.Context, tenant string) (dbresolver.Config, error) {
-		return dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open(filepath.Join(dir, tenant+".db"))}}, nil
-	}))
+	plugin := bindkey.New(bindkey.Observe(observer), bindkey.Tenants("customer", open))
+	w.plugin = plugin
 	w.must(db.Use(plugin))
 	t.Cleanup(func() { _ = plugin.Close() })
 	return w, db
@@ -90,6 +97,146 @@ func TestTenantMetrics(t *testing.T) {
 	for _, span := range w.ended() {
 		if of := attributesOf(span); of["gormbind.bind"] == "customer" && of["db.system.name"] != "sqlite" {
 			t.Errorf("%s: %v", span.Name(), of)
+		}
+	}
+}
+
+// moving is a connector that says where it connects to, as pgx's configuration does.
+type moving struct {
+	Host, Database string
+	connector
+}
+
+// A tenant that was moved, and is opened again, is where it is now.
+func TestTenantHasMoved(t *testing.T) {
+	plain, err := sql.Open(sqlite.DriverName, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Close()
+	dir, host := t.TempDir(), "first.example.com"
+	w, db := newTenantWorldOf(t, dir, func(_ context.Context, tenant string) (dbresolver.Config, error) {
+		pool := sql.OpenDB(moving{host, "on_" + host, connector{plain.Driver(), filepath.Join(dir, tenant+".db")}})
+		t.Cleanup(func() { _ = pool.Close() })
+		return dbresolver.Config{Sources: []gorm.Dialector{sqlite.New(sqlite.Config{Conn: pool})}}, nil
+	}, bindotel.WithTenantMetrics())
+	tx := db.WithContext(bindkey.WithTenant(context.Background(), "acme"))
+	w.must(tx.AutoMigrate(&Parcel{}))
+	for _, host = range []string{"first.example.com", "second.example.com", "third.example.com"} {
+		<-w.plugin.Evict("acme")
+		w.seen = len(w.spans.Ended())
+		w.must(tx.Create(&Parcel{}).Error)
+		w.must(tx.First(&Parcel{}).Error)
+		named := 0
+		for _, span := range w.ended() {
+			if of := attributesOf(span); of["gormbind.tenant"] == "acme" {
+				named++
+				if of["server.address"] != host || of["db.namespace"] != "on_"+host {
+					t.Errorf("on %s, %s: %v", host, span.Name(), of)
+				}
+			}
+		}
+		if named != 4 { // BEGIN, INSERT, COMMIT, SELECT
+			t.Errorf("%d spans", named)
+		}
+		if points := w.metrics(); total(points, "db.client.operation.duration", "server.address="+host) != float64(named) {
+			t.Errorf("on %s: %v", host, points)
+		}
+	}
+}
+
+// waits has a tenant's pool wait once for a connection.
+func (w *world) waits(db *gorm.DB, tenant string) {
+	w.Helper()
+	tx := db.WithContext(bindkey.WithTenant(context.Background(), tenant)).Begin()
+	w.must(tx.Exec("SELECT 1 FROM parcels").Error)
+	for _, pool := range w.plugin.Pools() {
+		if pool.Tenant == tenant {
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Millisecond)
+			if _, err := pool.DB.Conn(ctx); err == nil {
+				w.Error("there is a second connection")
+			}
+			cancel()
+		}
+	}
+	w.must(tx.Rollback().Error)
+}
+
+// Counters do not go back when a tenant is closed, and count no pool twice: one that the
+// plugin opens, one that the program supplies each time anew, and one that it supplies again.
+func TestTenantIsClosed(t *testing.T) {
+	for _, by := range []string{"plugin", "program", "program, the same"} {
+		for _, labelled := range []bool{false, true} {
+			t.Run(by, func(t *testing.T) {
+				dir := t.TempDir()
+				same := map[string]*sql.DB{}
+				open := func(_ context.Context, tenant string) (dbresolver.Config, error) {
+					file := filepath.Join(dir, tenant+".db")
+					if by == "plugin" {
+						return dbresolver.Config{Sources: []gorm.Dialector{sqlite.Open(file)}}, nil
+					}
+					pool := same[tenant]
+					if pool == nil {
+						made, err := sql.Open(sqlite.DriverName, file)
+						if err != nil {
+							return dbresolver.Config{}, err
+						}
+						pool = made
+						t.Cleanup(func() { _ = pool.Close() })
+						if by == "program, the same" {
+							same[tenant] = pool
+						}
+					}
+					return dbresolver.Config{Sources: []gorm.Dialector{sqlite.New(sqlite.Config{Conn: pool})}}, nil
+				}
+				var options []bindotel.Option
+				if labelled {
+					options = append(options, bindotel.WithTenantMetrics())
+				}
+				w, db := newTenantWorldOf(t, dir, open, options...)
+				w.plugin.SetMaxOpenConns(1)
+				for _, tenant := range []string{"acme", "globex"} {
+					w.must(db.WithContext(bindkey.WithTenant(context.Background(), tenant)).AutoMigrate(&Parcel{}))
+				}
+				lasted := 0.0
+				want := func(waits float64, with ...string) {
+					t.Helper()
+					points := w.metrics()
+					with = append(with, "gormbind.bind=customer")
+					if got := total(points, "gormbind.connection.waits", with...); got != waits {
+						t.Errorf("%v waits of %v, want %v", got, with, waits)
+					}
+					if len(with) > 1 {
+						return
+					}
+					if now := total(points, "gormbind.connection.wait_duration", with...); now < lasted || now == 0 {
+						t.Errorf("%v s of waiting, and %v s before", now, lasted)
+					} else {
+						lasted = now
+					}
+				}
+				w.waits(db, "acme")
+				w.waits(db, "globex")
+				want(2)
+				for round := 1.0; round <= 3; round++ {
+					w.waits(db, "acme") // which is told when it is closed
+					<-w.plugin.Evict("acme")
+					want(1 + 2*round)
+					want(1 + 2*round) // by another reader
+					w.waits(db, "acme")
+					want(2 + 2*round)
+					if labelled {
+						want(1+2*round, "gormbind.tenant=acme")
+						want(1, "gormbind.tenant=globex")
+					}
+				}
+				<-w.plugin.Evict("acme")
+				<-w.plugin.Evict("globex")
+				want(8)
+				if got := total(w.metrics(), "db.client.connection.count", "gormbind.bind=customer"); got != 0 {
+					t.Errorf("%v connections of closed tenants", got)
+				}
+			})
 		}
 	}
 }

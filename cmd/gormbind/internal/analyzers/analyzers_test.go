@@ -52,7 +52,7 @@ func TestPrograms(t *testing.T) {
 			}
 			return nil, nil
 		}}
-	analysistest.Run(t, analysistest.TestData(), all, append(silent, "program/wrong")...)
+	analysistest.Run(t, analysistest.TestData(), all, append(silent, "program/wrong", "program/tenants")...)
 }
 
 func TestBindModels(t *testing.T) {

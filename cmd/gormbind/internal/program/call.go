@@ -66,7 +66,7 @@ func (c *collector) bindkey(call *ast.CallExpr, name string) {
 		})
 	case ".Tenants", "Plugin.RegisterTenants":
 		c.constant(call, 0, func(key string) {
-			c.said.key(key)
+			c.said.tenanted(key)
 			c.tenants(call, key)
 		})
 	case "Plugin.AutoMigrate":
@@ -201,8 +201,14 @@ func (c *collector) config(call *ast.CallExpr, name string) {
 			c.said.opaque("the options of config.Load are not visible at " + c.at(call.Pos()).Text)
 		}
 	case "Bind":
-		c.constant(call, 0, func(key string) { c.said.key(key) })
-	case "Schemes", "Lookup", "Variable", "Open", "Keys", "Dialector", "String", "Databases", "Ping", "DefaultOpeners":
+		c.constant(call, 0, func(key string) {
+			c.said.key(key)
+			if url, ok := consts.Of(c.pass.TypesInfo, call.Args[1]); ok && strings.Contains(url, "{tenant}") {
+				c.said.tenanted(key)
+			}
+		})
+	case "Schemes", "Lookup", "Variable", "Open", "Keys", "Dialector", "String", "GoString", "Databases", "DatabasesOf", "Tenanted",
+		"TwoPhase", "Ping", "DefaultOpeners":
 	default:
 		c.said.opaque("config." + name + " at " + c.at(call.Pos()).Text + " may name binds outside of the program's text")
 	}

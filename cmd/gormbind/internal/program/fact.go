@@ -11,11 +11,12 @@ import (
 
 // A Fact is what a package and all that it imports say.
 type Fact struct {
-	Plugin  bool     // bindkey.New is called
-	Keys    []string // that Register, Default or config name
-	Opaque  string   // why not all keys are visible, or empty
-	Default string   // of bindkey.Default, or empty
-	TagName string   // of bindkey.TagName, or empty
+	Plugin   bool     // bindkey.New is called
+	Keys     []string // that Register, Default or config name
+	Tenanted []string // of these, those whose bind has a database for each tenant
+	Opaque   string   // why not all keys are visible, or empty
+	Default  string   // of bindkey.Default, or empty
+	TagName  string   // of bindkey.TagName, or empty
 
 	Listed       map[string]bool   // models in Models, Check and Register, and what their relations refer to
 	ListedOpaque bool              // not all of them are visible
@@ -72,6 +73,7 @@ func (f *Fact) Add(other *Fact) {
 	f.setDefault(other.Default)
 	f.setTagName(other.TagName)
 	f.key(other.Keys...)
+	f.tenanted(other.Tenanted...)
 	maps.Copy(f.Listed, other.Listed)
 	maps.Copy(f.Registered, other.Registered)
 	maps.Copy(f.Joined, other.Joined)
@@ -96,6 +98,15 @@ func (f *Fact) key(keys ...string) {
 		}
 	}
 	slices.Sort(f.Keys)
+}
+
+// tenanted notes keys of binds with tenants.
+func (f *Fact) tenanted(keys ...string) {
+	for _, key := range keys {
+		if f.key(key); !slices.Contains(f.Tenanted, key) {
+			f.Tenanted = append(f.Tenanted, key)
+		}
+	}
 }
 
 func (f *Fact) setDefault(key string) {

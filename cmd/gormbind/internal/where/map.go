@@ -3,6 +3,7 @@ package where
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -24,6 +25,7 @@ type Row struct {
 	Model    string  `json:"model"`             // "shop.User"
 	Package  string  `json:"package,omitempty"` // its import path
 	Key      string  `json:"key"`               // "?" where only the running program knows
+	Tenants  bool    `json:"tenants,omitempty"` // the bind has a database for each
 	Why      string  `json:"why"`
 	Table    string  `json:"table"` // "?" likewise
 	Position string  `json:"position,omitempty"`
@@ -70,6 +72,9 @@ func (s *source) draw() *Map {
 		drawn.Models = append(drawn.Models, *row)
 	}
 	drawn.Models = append(drawn.Models, joins...)
+	for i := range drawn.Models {
+		drawn.Models[i].Tenants = slices.Contains(s.said.Tenanted, drawn.Models[i].Key)
+	}
 	sort.SliceStable(drawn.Models, func(i, k int) bool {
 		one, other := drawn.Models[i], drawn.Models[k]
 		return bindmap.Less(one.drawn(), other.drawn())

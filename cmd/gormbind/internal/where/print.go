@@ -27,7 +27,7 @@ func (m *Map) print(to io.Writer, as func(bindmap.Map) string) error {
 }
 
 func (r Row) drawn() bindmap.Model {
-	return bindmap.Model{Name: r.Model, Key: r.Key, Why: r.Why, Table: r.Table, Join: r.join, Relations: r.relations}
+	return bindmap.Model{Name: r.Model, Key: r.Key, Tenants: r.Tenants, Why: r.Why, Table: r.Table, Join: r.join, Relations: r.relations}
 }
 
 // JSON prints a map for programs.

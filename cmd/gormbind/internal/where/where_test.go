@@ -7,6 +7,7 @@ import (
 
 	"github.com/gormbind/gormbind/cmd/gormbind/internal/where"
 	"github.com/gormbind/gormbind/cmd/gormbind/internal/where/testdata/odd"
+	"github.com/gormbind/gormbind/cmd/gormbind/internal/where/testdata/tenants"
 	"github.com/gormbind/gormbind/plugin/bindmap"
 )
 
@@ -64,6 +65,45 @@ func TestMap(t *testing.T) {
 		if key, err := plugin.KeyOf(model); err != nil || key != rows[name].Key {
 			t.Errorf("%s: the plugin says %q (%v), and the map %q", name, key, err, rows[name].Key)
 		}
+	}
+}
+
+const tenantsMap = `
+MODEL                KEY         WHY                              TABLE        CROSSES
+tenants.Item         customer/*  tag on field _                   items
+tenants.Order        customer/*  tag on field _                   orders
+tenants.Order.Items  customer/*  join table of tenants.Order.Items  order_items
+tenants.Parcel       customer/*  Register                         parcels
+tenants.User         main        tag on field _                   users        Orders → tenants.Order (customer, two queries)
+tenants.User.Orders  main        join table of tenants.User.Orders  user_orders
+tenants.Street       region/*    tag on field _                   streets
+tenants.Shelf        shop/*      tag on field _                   shelves
+`
+
+// The key of a bind with tenants is marked, as in the plugin's map, which does not see the
+// URL of a configuration.
+func TestMapOfTenants(t *testing.T) {
+	drawn, err := where.Ask(where.Question{Patterns: []string{"./testdata/tenants"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	if err := drawn.Table(&text); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := words(text.String()), words(tenantsMap); !reflect.DeepEqual(got, want) {
+		t.Errorf("the map is\n%s", text.String())
+	}
+	if got, want := words(tenants.Plugin().Map(tenants.Models()...).String()), words(strings.ReplaceAll(tenantsMap, "shop/*", "shop")); !reflect.DeepEqual(got, want) {
+		t.Errorf("the plugin's map is\n%s", strings.Join(got, "\n"))
+	}
+	text.Reset()
+	if err := drawn.JSON(&text); err != nil || strings.Count(text.String(), `"tenants": true`) != 6 {
+		t.Errorf("%v\n%s", err, text.String())
+	}
+	text.Reset()
+	if err := drawn.Mermaid(&text); err != nil || !strings.Contains(text.String(), `["customer/*"]`) || !strings.Contains(text.String(), `["main"]`) {
+		t.Errorf("%v\n%s", err, text.String())
 	}
 }
 

@@ -6,6 +6,9 @@ type (
 	Option func(*Config) error
 )
 
-func Bind(key, defaultURL string) Option      { return nil }
-func Load(options ...Option) (*Config, error) { return nil, nil }
-func Tomorrow() (*Config, error)              { return nil, nil }
+func Bind(key, defaultURL string) Option                { return nil }
+func Load(options ...Option) (*Config, error)           { return nil, nil }
+func (*Config) DatabasesOf(...string) ([]string, error) { return nil, nil }
+func (*Config) Tenanted() []string                      { return nil }
+func (*Config) TwoPhase() (any, bool)                   { return nil, false }
+func Tomorrow() (*Config, error)                        { return nil, nil }

@@ -11,6 +11,9 @@ import (
 type (
 	Plugin struct{}
 	Option func() error
+	Open   func(context.Context, string) (dbresolver.Config, error)
+
+	TenantOption func() error
 )
 
 var AllowCrossBind any
@@ -21,10 +24,15 @@ func Models(models ...any) Option                                   { return nil
 func New(options ...Option) *Plugin                                 { return nil }
 func Strict() Option                                                { return nil }
 func TagName(name string) Option                                    { return nil }
+func TenantData(data ...any) TenantOption                           { return nil }
+func Tenants(key string, open Open, options ...TenantOption) Option { return nil }
 func Tomorrow() Option                                              { return nil }
 func Use(key string) any                                            { return nil }
 
 func (p *Plugin) Check(models ...any) error { return nil }
 func (p *Plugin) Register(key string, config dbresolver.Config, data ...any) *Plugin {
+	return p
+}
+func (p *Plugin) RegisterTenants(key string, open Open, options ...TenantOption) *Plugin {
 	return p
 }

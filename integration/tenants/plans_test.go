@@ -127,7 +127,7 @@ func TestTablesThatDiffer(t *testing.T) {
 }
 
 // A function of PL/pgSQL that all tenants share keeps a row's type from its first call on
-// a connection: docs/tenants.md. It reads the tenant's own rows all the same.
+// a connection: docs/tenant-schemas.md. It reads the tenant's own rows all the same.
 func TestRowTypesOfFunctions(t *testing.T) {
 	s := schemas(t, servers.PostgreSQL, "rowtype", []string{"acme", "globex"})
 	s.DB().SetMaxOpenConns(1)

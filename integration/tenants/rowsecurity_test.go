@@ -18,7 +18,7 @@ func block(t *testing.T, page, language string, nth int) string {
 	return regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(string(text), -1)[nth][1]
 }
 
-// The policy of docs/tenants.md keeps each tenant to its own rows of a table that all
+// The policy of docs/tenant-schemas.md keeps each tenant to its own rows of a table that all
 // share. It does not keep SQL that a tenant has written.
 func TestRowSecurity(t *testing.T) {
 	database := servers.PostgreSQL.Database(t, "rows")
@@ -26,7 +26,7 @@ func TestRowSecurity(t *testing.T) {
 	must(t, err)
 	defer admin.Close()
 	app := strings.ReplaceAll(database.Name, "_rows", "_app") // roles are the server's
-	ddl := strings.ReplaceAll(block(t, "docs/tenants.md", "sql", 0), " app;", " "+app+";")
+	ddl := strings.ReplaceAll(block(t, "docs/tenant-schemas.md", "sql", 0), " app;", " "+app+";")
 	for _, sql := range []string{"CREATE SCHEMA acme", "CREATE SCHEMA globex", "CREATE ROLE " + app + " LOGIN", "GRANT USAGE ON SCHEMA acme, globex, public TO " + app, ddl} {
 		_, err := admin.Exec(sql)
 		must(t, err)

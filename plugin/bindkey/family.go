@@ -72,13 +72,16 @@ func (f *family) install(handle *gorm.DB) error {
 }
 
 // openTenant opens a tenant's pools, as a bind's, and makes them the family's.
-func (f *family) openTenant(ctx context.Context, l *tenancy) (*poolSet, error) {
+func (f *family) openTenant(ctx context.Context, l *tenancy, room func() error) (*poolSet, error) {
 	config, err := f.config(ctx, l.Name)
 	if err != nil {
 		return nil, err
 	}
 	if len(config.Sources) == 0 {
 		return nil, errors.New("open has returned no source, and the handle's own connection is no tenant's")
+	}
+	if err := room(); err != nil {
+		return nil, err
 	}
 	p := f.bind.plugin
 	opened := newBind(p, f.key)

@@ -29,6 +29,39 @@ func (w *tenantWorld) openTenants() string {
 	return open
 }
 
+// A name that is no tenant's closes nobody's pools, however many are asked for, and needs
+// no room.
+func TestNobodyClosesTenants(t *testing.T) {
+	w := newTenantWorld(t, &gorm.Config{}, bindkey.TenantLimit(1))
+	a := w.of("a")
+	w.must(a.Create(&InvoiceRow{Tenant: "a"}).Error)
+	opened := w.opened.Load()
+	noSuchTenant := errors.New("there is no such tenant")
+	ask := func() {
+		t.Helper()
+		for i := 0; i < 20; i++ {
+			name := fmt.Sprintf("nobody%d", i)
+			w.refuses.Store(name, noSuchTenant)
+			if err := w.db.WithContext(bindkey.WithTenant(context.Background(), name)).First(&InvoiceRow{}).Error; !errors.Is(err, noSuchTenant) {
+				t.Error(err)
+			}
+			w.plugin.Evict(name) // so that it is asked for anew
+		}
+	}
+	ask()
+	w.must(a.Transaction(func(tx *gorm.DB) error {
+		ask() // all room is taken
+		return tx.Create(&InvoiceRow{Tenant: "a"}).Error
+	}))
+	if n := w.opened.Load(); n != opened+40 {
+		t.Errorf("a was opened again: %d openings after %d", n, opened)
+	}
+	if open := w.openTenants(); open != "a" {
+		t.Error(open)
+	}
+	w.whole("a")
+}
+
 // No more tenants are open than may be: the one that was used least recently, and that
 // nothing uses, is closed for another.
 func TestTenantLimit(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 // open is called when a tenant is first needed, once for all who wait for it, and again
 // after its pools were closed. It returns the tenant's sources and replicas, or an
 // error for a tenant that there is not; the statement fails with that, in a
-// [*TenantError]. A failure is remembered for a second, and holds up no other tenant.
+// [*TenantError], and no other tenant is closed for it. A failure is remembered for a second, and holds up no other tenant.
 // Its context ends after [TenantWait], and not with the statement's. It can use db, but
 // not for the tenant that it opens: that would wait for itself, and is an error.
 //

@@ -23,8 +23,9 @@ type Config[T any] struct {
 	// Again is how long a failure is remembered.
 	Again time.Duration
 	// Open opens what has the lease's name. Its context ends after Wait, and not with
-	// who asked.
-	Open func(context.Context, *Lease[T]) (T, error)
+	// who asked. It asks for room once it knows what to open, so that a name that nobody
+	// has closes nothing.
+	Open func(ctx context.Context, lease *Lease[T], room func() error) (T, error)
 	// Close closes it.
 	Close func(T) error
 	// Idle reports whether nothing is left of those who have been inside.
@@ -51,7 +52,7 @@ type Keeper[T any] struct {
 type attempt struct {
 	over    chan struct{} // closed
 	outer   *attempt      // that this one is made in, or nil
-	placed  atomic.Bool   // there is room for it
+	waits   atomic.Bool   // for room
 	err     error         // once it is over
 	evicted bool          // what it opens may not be what it should be any more; the keeper's mu guards it
 }
@@ -156,10 +157,10 @@ func over(limit <-chan time.Time) bool {
 
 // waited says what was waited for, if that was room.
 func (a *attempt) waited(err error) error {
-	if a.placed.Load() {
-		return err
+	if a.waits.Load() {
+		return fmt.Errorf("%w: %w", ErrBusy, err)
 	}
-	return fmt.Errorf("%w: %w", ErrBusy, err)
+	return err
 }
 
 // attemptOf is the attempt to wait for, or nil where there is none to wait for.
@@ -184,26 +185,15 @@ func (k *Keeper[T]) attemptOf(ctx context.Context, name string) (*attempt, error
 	return now, nil
 }
 
-// attempt opens what has a name, behind the backs of those who wait. If that takes too
-// long, its place is others', and it needs another one once it is open.
+// attempt opens what has a name, behind the backs of those who wait.
 func (k *Keeper[T]) attempt(ctx context.Context, name string, now *attempt) {
 	ctx, cancel := context.WithTimeout(ctx, k.config.Wait)
 	defer cancel()
-	err := k.place(ctx)
+	lease, room := &Lease[T]{Name: name, keeper: k, ended: make(chan struct{})}, &room[T]{keeper: k}
+	err := errGoexit // unless Open returns, or panics
 	defer func() { k.attempted(name, now, err) }()
-	if err != nil {
-		return
-	}
-	now.placed.Store(true)
-	left := make(chan struct{})
-	placed := context.AfterFunc(ctx, func() { defer close(left); k.leavePlace() })
-	lease := &Lease[T]{Name: name, keeper: k, ended: make(chan struct{})}
-	err = errGoexit // unless Open returns, or panics
 	defer func() {
-		has := placed()
-		if !has {
-			<-left
-		}
+		has := room.kept()
 		switch {
 		case err == nil && (has || k.tryPlace()):
 			err = k.publish(lease, now)
@@ -213,7 +203,12 @@ func (k *Keeper[T]) attempt(ctx context.Context, name string, now *attempt) {
 			k.leavePlace()
 		}
 	}()
-	err = k.fill(ctx, lease)
+	err = k.fill(ctx, lease, func() error {
+		now.waits.Store(true)
+		err := room.take(ctx)
+		now.waits.Store(err != nil)
+		return err
+	})
 }
 
 var errGoexit = errors.New("to open it has ended its goroutine (runtime.Goexit, or FailNow of a test)")
@@ -231,13 +226,13 @@ func (k *Keeper[T]) attempted(name string, now *attempt, err error) {
 }
 
 // fill opens. A panic would end the program here, and not where it asked.
-func (k *Keeper[T]) fill(ctx context.Context, lease *Lease[T]) (err error) {
+func (k *Keeper[T]) fill(ctx context.Context, lease *Lease[T], room func() error) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			err = fmt.Errorf("to open it panics: %v", reason)
 		}
 	}()
-	lease.Value, err = k.config.Open(ctx, lease)
+	lease.Value, err = k.config.Open(ctx, lease, room)
 	return err
 }
 

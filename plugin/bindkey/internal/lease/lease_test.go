@@ -36,8 +36,14 @@ func (s *shop) config(limit int, wait, again time.Duration) lease.Config[*thing]
 	s.opened = map[string]int{}
 	return lease.Config[*thing]{
 		Limit: limit, Wait: wait, Again: again,
-		Open: func(_ context.Context, l *lease.Lease[*thing]) (*thing, error) {
+		Open: func(_ context.Context, l *lease.Lease[*thing], room func() error) (*thing, error) {
 			name := l.Name
+			if strings.HasPrefix(name, "nobody") {
+				return nil, errNobody
+			}
+			if err := room(); err != nil {
+				return nil, err
+			}
 			if name == "slow" {
 				<-s.hang
 			}
@@ -69,6 +75,8 @@ func (s *shop) config(limit int, wait, again time.Duration) lease.Config[*thing]
 		Idle: func(t *thing) bool { return !t.busy.Load() },
 	}
 }
+
+var errNobody = errors.New("nobody has this name")
 
 func (s *shop) times(name string) int {
 	s.mu.Lock()
@@ -372,16 +380,41 @@ func TestHangingHoldsNoPlace(t *testing.T) {
 	}
 }
 
+// A name that nobody has takes no room: it closes nothing, and waits for nothing.
+func TestNobodyTakesNoRoom(t *testing.T) {
+	s := &shop{}
+	k := lease.New(s.config(1, time.Minute, 0))
+	a := mustEnter(t, k, "a")
+	for i := 0; i < 2; i++ {
+		for n := 0; n < 10; n++ {
+			if _, err := k.Enter(context.Background(), fmt.Sprintf("nobody%d", n)); !errors.Is(err, errNobody) {
+				t.Error(err)
+			}
+		}
+		if i == 0 {
+			a.Leave() // it is idle now, and would be closed for another
+		}
+	}
+	mustEnter(t, k, "a").Leave()
+	if n := s.times("a"); n != 1 {
+		t.Errorf("it was opened %d times", n)
+	}
+	mustEnter(t, k, "b").Leave()
+	if n := s.times("b"); n != 1 || s.most != 1 {
+		t.Errorf("another has found no room: %d, %d", n, s.most)
+	}
+}
+
 // What ends its goroutine is a failure, and holds no place.
 func TestGoexit(t *testing.T) {
 	s := &shop{}
 	config := s.config(1, time.Minute, time.Minute)
 	open := config.Open
-	config.Open = func(ctx context.Context, l *lease.Lease[*thing]) (*thing, error) {
+	config.Open = func(ctx context.Context, l *lease.Lease[*thing], room func() error) (*thing, error) {
 		if l.Name == "bad" {
 			runtime.Goexit()
 		}
-		return open(ctx, l)
+		return open(ctx, l, room)
 	}
 	k := lease.New(config)
 	if _, err := k.Enter(context.Background(), "bad"); err == nil || !strings.Contains(err.Error(), "Goexit") {
@@ -396,13 +429,13 @@ func TestInside(t *testing.T) {
 	config := s.config(5, time.Minute, time.Minute)
 	open := config.Open
 	var k *lease.Keeper[*thing]
-	config.Open = func(ctx context.Context, l *lease.Lease[*thing]) (*thing, error) {
+	config.Open = func(ctx context.Context, l *lease.Lease[*thing], room func() error) (*thing, error) {
 		if asks := map[string]string{"itself": "itself", "one": "other", "other": "one"}[l.Name]; asks != "" {
 			if _, err := k.Enter(ctx, asks); err != nil {
 				return nil, err
 			}
 		}
-		return open(ctx, l)
+		return open(ctx, l, room)
 	}
 	k = lease.New(config)
 	for _, name := range []string{"itself", "one"} {

@@ -38,6 +38,38 @@ func (k *Keeper[T]) place(ctx context.Context) error {
 	}
 }
 
+// A room is the place of an attempt. If that takes too long, it is others', and the attempt
+// needs another one once it has opened something.
+type room[T any] struct {
+	keeper *Keeper[T]
+	stop   func() bool
+	left   chan struct{} // closed once it is others'; nil: it was never taken
+}
+
+func (r *room[T]) take(ctx context.Context) error {
+	if r.left != nil {
+		return nil
+	}
+	if err := r.keeper.place(ctx); err != nil {
+		return err
+	}
+	left := make(chan struct{})
+	r.left, r.stop = left, context.AfterFunc(ctx, func() {
+		defer close(left)
+		r.keeper.leavePlace()
+	})
+	return nil
+}
+
+// kept ends it, and reports whether there is a place that is not others' yet.
+func (r *room[T]) kept() bool {
+	if r.left == nil || r.stop() {
+		return r.left != nil
+	}
+	<-r.left
+	return false
+}
+
 func (k *Keeper[T]) tryPlace() bool {
 	k.mu.Lock()
 	if k.places < k.config.Limit {

@@ -20,9 +20,10 @@ import (
 // open is called when a tenant is first needed, once for all who wait for it, and again
 // after its pools were closed. It returns the tenant's sources and replicas, or an
 // error for a tenant that there is not; the statement fails with that, in a
-// [*TenantError], and no other tenant is closed for it. A failure is remembered for a second, and holds up no other tenant.
-// Its context ends after [TenantWait], and not with the statement's. It can use db, but
-// not for the tenant that it opens: that would wait for itself, and is an error.
+// [*TenantError], and no other tenant is closed for it. A failure is remembered for a
+// second, and holds up no other tenant. open's context ends after [TenantWait], and not
+// with the statement's. open can use db, but not for the tenant that it opens: that would
+// wait for itself, and is an error.
 //
 // A tenant's name has 1 to 128 letters, digits, "_", "-" and "." of ASCII, and begins
 // with a letter, a digit or "_": it comes from outside, and goes into file names and

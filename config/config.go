@@ -64,6 +64,7 @@ type Config struct {
 	file     string          // of the option File, or ""
 	expanded map[string]bool // variables that the file has in ${}
 	twoPhase *bindkey.TwoPhaseConfig
+	tenants  map[string]tenants // by bind: what the option Tenants says
 }
 
 // An Option configures [Load].
@@ -156,6 +157,7 @@ func Load(options ...Option) (*Config, error) {
 		mistakes = append(mistakes, c.complete(b)...)
 	}
 	mistakes = append(mistakes, c.checkTwoPhase()...)
+	mistakes = append(mistakes, c.checkOptions()...)
 	mistakes = append(mistakes, c.misspelt()...)
 	if err := errors.Join(mistakes...); err != nil {
 		return nil, err
@@ -174,6 +176,7 @@ func newConfig() *Config {
 		lookup:   os.LookupEnv,
 		environ:  os.Environ,
 		expanded: map[string]bool{},
+		tenants:  map[string]tenants{},
 	}
 	for scheme, driver := range drivers() {
 		c.openers[scheme], c.limits[scheme] = driver.Open, driver.Limit

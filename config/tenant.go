@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"sort"
 	"strings"
 
 	"gorm.io/gorm"
@@ -33,6 +34,54 @@ var tenantNames = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$`)
 // letters, digits, "_" and "-" of ASCII, and does not begin with "-". Nor may the URL be
 // that of another bind's database then.
 var ErrTenantName = errors.New(`config: the name of a tenant in a URL is 1 to 128 letters, digits, "_" and "-", and does not begin with "-"`)
+
+// Tenants says more of a bind whose URL has {tenant} in it. check is asked before a tenant
+// is opened, and its error refuses the tenant, in a [*bindkey.TenantError]; with nil, each
+// name is a tenant's: a database that there is not fails when it is asked, but the first
+// statement makes a SQLite file. It may use the handle that [Config.Open] returns. options
+// are those of [bindkey.Tenants]; what the configuration says (tenant_limit, tenant_wait)
+// goes before them.
+//
+//	var db *gorm.DB
+//	cfg, err := config.Load(config.File("binds.yaml"), config.Tenants("customer", func(ctx context.Context, tenant string) error {
+//		return db.WithContext(ctx).First(&Customer{}, "name = ?", tenant).Error
+//	}))
+//	…
+//	db, err = cfg.Open(bindkey.New(), &gorm.Config{})
+func Tenants(key string, check func(ctx context.Context, tenant string) error, options ...bindkey.TenantOption) Option {
+	return func(c *Config) error {
+		if _, twice := c.tenants[key]; twice {
+			return fmt.Errorf("config: option Tenants is there twice for bind %q; say all in one", key)
+		}
+		c.tenants[key] = tenants{check, options}
+		return nil
+	}
+}
+
+type tenants struct {
+	check   func(ctx context.Context, tenant string) error
+	options []bindkey.TenantOption
+}
+
+// checkOptions finds binds that the option Tenants has named, and that have no tenants.
+func (c *Config) checkOptions() (mistakes []error) {
+	var keys []string
+	for key := range c.tenants {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	for _, key := range keys {
+		switch b := c.bindNamed(key); {
+		case b == nil:
+			known := c.Keys()
+			sort.Strings(known)
+			mistakes = append(mistakes, fmt.Errorf("config: option Tenants: %w", &bindkey.UnknownBindError{Key: key, Known: known}))
+		case b.source.url != "" && !b.tenanted():
+			mistakes = append(mistakes, fmt.Errorf("config: option Tenants: the URL of bind %q (%s) has no %s, so that there is one database; give it the mark, or leave out the option", key, b.source.origin, tenantMark))
+		}
+	}
+	return mistakes
+}
 
 func (b *bind) tenanted() bool { return strings.Contains(b.source.url, tenantMark) }
 
@@ -82,8 +131,14 @@ func sameDatabase(one, other string) bool {
 
 // open is what bindkey.Tenants wants of a bind.
 func (c *Config) openTenant(b *bind) func(context.Context, string) (dbresolver.Config, error) {
-	return func(_ context.Context, tenant string) (dbresolver.Config, error) {
+	check := c.tenants[b.key].check
+	return func(ctx context.Context, tenant string) (dbresolver.Config, error) {
 		resolver := dbresolver.Config{Policy: b.settings.policyOf()}
+		if check != nil && tenantNames.MatchString(tenant) {
+			if err := check(ctx, tenant); err != nil {
+				return resolver, err
+			}
+		}
 		source, err := c.dialectorOf(b, b.source, tenant)
 		if err != nil {
 			return resolver, err
@@ -103,7 +158,8 @@ func (c *Config) openTenant(b *bind) func(context.Context, string) (dbresolver.C
 // registerTenants tells the plugin of a bind with tenants. If these speak another dialect
 // than main, it is found with the tenants' server, and none of their databases.
 func (c *Config) registerTenants(plugin *bindkey.Plugin, b *bind) error {
-	var options []bindkey.TenantOption
+	given := c.tenants[b.key].options
+	options := given[:len(given):len(given)]
 	if limit := b.settings.tenantLimit; limit != nil {
 		options = append(options, bindkey.TenantLimit(*limit))
 	}

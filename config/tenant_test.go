@@ -101,6 +101,72 @@ func TestTenantURL(t *testing.T) {
 	}
 }
 
+// The option Tenants says who is a tenant, and what a URL can't say.
+func TestTenantsOption(t *testing.T) {
+	dir := filepath.ToSlash(t.TempDir())
+	variables := env(map[string]string{
+		"MAIN_DB_URL":              "sqlite:///" + dir + "/main.db",
+		"ANALYTICS_DB_URL":         "sqlite:///" + dir + "/analytics.db",
+		"CUSTOMER_DB_URL":          "sqlite:///" + dir + "/customer_{tenant}.db",
+		"CUSTOMER_DB_TENANT_LIMIT": "1",
+	})
+	type customer struct {
+		Name string `gorm:"primaryKey"`
+	}
+	type parcel struct{ ID uint }
+	type user struct{}
+	var db *gorm.DB
+	check := func(ctx context.Context, tenant string) error {
+		return db.WithContext(ctx).First(&customer{}, "name = ?", tenant).Error
+	}
+	c := mustLoad(t, config.Bind("customer", ""), variables, config.Tenants("customer", check,
+		bindkey.TenantData(&parcel{}), bindkey.TenantLimit(50), bindkey.TenantBy(func(ctx context.Context) (string, bool) {
+			name, ok := ctx.Value(user{}).(string)
+			return name, ok
+		})))
+	plugin := bindkey.New()
+	var err error
+	if db, err = c.Open(plugin, &gorm.Config{Logger: logger.Discard}); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = plugin.Close()
+		if pool, err := db.DB(); err == nil {
+			_ = pool.Close()
+		}
+	}()
+	if err := errors.Join(db.AutoMigrate(&customer{}), db.Create(&[]customer{{"acme"}, {"globex"}}).Error); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"acme", "globex"} {
+		of := db.WithContext(context.WithValue(context.Background(), user{}, name))
+		if err := errors.Join(of.AutoMigrate(&parcel{}), of.Create(&parcel{}).Error); err != nil || !fileIs(dir+"/customer_"+name+".db") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, open := plugin.Stats()["customer/acme"]; open {
+		t.Error("two are open, and tenant_limit is 1")
+	}
+	err = db.WithContext(bindkey.WithTenant(context.Background(), "initech")).Create(&parcel{}).Error
+	if !errors.Is(err, bindkey.ErrTenant) || !errors.Is(err, gorm.ErrRecordNotFound) || fileIs(dir+"/customer_initech.db") {
+		t.Errorf("initech, who is no customer: %v", err)
+	}
+
+	for want, options := range map[string][]config.Option{
+		"is there twice": {config.Tenants("customer", check), config.Tenants("customer", nil)},
+		`"custmer"`:      {config.Tenants("custmer", check)},
+		"no {tenant}":    {config.Tenants("analytics", check)},
+	} {
+		_, err := config.Load(append(options, config.Bind("customer", ""), variables)...)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+		if want == `"custmer"` && !errors.Is(err, bindkey.ErrUnknownBind) {
+			t.Error(err)
+		}
+	}
+}
+
 func fileIs(path string) bool { _, err := os.Stat(path); return err == nil }
 
 // Another dialect than main's is found without a tenant's database.

@@ -207,6 +207,11 @@ func (c *collector) config(call *ast.CallExpr, name string) {
 				c.said.tenanted(key)
 			}
 		})
+	case "Tenants":
+		c.constant(call, 0, func(key string) {
+			c.said.tenanted(key)
+			c.tenants(call, key)
+		})
 	case "Schemes", "Lookup", "Variable", "Open", "Keys", "Dialector", "String", "GoString", "Databases", "DatabasesOf", "Tenanted",
 		"TwoPhase", "Ping", "DefaultOpeners":
 	default:

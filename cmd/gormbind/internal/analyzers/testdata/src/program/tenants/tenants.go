@@ -22,6 +22,7 @@ type (
 		ID uint
 	}
 	Parcel struct{ ID uint }
+	Box    struct{ ID uint }
 	Lost   struct { // want `model main.Lost has the bind key "custmer", but the program registers only analytics, customer, main, region, shop`
 		_  struct{} `bind:"custmer"`
 		ID uint
@@ -29,7 +30,7 @@ type (
 )
 
 func main() {
-	loaded, _ := config.Load(config.Bind("shop", "sqlite:///shop_{tenant}.db"))
+	loaded, _ := config.Load(config.Bind("shop", "sqlite:///shop_{tenant}.db"), config.Tenants("shop", nil, bindkey.TenantData(&Box{})))
 	_, _ = loaded.TwoPhase()
 	_, _ = loaded.DatabasesOf(loaded.Tenanted()...)
 	db, _ := gorm.Open(nil)

@@ -58,6 +58,14 @@ func newLayout(rng *rand.Rand, s *schema) *layout {
 	for _, key := range bindKeys[1:] {
 		l.tenanted[key] = rng.Intn(2) == 0
 	}
+	if l.tenanted[bindKeys[1]] || l.tenanted[bindKeys[2]] { // what a tenant's model has says where it lives
+		for _, m := range s.models {
+			if !l.keyed[m.name] {
+				l.keyed[m.name] = true
+				l.data[mainBind] = append(l.data[mainBind], m.pointer())
+			}
+		}
+	}
 	return l
 }
 

@@ -89,14 +89,20 @@ func (e *UnknownBindError) Error() string {
 func (e *UnknownBindError) Is(target error) bool { return target == ErrUnknownBind }
 
 // An UnboundError says that nothing tells which bind a model or table lives
-// in, and that [Strict] forbids the default bind.
+// in, and that the default bind is not taken for it: [Strict] forbids that, or rows of all
+// tenants would be there with owners whose ids are each tenant's own.
 type UnboundError struct {
 	Model string   // the model without a key; empty where only a table is named
 	Table string   // its table
 	Known []string // the keys that are registered, sorted
+	Owner string   // a model of a bind of [Tenants] that has it, in a has one or has many relation; or empty
 }
 
 func (e *UnboundError) Error() string {
+	if e.Owner != "" {
+		return fmt.Sprintf("bindkey: model %s has no bind key, so it would live in the default bind, and there the rows of all tenants would be mixed: model %s has it, which lives in a bind with tenants, and two tenants' owners may have one id; give it the key of its owner, or, if ids are unique among tenants, that of its own bind (known: %s)",
+			e.Model, e.Owner, strings.Join(e.Known, ", "))
+	}
 	subject := "table " + quoted(e.Table)
 	if e.Model != "" {
 		subject = "model " + e.Model

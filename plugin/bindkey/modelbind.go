@@ -101,10 +101,29 @@ func (m *models) peekBindOfModel(s *schema.Schema) *modelBind {
 	if !h.keyed() {
 		return h
 	}
+	if b.family != nil && b.key != m.defaultKey {
+		if err := m.ownsUnbound(s); err != nil {
+			return &modelBind{err: err}
+		}
+	}
 	// Before, the table's name is not yet that of the handle's NamingStrategy; and
 	// the migrator may only be asked about a table of another name.
 	if m.db != nil && m.catalog.ModelSchema(s) == nil {
 		m.tables.Add(s.Table, b)
 	}
 	return m.modelBinds.remember(h)
+}
+
+// ownsUnbound is the error of a tenant's model that has one without a key, in a has one or
+// has many relation. Without a word of the program's that would live in the default bind,
+// where a tenant would read the rows of others by the ids of its own.
+func (m *models) ownsUnbound(s *schema.Schema) error {
+	for _, relations := range [][]*schema.Relationship{s.Relationships.HasOne, s.Relationships.HasMany} {
+		for _, rel := range relations {
+			if claim, faults := m.catalog.OfSchema(rel.FieldSchema); faults == nil && Reason(claim.Why) == ReasonDefault {
+				return &UnboundError{Model: schemaName(rel.FieldSchema), Table: rel.FieldSchema.Table, Known: m.known(), Owner: schemaName(s)}
+			}
+		}
+	}
+	return nil
 }

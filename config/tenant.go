@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path"
 	"regexp"
 	"sort"
 	"strings"
@@ -114,7 +115,7 @@ func (c *Config) dialectorOf(b *bind, pattern endpoint, tenant string) (gorm.Dia
 	}
 	text := strings.ReplaceAll(pattern.url, tenantMark, tenant)
 	for _, other := range c.binds {
-		if !other.tenanted() && !sameDatabase(pattern.url, other.source.url) && sameDatabase(text, other.source.url) {
+		if !other.tenanted() && leadsTo(text, strings.ReplaceAll(pattern.url, tenantMark, tenant+"_"), other.source.url) {
 			return nil, fmt.Errorf("%w; with this one, the URL would lead to the database of bind %q", ErrTenantName, other.key)
 		}
 	}
@@ -122,11 +123,54 @@ func (c *Config) dialectorOf(b *bind, pattern endpoint, tenant string) (gorm.Dia
 	return e.dialector, errors.Join(mistakes...)
 }
 
-// sameDatabase reports whether two URLs name one database, whoever asks it, and how.
-func sameDatabase(one, other string) bool {
-	a, notA := url.Parse(one)
+// leadsTo reports whether a tenant's URL is that of a bind without tenants: it names the
+// same server and database, or the same user or parameter there, where another tenant's names
+// something else.
+func leadsTo(own, another, other string) bool {
+	a, notA := url.Parse(own)
+	z, notZ := url.Parse(another)
 	b, notB := url.Parse(other)
-	return notA == nil && notB == nil && schemeOf(one) == schemeOf(other) && a.Host == b.Host && a.Path == b.Path
+	if notA != nil || notZ != nil || notB != nil { // several hosts, for one
+		withoutParameters := func(text string) string { before, _, _ := strings.Cut(text, "?"); return before }
+		return withoutParameters(own) != withoutParameters(another) && strings.EqualFold(withoutParameters(own), withoutParameters(other))
+	}
+	if serverAndPath(a) != serverAndPath(b) {
+		return false
+	}
+	if user := a.User.String(); serverAndPath(a) != serverAndPath(z) || user != z.User.String() && strings.EqualFold(user, b.User.String()) {
+		return true
+	}
+	anothers, others := parameters(z), parameters(b)
+	for name, value := range parameters(a) {
+		if value != anothers[name] && value == others[name] {
+			return true
+		}
+	}
+	return false
+}
+
+// ports are those that a URL need not name. Schemes of one port are of one product.
+var ports = map[string]string{"postgres": "5432", "postgresql": "5432", "mysql": "3306", "mariadb": "3306", "sqlserver": "1433"}
+
+// serverAndPath is without regard to capitals, which a server or a file system may not
+// tell from small letters.
+func serverAndPath(u *url.URL) string {
+	product, port := u.Scheme, u.Port()
+	if usual := ports[product]; usual != "" {
+		product = usual
+		if port == "" {
+			port = usual
+		}
+	}
+	return strings.ToLower(product + "://" + u.Hostname() + ":" + port + "/" + path.Clean(strings.TrimPrefix(u.Path, "/")))
+}
+
+func parameters(u *url.URL) map[string]string {
+	all := map[string]string{}
+	for name, values := range u.Query() {
+		all[strings.ToLower(name)] = strings.ToLower(strings.Join(values, " "))
+	}
+	return all
 }
 
 // open is what bindkey.Tenants wants of a bind.
@@ -200,12 +244,13 @@ func (c *Config) DatabasesOf(tenants ...string) (all []Database, err error) {
 		}
 		tenanted = true
 		for _, tenant := range tenants {
-			if !tenantNames.MatchString(tenant) {
-				return nil, fmt.Errorf("tenant %q: %w", tenant, ErrTenantName)
-			}
 			own := database
 			own.Tenant, own.endpoint.url = tenant, strings.ReplaceAll(database.endpoint.url, tenantMark, tenant)
-			if own.endpoint.dialector, err = c.dialectorOf(b, database.endpoint, tenant); err != nil {
+			own.endpoint.dialector, err = c.dialectorOf(b, database.endpoint, tenant)
+			if errors.Is(err, ErrTenantName) {
+				err = fmt.Errorf("tenant %q: %w", tenant, err)
+			}
+			if err != nil {
 				return nil, err
 			}
 			all = append(all, own)

@@ -68,7 +68,7 @@ func databasesOf(loaded *config.Config, tenants []tenant, key string) ([]config.
 		databases, err := loaded.DatabasesOf(one.name)
 		switch {
 		case errors.Is(err, config.ErrTenantName):
-			return nil, fmt.Errorf("%s: %w", one.at, config.ErrTenantName)
+			return nil, fmt.Errorf("%s: %w", one.at, errors.Unwrap(err)) // without the name
 		case err != nil:
 			return nil, err
 		}

@@ -95,6 +95,9 @@ func TestPingTenants(t *testing.T) {
 	w.ping("-tenants @urls", 2, "urls:2: config: the name of a tenant")
 	w.ping("-tenants @- < urls", 2, "standard input:2: config: the name of a tenant")
 
+	// A name that is well written may lead to another bind.
+	newTenantWorld(t, "  customer: {url: \"sqlite:///{tenant}.db\"}\n").ping("-tenants main", 2, "tenant \"main\": config: ", "to the database of bind \"main\"")
+
 	without := newTenantWorld(t, "")
 	without.ping("-tenants acme", 2, "no bind has {tenant}")
 	if table, _ := without.ping("", 0); table != "main" {

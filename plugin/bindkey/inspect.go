@@ -185,7 +185,8 @@ type Pool struct {
 // Pools are the connection pools of all binds, sorted by key, sources first, each once:
 // what collectors of [sql.DBStats] want, which must not count a pool twice. A pool that
 // several binds have, such as the handle's own for a bind without sources, goes by the
-// default bind's key, if it is one of them, or by the first. Two pools of one DSN are two.
+// default bind's key, if it is one of them, or by the first; and by that of a bind with
+// tenants only if no other has it, since tenants come and go. Two pools of one DSN are two.
 //
 // Each tenant of a bind that is open has its own ([Tenants]): there may be many of one key
 // and role.
@@ -231,7 +232,8 @@ func (l *Pool) share(with *boundPool, first string) {
 	if key == l.Key || slices.Contains(l.Shared, key) {
 		return
 	}
-	if key == first {
+	stays, hasNone := l.Tenant == "", with.tenant == nil
+	if hasNone && !stays || key == first && hasNone == stays {
 		at := with.placement()
 		l.Key, l.Tenant, l.Role, key = at.Key, at.Tenant, at.Role, l.Key
 	}

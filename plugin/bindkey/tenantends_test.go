@@ -165,6 +165,12 @@ func TestTenantOnPoolOfOthers(t *testing.T) {
 		if tenant != "shares" && prepared.Load() == 0 {
 			t.Error("nothing was prepared")
 		}
+		// Who counts by bind and role does not count the pool in two of them.
+		for _, pool := range plugin.Pools() {
+			if tenant == "shares" && (pool.Tenant != "" || pool.Key == "shared" && (len(pool.Shared) != 1 || pool.Shared[0] != "customer")) {
+				t.Errorf("%s: %+v", tenant, pool)
+			}
+		}
 		<-plugin.Evict(tenant)
 	}
 	if err := errors.Join(own.Ping(), db.AutoMigrate(&Rate{}), db.Create(&Rate{}).Error); err != nil {

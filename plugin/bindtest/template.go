@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"regexp"
 	"runtime"
+	"sort"
 	"strings"
 	"sync"
 
@@ -52,16 +53,18 @@ func (c *choices) template(plugin *bindkey.Plugin, keys []string) (*template, er
 		t := reflect.TypeOf(model)
 		add(fmt.Sprintf("%s %x", t, reflect.ValueOf(t).Pointer()), at) // two may have one name, in functions
 	}
-	for _, m := range plugin.Models() {
+	given := len(plugin.Models())
+	for i, m := range withRelated(plugin.Models()) {
 		key, err := plugin.KeyOf(m)
 		if unknown := (*bindkey.UnknownBindError)(nil); errors.As(err, &unknown) {
 			key, err = unknown.Key, nil // it is registered later, unless it has tenants
 		}
-		if err != nil {
+		if err != nil && i < given {
 			return nil, err
 		}
 		model(m, key)
 	}
+	sort.Strings(identity[1+given:]) // relations are in no order
 	for _, f := range c.tenants {
 		add(fmt.Sprintf("tenants %q", f.names), f.key)
 	}

@@ -332,3 +332,30 @@ func TestTenantsRefuses(t *testing.T) {
 		}
 	}
 }
+
+type (
+	// A Shipment is of a customer, and its address is where TenantData says.
+	Shipment struct {
+		_         struct{} `bind:"customer"`
+		ID        uint
+		AddressID uint
+		Address   Address
+	}
+	Address struct{ ID uint }
+)
+
+// A copy is of a handle whose tables are in the same databases, also those of models that
+// only a relation names.
+func TestTemplateOfTenantData(t *testing.T) {
+	for _, at := range []string{"main", "customer/acme", "main"} {
+		table := "addresses"
+		if at == "main" {
+			table = "others"
+		}
+		db := bindtest.Open(t, bindkey.New(bindkey.Models(&Shipment{})), bindtest.Tenants("customer", []string{"acme"}, bindkey.TenantData(table)))
+		must(t, of(db, "acme").Create(&Address{}).Error)
+		if n := len(bindtest.Rows(t, db, at, &Address{})); n != 1 {
+			t.Errorf("%s has %d addresses", at, n)
+		}
+	}
+}

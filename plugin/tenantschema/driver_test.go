@@ -227,13 +227,15 @@ func TestWhatLeavesSomething(t *testing.T) {
 		"SELECT 1": both, " \n(select 1) union (select 2);": both, "/* a */ -- b\nSELECT 1": both, "/* BEGIN */ UPDATE a": both, "-- BEGIN\nDELETE": both,
 		"WITH a AS (SELECT 1) SELECT 2": both, "SELECT started_at, begin FROM chain": both, "INSERT INTO a": both, "CREATE TABLE a": both, "ALTER TABLE a": both,
 		"SAVEPOINT a": both, "ROLLBACK TO SAVEPOINT a": both, "RELEASE a": both, "rollback to a": both, "SELECT/**/1": both,
-		"SET LOCAL search_path TO a": postgres, "SET TRANSACTION READ ONLY": postgres, "SET CONSTRAINTS ALL DEFERRED": postgres,
+		"SELECT temp FROM a": both, "SELECT a INTO b": both, "INSERT INTO temp SELECT 1": both, "-- a\r\nSELECT 1": both, "EXPLAIN SELECT 1": both,
+		"SELECT 1 INTO TEMP a": mysql, "select 1 into\npg_temp.a": mysql, "WITH a AS (SELECT 1) SELECT * INTO TEMPORARY b FROM a": mysql,
+		"EXPLAIN ANALYZE CREATE TEMP TABLE a AS SELECT 1": mysql, "SET LOCAL search_path TO a": postgres, "SET TRANSACTION READ ONLY": postgres, "SET CONSTRAINTS ALL DEFERRED": postgres,
 
 		"BEGIN": 0, "start transaction": 0, "": 0, "-- a": 0, "/* a */": 0, "/*! BEGIN */": 0, "/*M! BEGIN */": 0, "/*!50000 BEGIN */": 0, "/* /* */ SELECT 1 */ BEGIN": 0,
 		"/* /* */ BEGIN": 0, "SELECT 1; BEGIN": 0, "SELECT ';'": 0, "(BEGIN)": 0, "COMMIT AND CHAIN": 0, "ROLLBACK": 0, "ROLLBACK AND CHAIN": 0, "XA START 'a'": 0, "CALL a()": 0,
 		"SET search_path TO a": 0, "SET SESSION a = 1": 0, "SET autocommit = 0": 0, "set names utf8": 0, "USE a": 0, "LOCK TABLES a READ": 0, "PREPARE a": 0, "EXECUTE a": 0,
 		"CREATE TEMPORARY TABLE a": 0, "create or replace temp view a": 0, "CREATE LOCAL TEMP TABLE a": 0, "LISTEN a": 0, "DECLARE a CURSOR": 0, "DO $$ $$": 0, "RESET ALL": 0,
-		"# a\nBEGIN": 0, "SELECTION": 0, "RESET": 0,
+		"/*/*/ SELECT 1 */ */ BEGIN": 0, "-- a\rPREPARE b AS\nSELECT 1": 0, "# a\nBEGIN": 0, "SELECTION": 0, "RESET": 0,
 	} {
 		for kind := mysql; kind <= postgres; kind++ {
 			of := &bare{wrap: func(c *bareConn) driver.Conn { return execConn{c} }}

@@ -22,7 +22,7 @@ func (p *Pool) leaves(query string) bool {
 	next, _ := firstWord(rest)
 	switch {
 	case plain[word]:
-		return false
+		return p.postgres && intoTemporary(word, rest)
 	case word == "CREATE":
 		return strings.Contains(strings.ToUpper(rest), "TEMP")
 	case word == "ROLLBACK":
@@ -31,6 +31,16 @@ func (p *Pool) leaves(query string) bool {
 		return next != "LOCAL" && next != "TRANSACTION" && next != "CONSTRAINTS"
 	}
 	return true
+}
+
+// intoTemporary reports whether a statement that begins with a plain word may make a
+// temporary table all the same: SELECT … INTO TEMP, EXPLAIN ANALYZE CREATE TEMP TABLE.
+func intoTemporary(word, rest string) bool {
+	if word != "SELECT" && word != "WITH" && word != "EXPLAIN" {
+		return false
+	}
+	rest = strings.ToUpper(rest)
+	return strings.Contains(rest, "TEMP") && (word == "EXPLAIN" || strings.Contains(rest, "INTO"))
 }
 
 const space = " \t\r\n("
@@ -60,7 +70,8 @@ func skipComments(query string) string {
 			return query
 		}
 		comment, rest, found := strings.Cut(query[2:], end)
-		if !found || strings.Contains(comment, "/*") {
+		// "/*/" begins another, and for PostgreSQL "\r" ends a line.
+		if !found || strings.Contains(comment+end, "/*") || strings.Contains(strings.TrimSuffix(comment, "\r"), "\r") {
 			return query
 		}
 		query = rest

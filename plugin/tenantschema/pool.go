@@ -24,7 +24,7 @@
 // A connection is closed, and not given back, after SQL that may leave something on it: a
 // transaction, a setting, a lock, a temporary table. That is all SQL but one statement
 // that begins with SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, SAVEPOINT or the like,
-// or with SET LOCAL in PostgreSQL.
+// or with SET LOCAL in PostgreSQL, and makes no temporary table.
 //
 // # Limitations
 //

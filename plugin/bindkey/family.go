@@ -47,6 +47,14 @@ func (p *Plugin) registerFamily(f *family) {
 // its own, on a pool that sends nothing.
 func (f *family) install(handle *gorm.DB) error {
 	b := f.bind
+	if f.keeper == nil {
+		f.keeper = lease.New(lease.Config[*poolSet]{
+			Limit: f.limit, Wait: f.wait, Again: betweenAttempts,
+			Open:  f.openTenant,
+			Close: (*poolSet).close,
+			Idle:  (*poolSet).idle,
+		})
+	}
 	none := dbpool.Failing{Err: &NoTenantError{Key: f.key}}
 	b.plain, b.dialect = plainHandle(handle, none), b.plugin.dialect
 	if f.like != nil {
@@ -62,12 +70,6 @@ func (f *family) install(handle *gorm.DB) error {
 	}
 	b.product = b.dialect.Product
 	b.sources = []*boundPool{newBoundPool(b, dbpool.New(none, false, nil, 0, noEviction), roleName("source", 0), false)}
-	f.keeper = lease.New(lease.Config[*poolSet]{
-		Limit: f.limit, Wait: f.wait, Again: betweenAttempts,
-		Open:  f.openTenant,
-		Close: (*poolSet).close,
-		Idle:  (*poolSet).idle,
-	})
 	return nil
 }
 
@@ -196,6 +198,9 @@ func (f *family) enter(ctx context.Context, tenant string) (*tenancy, error) {
 	}
 	if !isTenantName(tenant) {
 		return nil, &TenantError{Key: f.key, Tenant: tenant, Err: errTenantName}
+	}
+	if err := f.bind.ready(ctx); err != nil { // its dialect
+		return nil, err
 	}
 	l, err := f.keeper.Enter(ctx, tenant)
 	if err != nil {

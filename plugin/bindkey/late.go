@@ -32,8 +32,8 @@ type attempt struct {
 // awaits reports whether the plugin goes on without a bind, after err.
 func (b *bind) awaits(err error) bool {
 	var failed *OpenError
-	if !b.plugin.openLate || b.family != nil || !errors.As(err, &failed) || failed.Err == nil {
-		return false // it can't be opened later either; of tenants, the dialect is needed at once
+	if !b.plugin.openLate || !errors.As(err, &failed) || failed.Err == nil {
+		return false // it can't be opened later either
 	}
 	b.late = &lateBind{failed: failed, at: time.Now()}
 	return true
@@ -93,8 +93,11 @@ func (b *bind) attempt(now *attempt) {
 
 // openNow opens the bind, whose fields nobody reads before opened is set.
 func (b *bind) openNow() error {
-	p := b.plugin
-	err := b.open(p.db)
+	p, open := b.plugin, b.open
+	if b.family != nil {
+		open = b.family.install
+	}
+	err := open(p.db)
 	if err == nil {
 		err = b.prepareDialect()
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -118,15 +119,50 @@ func TestPingWhileTenantsClose(t *testing.T) {
 	all.Wait()
 }
 
-// OpenLate is no way to install a plugin without the dialect of its tenants.
-func TestTenantDialectIsNeededAtOnce(t *testing.T) {
-	db := openPlain(t, sqlitedb.Open(t.TempDir()+"/main.db"), &gorm.Config{Logger: logger.Discard})
-	err := db.Use(bindkey.New(bindkey.OpenLate(), bindkey.Tenants("customer", func(context.Context, string) (dbresolver.Config, error) {
-		return dbresolver.Config{Sources: []gorm.Dialector{sqlitedb.Open(t.TempDir() + "/a.db")}}, nil
-	}, bindkey.TenantDialect(sqlitedb.Open(t.TempDir()+"/no/such/dir/x.db")))))
-	var failed *bindkey.OpenError
-	if !errors.As(err, &failed) || failed.Key != "customer" || failed.Role != "dialect" {
-		t.Error(err)
+// With OpenLate, a dialect whose server is down is opened when a statement needs it.
+func TestTenantDialectLate(t *testing.T) {
+	dir := t.TempDir()
+	db := openPlain(t, sqlitedb.Open(dir+"/main.db"), &gorm.Config{Logger: logger.Discard})
+	plugin := bindkey.New(bindkey.OpenLate(), bindkey.Tenants("customer", func(_ context.Context, tenant string) (dbresolver.Config, error) {
+		return dbresolver.Config{Sources: []gorm.Dialector{sqlitedb.Open(dir + "/" + tenant + ".db")}}, nil
+	}, bindkey.TenantDialect(sqlitedb.Open(dir+"/later/x.db"))))
+	if err := db.Use(plugin); err != nil {
+		t.Fatal(err)
+	}
+	defer plugin.Close()
+	acme := db.WithContext(bindkey.WithTenant(context.Background(), "acme"))
+	for what, err := range map[string]error{
+		"a statement":                    acme.Create(&InvoiceRow{}).Error,
+		"one in a transaction":           acme.Transaction(func(tx *gorm.DB) error { return tx.Create(&InvoiceRow{}).Error }),
+		"one in a transaction with more": acme.Transaction(func(tx *gorm.DB) error { return errors.Join(tx.Exec("SELECT 1").Error, tx.First(&InvoiceRow{}).Error) }),
+		"the migrator":                   acme.AutoMigrate(&InvoiceRow{}),
+		"Use":                            acme.Clauses(bindkey.Use("customer")).Exec("SELECT 1").Error,
+		"a statement in DryRun":          acme.Session(&gorm.Session{DryRun: true}).Create(&InvoiceRow{}).Error,
+	} {
+		var failed *bindkey.OpenError
+		if !errors.As(err, &failed) || failed.Key != "customer" || failed.Role != "dialect" {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if len(plugin.Stats()) != 1 || len(plugin.Pools()) != 1 {
+		t.Errorf("%v", plugin.Stats())
+	}
+	<-plugin.Evict("acme")
+	if err := os.Mkdir(dir+"/later", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		err := acme.AutoMigrate(&InvoiceRow{})
+		if err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal(err)
+		}
+	}
+	var n int64
+	if err := errors.Join(acme.Create(&InvoiceRow{Tenant: "acme"}).Error, acme.Model(&InvoiceRow{}).Count(&n).Error); err != nil || n != 1 {
+		t.Errorf("%d, %v", n, err)
 	}
 }
 

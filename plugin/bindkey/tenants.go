@@ -112,7 +112,8 @@ func TenantWait(limit time.Duration) TenantOption {
 // TenantDialect says which dialect the tenants speak, if that is not the handle's. What a
 // dialect can do may depend on its server: so d is opened and closed when the plugin is
 // installed, and is asked no more than it asks by itself. That of PostgreSQL asks
-// nothing, and that of MySQL for the version. [OpenLate] does not wait for it.
+// nothing, and that of MySQL for the version. With [OpenLate], a server that does not
+// answer then is asked when a statement needs it.
 func TenantDialect(d gorm.Dialector) TenantOption {
 	return func(f *family) error {
 		f.like = d

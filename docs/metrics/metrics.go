@@ -18,8 +18,12 @@ type Option func(*pools)
 // the program runs: for few tenants. By default the tenants of a bind are summed up.
 func WithTenants() Option { return func(p *pools) { p.tenants = true } }
 
-// Register registers the metrics of a handle, once the plugin is installed on it.
+// Register registers the metrics of a handle, once the plugin is installed on it. A second
+// time on one handle is an error.
 func Register(db *gorm.DB, plugin *bindkey.Plugin, on prometheus.Registerer, options ...Option) error {
+	if db.Callback().Query().Get("metrics:count") != nil {
+		return errors.New("metrics: the statements of this handle are counted already; call Register once for each handle")
+	}
 	p, labels := &pools{plugin: plugin}, []string{"bind", "role", "failed"}
 	for _, option := range options {
 		option(p)
@@ -29,10 +33,14 @@ func Register(db *gorm.DB, plugin *bindkey.Plugin, on prometheus.Registerer, opt
 	}
 	statements := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "gormbind_statements_total",
-		Help: "Statements by the bind and role that they went to.",
+		Help: "Statements by the bind and role that they went to; role none: the pool could not be opened.",
 	}, labels)
 	count := func(tx *gorm.DB) {
-		if at, ok := bindkey.PlacementOf(tx); ok {
+		at, ok := bindkey.PlacementOf(tx)
+		if !ok {
+			at, ok = unopened(tx.Error)
+		}
+		if ok {
 			values := []string{at.Key, at.Role, "no", at.Tenant}
 			if tx.Error != nil && !errors.Is(tx.Error, gorm.ErrRecordNotFound) {
 				values[2] = "yes"
@@ -50,4 +58,21 @@ func Register(db *gorm.DB, plugin *bindkey.Plugin, on prometheus.Registerer, opt
 		of.Row().After("gorm:row").Register("metrics:count", count),
 		of.Raw().After("gorm:raw").Register("metrics:count", count),
 	)
+}
+
+// unopened is the bind of a statement that failed since a pool could not be opened. It names
+// no tenant: who asks for names that nobody has would make a series of each. Nor is such a
+// name counted, where the function given to bindkey.Tenants says so by gorm.ErrRecordNotFound.
+func unopened(err error) (at bindkey.Placement, ok bool) {
+	var tenant *bindkey.TenantError
+	var pool *bindkey.OpenError
+	switch {
+	case errors.Is(err, gorm.ErrRecordNotFound):
+		return at, false
+	case errors.As(err, &tenant):
+		return bindkey.Placement{Key: tenant.Key, Role: "none"}, true
+	case errors.As(err, &pool):
+		return bindkey.Placement{Key: pool.Key, Role: "none"}, true
+	}
+	return at, false
 }

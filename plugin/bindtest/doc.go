@@ -26,7 +26,8 @@
 // it does in production. A handle is for one test and its subtests, one at a time; parallel
 // tests open one each. Two that call the kit with one handle at a time fail.
 //
-// A transaction that is still open when the handle's test ends fails the test.
+// A transaction that is still open when the handle's test ends fails the test. So does a context
+// that names a tenant where the option [Tenants] is forgotten.
 //
 // docs/testing.md tells a story from a first test to a fault.
 //

@@ -22,11 +22,15 @@ import (
 // its sessions lead to it, and has no part in its statements: it sits in the drivers
 // of the databases.
 type kit struct {
-	plugin *bindkey.Plugin
-	binds  map[string]*bind // by the names of their places
-	spare  *bind            // of the handle's own connection, where the default bind has tenants; or nil
+	t        TB // of Open
+	plugin   *bindkey.Plugin
+	binds    map[string]*bind // by the names of their places
+	spare    *bind            // of the handle's own connection, where the default bind has tenants; or nil
+	first    string           // the default bind's key
+	tenanted bool             // a bind has tenants
 
 	mu         sync.Mutex
+	forgotten  bool // Tenants, and the test was told
 	holders    []TB // tests that have asked for something, and have not ended
 	rules      []*rule
 	faults     []*fault
@@ -126,6 +130,7 @@ func without[T any](list []T, gone func(T) bool) (left []T) {
 // through is how the calls of a pool are made.
 func (k *kit) through(b *bind, role string) testkit.Hook {
 	return func(ctx context.Context, on *testkit.Conn, call testkit.Call, real testkit.Real) error {
+		k.tellForgotten(ctx, b, call)
 		var m *mark
 		if call.Kind == testkit.Begin {
 			m = markOf(ctx)

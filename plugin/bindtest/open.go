@@ -151,7 +151,7 @@ func mapKeys[V any](m map[string]V) (keys []string) {
 // open makes the databases, from the template if there is one, and opens the handle.
 func (c *choices) open(t TB, plugin *bindkey.Plugin, keys []string) (*gorm.DB, error) {
 	t.Helper()
-	k := &kit{plugin: plugin, binds: map[string]*bind{}, open: map[*testkit.Conn]opened{}, trespasses: map[*testkit.Conn]*trespass{}}
+	k := &kit{t: t, plugin: plugin, first: keys[0], tenanted: len(c.tenants) > 0, binds: map[string]*bind{}, open: map[*testkit.Conn]opened{}, trespasses: map[*testkit.Conn]*trespass{}}
 	dir := t.TempDir()
 	t.Cleanup(func() { k.close(t) })
 	tpl, err := c.template(plugin, keys)

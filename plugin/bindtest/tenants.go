@@ -34,6 +34,10 @@ import (
 // and what [Bind] is given for the key lives with the tenants. Each tenant has a database of
 // its own, also where tenants share one by schema in production.
 //
+// A program whose tenants package config opens, from a URL with {tenant}, is tested with Tenants
+// as well. Without the option, a context that names a tenant ([bindkey.WithTenant]) fails the
+// test, since all tenants would share one database. A tenant that only [bindkey.TenantBy] finds is not seen.
+//
 // Without [Migrate], all models are migrated for each tenant. The function of Migrate is called
 // once, with a context that names no tenant: it says whose tables it makes, with
 // [bindkey.WithTenant] or [bindkey.Plugin.EachTenant], as the program does.

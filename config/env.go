@@ -25,6 +25,10 @@ func (c *Config) readVariables(b *bind) (mistakes []error) {
 	for _, s := range allSettings {
 		name := prefix(b.key) + s.suffix()
 		text, set := c.lookup(name)
+		if s.name == nameURL && !isEmpty(text) && strings.Contains(b.otherwise(), tenantMark) && !strings.Contains(text, tenantMark) {
+			mistakes = append(mistakes, &URLError{Key: b.key, Variable: name, Scheme: schemeOf(text),
+				reason: "it has no " + tenantMark + ", and the URL in whose place it stands has: all tenants would have one database; give it the mark, or unset it"})
+		}
 		switch {
 		case !set:
 		case text == "" && s.name == nameURL:
@@ -44,6 +48,14 @@ func (c *Config) readVariables(b *bind) (mistakes []error) {
 		}
 	}
 	return mistakes
+}
+
+// otherwise is a bind's URL without its variable.
+func (b *bind) otherwise() string {
+	if values := b.given[nameURL]; len(values) > 0 {
+		return values[0].text
+	}
+	return b.url
 }
 
 // instead says what a bind's URL would be without its variable.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"path"
 	"regexp"
 	"sort"
 	"strings"
@@ -32,8 +31,9 @@ const anyTenant = "tenant"
 var tenantNames = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$`)
 
 // ErrTenantName says that a tenant's name can't be put into a URL: it has 1 to 128
-// letters, digits, "_" and "-" of ASCII, and does not begin with "-". Nor may the URL be
-// that of another bind's database then.
+// letters, digits, "_" and "-" of ASCII, and does not begin with "-". Nor may the URL lead
+// to another bind's database then, or have a name that is longer than its database allows:
+// 63 bytes on PostgreSQL, 64 characters on MySQL, 128 on SQL Server, 247 bytes in a file's.
 var ErrTenantName = errors.New(`config: the name of a tenant in a URL is 1 to 128 letters, digits, "_" and "-", and does not begin with "-"`)
 
 // Tenants says more of a bind whose URL has {tenant} in it. check is asked before a tenant
@@ -100,6 +100,11 @@ func (b *bind) checkTenants() (mistakes []error) {
 			mistakes = append(mistakes, b.mistake(name, errors.New("the bind has no tenants, since its URL has no "+tenantMark), dsn.Source{}))
 		}
 	}
+	for _, e := range append([]endpoint{b.source}, b.replicas...) {
+		if reason := misspeltMark(e.url); reason != "" {
+			mistake(e, reason)
+		}
+	}
 	for _, replica := range b.replicas {
 		if strings.Contains(replica.url, tenantMark) != b.tenanted() {
 			mistake(replica, "a source with "+tenantMark+" has replicas with it, and one without has none: a tenant must not read another's rows")
@@ -114,63 +119,11 @@ func (c *Config) dialectorOf(b *bind, pattern endpoint, tenant string) (gorm.Dia
 		return nil, ErrTenantName
 	}
 	text := strings.ReplaceAll(pattern.url, tenantMark, tenant)
-	for _, other := range c.binds {
-		if !other.tenanted() && leadsTo(text, strings.ReplaceAll(pattern.url, tenantMark, tenant+"_"), other.source.url) {
-			return nil, fmt.Errorf("%w; with this one, the URL would lead to the database of bind %q", ErrTenantName, other.key)
-		}
-	}
 	e, mistakes := c.endpoint(b, given{origin: pattern.origin, text: text})
-	return e.dialector, errors.Join(mistakes...)
-}
-
-// leadsTo reports whether a tenant's URL is that of a bind without tenants: it names the
-// same server and database, or the same user or parameter there, where another tenant's names
-// something else.
-func leadsTo(own, another, other string) bool {
-	a, notA := url.Parse(own)
-	z, notZ := url.Parse(another)
-	b, notB := url.Parse(other)
-	if notA != nil || notZ != nil || notB != nil { // several hosts, for one
-		withoutParameters := func(text string) string { before, _, _ := strings.Cut(text, "?"); return before }
-		return withoutParameters(own) != withoutParameters(another) && strings.EqualFold(withoutParameters(own), withoutParameters(other))
+	if err := errors.Join(mistakes...); err != nil {
+		return nil, err
 	}
-	if serverAndPath(a) != serverAndPath(b) {
-		return false
-	}
-	if user := a.User.String(); serverAndPath(a) != serverAndPath(z) || user != z.User.String() && strings.EqualFold(user, b.User.String()) {
-		return true
-	}
-	anothers, others := parameters(z), parameters(b)
-	for name, value := range parameters(a) {
-		if value != anothers[name] && value == others[name] {
-			return true
-		}
-	}
-	return false
-}
-
-// ports are those that a URL need not name. Schemes of one port are of one product.
-var ports = map[string]string{"postgres": "5432", "postgresql": "5432", "mysql": "3306", "mariadb": "3306", "sqlserver": "1433"}
-
-// serverAndPath is without regard to capitals, which a server or a file system may not
-// tell from small letters.
-func serverAndPath(u *url.URL) string {
-	product, port := u.Scheme, u.Port()
-	if usual := ports[product]; usual != "" {
-		product = usual
-		if port == "" {
-			port = usual
-		}
-	}
-	return strings.ToLower(product + "://" + u.Hostname() + ":" + port + "/" + path.Clean(strings.TrimPrefix(u.Path, "/")))
-}
-
-func parameters(u *url.URL) map[string]string {
-	all := map[string]string{}
-	for name, values := range u.Query() {
-		all[strings.ToLower(name)] = strings.ToLower(strings.Join(values, " "))
-	}
-	return all
+	return e.dialector, c.checkPlace(pattern, tenant, text, e.dialector)
 }
 
 // open is what bindkey.Tenants wants of a bind.
@@ -178,11 +131,6 @@ func (c *Config) openTenant(b *bind) func(context.Context, string) (dbresolver.C
 	check := c.tenants[b.key].check
 	return func(ctx context.Context, tenant string) (dbresolver.Config, error) {
 		resolver := dbresolver.Config{Policy: b.settings.policyOf()}
-		if check != nil && tenantNames.MatchString(tenant) {
-			if err := check(ctx, tenant); err != nil {
-				return resolver, err
-			}
-		}
 		source, err := c.dialectorOf(b, b.source, tenant)
 		if err != nil {
 			return resolver, err
@@ -194,6 +142,9 @@ func (c *Config) openTenant(b *bind) func(context.Context, string) (dbresolver.C
 				return resolver, err
 			}
 			resolver.Replicas = append(resolver.Replicas, replica)
+		}
+		if check != nil {
+			return resolver, check(ctx, tenant)
 		}
 		return resolver, nil
 	}

@@ -77,7 +77,7 @@ type URLError struct {
 	Key      string   // the bind; empty where only a URL was given
 	Variable string   // that the URL comes from, or the line of a file; empty where only a URL was given
 	Scheme   string   // of the URL; empty if it has none
-	Known    []string // the schemes that have an opener, sorted
+	Known    []string // the schemes that have an opener, sorted; empty where none is missing
 	Err      error    // what the opener said, as it said it; may be nil
 
 	reason string
@@ -91,7 +91,11 @@ func (e *URLError) Error() string {
 	if e.Scheme != "" {
 		subject += fmt.Sprintf(" with scheme %q", e.Scheme)
 	}
-	return fmt.Sprintf("config: %s: %s (known schemes: %s)", subject, e.reason, strings.Join(e.Known, ", "))
+	known := ""
+	if len(e.Known) > 0 {
+		known = fmt.Sprintf(" (known schemes: %s)", strings.Join(e.Known, ", "))
+	}
+	return fmt.Sprintf("config: %s: %s%s", subject, e.reason, known)
 }
 
 // Unwrap returns the opener's error, or nil.

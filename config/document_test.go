@@ -47,6 +47,9 @@ func TestPageIsTrue(t *testing.T) {
 		t.Errorf("the mistakes are\n%v", err)
 	}
 
+	if !strings.Contains(page, "```yaml\n"+customers+"```") {
+		t.Error("its file of customers is not that of ExampleTenants")
+	}
 	_, yaml, _ := strings.Cut(page, "```yaml\n")
 	yaml, _, _ = strings.Cut(yaml, "```")
 	c = mustLoad(t, servers, file(t, yaml), env(map[string]string{"MAIN_PASSWORD": "x", "ANALYTICS_PASSWORD": "y"}))

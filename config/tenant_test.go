@@ -10,6 +10,7 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
+	"gorm.io/plugin/dbresolver"
 
 	"github.com/gormbind/gormbind/config"
 	"github.com/gormbind/gormbind/internal/sqlitedb"
@@ -308,5 +309,27 @@ func TestTenantSettings(t *testing.T) {
 	}))
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// A bind with tenants that the program registers stands beside a file that has main alone.
+func TestTenantsBesideConfiguration(t *testing.T) {
+	dir := filepath.ToSlash(t.TempDir())
+	type user struct{}
+	c := mustLoad(t, file(t, "binds: {main: {url: \"sqlite:///"+dir+"/main.db\"}}"), env(nil))
+	plugin := bindkey.New(bindkey.Tenants("customer", func(_ context.Context, tenant string) (dbresolver.Config, error) {
+		return dbresolver.Config{Sources: []gorm.Dialector{sqlitedb.Open(dir + "/elsewhere_" + tenant + ".db")}}, nil
+	}, bindkey.TenantBy(func(ctx context.Context) (string, bool) {
+		name, ok := ctx.Value(user{}).(string)
+		return name, ok
+	})))
+	type Shared struct{ ID uint }
+	db := mustOpen(t, c, plugin)
+	acme := db.WithContext(context.WithValue(context.Background(), user{}, "acme"))
+	if err := errors.Join(acme.AutoMigrate(&tenantNote{}, &Shared{}), acme.Create(&tenantNote{}).Error, db.Create(&Shared{}).Error); err != nil {
+		t.Fatal(err)
+	}
+	if !fileIs(dir+"/elsewhere_acme.db") || !db.Migrator().HasTable(&Shared{}) || db.Clauses(bindkey.Use("main")).Migrator().HasTable("tenant_notes") {
+		t.Error("the tables are elsewhere")
 	}
 }

@@ -52,7 +52,7 @@ func placeOf(rawURL string, dialector gorm.Dialector) place {
 	switch p.dialect {
 	case "postgres":
 		defaultPort = "5432"
-		p.database = first(lower["dbname"], lower["database"], path, user)
+		p.database = first(lower["dbname"], lower["database"], path, os.Getenv("PGDATABASE"), user) // as pgx and the server
 		p.schemas = schemasOf(lower["search_path"]+searchPathsOf(lower["options"]), user)
 	case "mysql":
 		defaultPort = "3306"
@@ -186,6 +186,16 @@ func (p place) names() []string {
 	return []string{p.database}
 }
 
+// besideFile reports whether the file is what SQLite keeps beside one of another name.
+func (p place) besideFile() bool {
+	for _, end := range []string{"-journal", "-wal", "-shm"} {
+		if p.dialect == "sqlite" && strings.HasSuffix(strings.ToLower(p.database), end) {
+			return true
+		}
+	}
+	return false
+}
+
 // reaches reports whether a tenant's rows are where another bind's are, because of the
 // tenant's name: other is the same URL with another name.
 //
@@ -249,6 +259,9 @@ func (c *Config) checkPlace(pattern endpoint, tenant, text string, dialector gor
 	own, other := placeOf(text, dialector), placeOf(otherText, otherDialector)
 	if err := own.tooLong(other); err != nil {
 		return fmt.Errorf("%w; %v", ErrTenantName, err)
+	}
+	if own.besideFile() && own.database != other.database {
+		return fmt.Errorf("%w; with this one, the file would be one that SQLite keeps beside another tenant's; write an end behind %s: %s.db", ErrTenantName, tenantMark, tenantMark)
 	}
 	for _, b := range c.binds {
 		if b.tenanted() {

@@ -25,7 +25,7 @@ func (n named) Name() string { return n.name }
 // servers open no server, for URLs of all dialects.
 func servers() config.Option {
 	openers := config.Openers{}
-	for scheme, name := range map[string]string{"postgres": "postgres", "postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql", "sqlserver": "sqlserver"} {
+	for scheme, name := range map[string]string{"postgres": "postgres", "postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql", "sqlserver": "sqlserver", "other": "other"} {
 		name := name
 		openers[scheme] = func(string) (gorm.Dialector, error) { return named{sqlitedb.Open("file:x"), name}, nil }
 	}
@@ -71,6 +71,7 @@ func TestTenantOfAnotherBindBySpelling(t *testing.T) {
 		{"mysql://127.0.0.1/saas_main", "mariadb://localhost:3306/saas_{tenant}", "main"},
 		{"mysql:///saas_main?unix_socket=/run/mysqld.sock", "mysql://localhost/saas_{tenant}", "main"},
 		{"sqlserver://db?database=saas_main", "sqlserver://db:1433?Database=saas_{tenant}", "main"},
+		{"other://db/app?in=c_main", "other://db/app?in=c_{tenant}", "main"},
 		{"sqlserver://db/main?database=app", "sqlserver://db/{tenant}?database=app", "main"},
 	} {
 		if err := refused(t, c.main, c.pattern, c.tenant); !errors.Is(err, config.ErrTenantName) || !strings.Contains(err.Error(), `bind "main"`) {
@@ -149,6 +150,18 @@ func TestTenantNameTooLong(t *testing.T) {
 		}
 		if err := refused(t, "sqlite://", c.pattern, strings.Repeat("t", c.most+1)); !errors.Is(err, config.ErrTenantName) || !strings.Contains(err.Error(), "shorten it") {
 			t.Errorf("%d letters in %s: %v", c.most+1, c.pattern, err)
+		}
+	}
+}
+
+// A tenant is not led to the log that SQLite writes beside another's file.
+func TestTenantOfFileBeside(t *testing.T) {
+	for _, tenant := range []string{"acme-wal", "acme-shm", "acme-journal", "acme-WAL"} {
+		if err := refused(t, "sqlite://", "sqlite:////data/{tenant}", tenant); !errors.Is(err, config.ErrTenantName) {
+			t.Errorf("%s: %v", tenant, err)
+		}
+		if err := refused(t, "sqlite://", "sqlite:////data/{tenant}.db", tenant); err != nil {
+			t.Error(err)
 		}
 	}
 }

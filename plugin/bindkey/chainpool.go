@@ -96,7 +96,7 @@ func (c *chainPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.Conn
 func (c *chainPool) GetDBConn() (*sql.DB, error) {
 	conn, err := c.conn(context.Background())
 	if err != nil {
-		return nil, err
+		return nil, withoutContext(err)
 	}
 	return dbpool.DBOf(conn)
 }

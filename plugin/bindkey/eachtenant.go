@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 )
 
@@ -15,19 +16,36 @@ const DefaultTenantsAtOnce = 4
 // migrations and reports. Some run at the same time ([AtOnce]), in the order of the
 // list. A failure ends nothing: the failures are joined, in the order of the list, each a
 // [*TenantFailure] with the tenant's name; so is a panic, and a do that ends its goroutine.
-// Once ctx has ended, no more are begun, and what ctx ended with is in the error.
+// Once ctx has ended, no more are begun, and what ctx ended with is in the error. A name
+// that is in the list twice is worked on once. Without a bind of [Tenants] there is nothing
+// that the tenants are of: that is [ErrInstall].
 //
 //	err := plugin.EachTenant(ctx, tenants, func(ctx context.Context) error {
 //		return db.WithContext(ctx).AutoMigrate(&Invoice{})
 //	}, bindkey.ProgressTo(os.Stderr))
 func (p *Plugin) EachTenant(ctx context.Context, tenants []string, do func(ctx context.Context) error, options ...EachOption) error {
-	return p.eachTenant(ctx, tenants, options, func(ctx context.Context, _ int) error { return do(ctx) })
+	return p.eachTenant(ctx, distinct(tenants), options, func(ctx context.Context, _ int) error { return do(ctx) })
 }
 
-// eachTenant is EachTenant, and tells the place of the tenant in the list.
+// distinct are names, each once, in the order in which they come first.
+func distinct(names []string) (once []string) {
+	seen := map[string]bool{}
+	for _, name := range names {
+		if !seen[name] {
+			seen[name] = true
+			once = append(once, name)
+		}
+	}
+	return once
+}
+
+// eachTenant is EachTenant for distinct tenants, and tells the place in the list.
 func (p *Plugin) eachTenant(ctx context.Context, tenants []string, options []EachOption, do func(context.Context, int) error) error {
 	if p.db == nil {
 		return installError("EachTenant needs an installed plugin; call db.Use first")
+	}
+	if len(p.families) == 0 {
+		return misuse(fmt.Sprintf("no bind has tenants (known: %s); register one with bindkey.Tenants", strings.Join(p.known(), ", ")))
 	}
 	e := each{atOnce: DefaultTenantsAtOnce}
 	for _, option := range options {
@@ -36,11 +54,12 @@ func (p *Plugin) eachTenant(ctx context.Context, tenants []string, options []Eac
 		}
 	}
 	for _, key := range e.keys {
-		if b, err := p.lookup(key, ""); err != nil {
+		if _, err := p.lookup(key, ""); err != nil {
 			return err
-		} else if b.family == nil {
-			return installError("option OfBinds: bind %q has no tenants", key)
 		}
+	}
+	if err := p.wrongKey(e.keys); err != nil {
+		return misuse("option OfBinds: " + err.Error())
 	}
 	for _, f := range p.families {
 		if f.limit < e.atOnce {
@@ -58,7 +77,7 @@ type EachOption func(*each) error
 func AtOnce(n int) EachOption {
 	return func(e *each) error {
 		if n < 1 {
-			return installError("option AtOnce: %d tenants at once", n)
+			return misuse(fmt.Sprintf("option AtOnce: %d tenants at once; say 1 or more", n))
 		}
 		e.atOnce = n
 		return nil
@@ -90,7 +109,11 @@ type TenantFailure struct {
 }
 
 func (e *TenantFailure) Error() string {
-	return fmt.Sprintf("bindkey: tenant %q: %v", e.Tenant, e.Err)
+	text := fmt.Sprint(e.Err)
+	if first, _, _ := strings.Cut(text, "\n"); strings.HasPrefix(text, "bindkey: ") && strings.Contains(first, fmt.Sprintf("tenant %q", e.Tenant)) {
+		return text // it says so itself
+	}
+	return fmt.Sprintf("bindkey: tenant %q: %s", e.Tenant, inner(e.Err))
 }
 
 // Unwrap returns what failed.

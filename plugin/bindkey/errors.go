@@ -60,7 +60,8 @@ var (
 	// writes there, but for SQLite, which knows no read-only transactions.
 	ErrReadOnly = errors.New("bindkey: transaction is read-only")
 	// ErrInstall says that the plugin can't be installed on this handle, or is
-	// installed already: [gorm.DB.Use] returns it, wrapped in the reason.
+	// installed already: [gorm.DB.Use] returns it, wrapped in the reason. Calls that the
+	// plugin, as it was installed, can't do are errors of this kind, too.
 	ErrInstall = errors.New("bindkey: cannot install")
 	// ErrForeignPool says that a statement came with a connection pool that is
 	// neither the plugin's nor a plain one of database/sql, or with the pool of
@@ -74,6 +75,8 @@ type UnknownBindError struct {
 	Key   string   // the key that nobody registered
 	Model string   // the model that has it; empty where a Use or a call names it
 	Known []string // the keys that are registered, sorted
+
+	of string // the bind whose tenant the key names, as logs do: "customer" of "customer/acme"
 }
 
 func (e *UnknownBindError) Error() string {
@@ -81,8 +84,11 @@ func (e *UnknownBindError) Error() string {
 	if e.Model != "" {
 		subject = fmt.Sprintf("model %s has bind key %q, which", e.Model, e.Key)
 	}
-	return fmt.Sprintf("bindkey: %s is not registered (known: %s); register it with Plugin.Register or correct the name",
-		subject, strings.Join(e.Known, ", "))
+	way := "register it with Plugin.Register or correct the name"
+	if e.of != "" {
+		way = fmt.Sprintf("bind %q has tenants, so say that key, as in bindkey.Use(%q), and name the tenant with db.WithContext(bindkey.WithTenant(ctx, tenant))", e.of, e.of)
+	}
+	return fmt.Sprintf("bindkey: %s is not registered (known: %s); %s", subject, strings.Join(e.Known, ", "), way)
 }
 
 // Is reports whether target is [ErrUnknownBind].
@@ -289,7 +295,6 @@ func (e *PartialCommitError) Is(target error) bool { return target == ErrPartial
 // Unwrap returns the driver's error.
 func (e *PartialCommitError) Unwrap() error { return e.Err }
 
-// installError wraps ErrInstall in a reason.
 // A BranchError says in which bind a transaction's BEGIN, COMMIT, ROLLBACK or
 // savepoint failed.
 type BranchError struct {
@@ -306,6 +311,14 @@ func (e *BranchError) Error() string {
 // Unwrap returns the driver's error.
 func (e *BranchError) Unwrap() error { return e.Err }
 
+// A misuse is [ErrInstall] in a call that installs nothing.
+type misuse string
+
+func (e misuse) Error() string { return "bindkey: " + string(e) }
+
+func (e misuse) Is(target error) bool { return target == ErrInstall }
+
+// installError wraps ErrInstall in a reason.
 func installError(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrInstall}, args...)...)
 }

@@ -35,7 +35,7 @@ func (p *Plugin) Explain(tx *gorm.DB) (Route, error) {
 		return route, err
 	}
 	if route.Tenant, err = b.family.tenantOf(tx.Statement.Context); err != nil {
-		return Route{}, ofModel(err, tx.Statement)
+		return Route{}, p.ofModel(err, tx.Statement.Schema, useOf(tx.Statement))
 	}
 	if set := b.family.open(route.Tenant); set != nil {
 		route.Roles = rolesOf(set.pools(route.Operation))

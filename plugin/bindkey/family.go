@@ -177,7 +177,7 @@ func (f *family) tenantOf(ctx context.Context) (string, error) {
 		tenant, named = f.choose(ctx)
 	}
 	if !named || tenant == "" {
-		return "", &NoTenantError{Key: f.key}
+		return "", f.noTenant(ctx)
 	}
 	return tenant, nil
 }
@@ -204,7 +204,7 @@ func (f *family) enter(ctx context.Context, tenant string) (*tenancy, error) {
 	}
 	l, err := f.keeper.Enter(ctx, tenant)
 	if err != nil {
-		return nil, &TenantError{Key: f.key, Tenant: tenant, Err: err}
+		return nil, f.notOpened(tenant, err)
 	}
 	return l, nil
 }

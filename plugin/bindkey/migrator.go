@@ -237,7 +237,7 @@ func (h migrateHost) OfModel(err error, value any) error {
 	var missing *NoTenantError
 	if errors.As(err, &missing) && missing.Model == "" {
 		if s, parsing := h.plugin.parse(value); parsing == nil {
-			return &NoTenantError{Key: missing.Key, Model: schemaName(s)}
+			return h.plugin.ofModel(missing, s, &use{key: missing.Key}) // nothing else sends a migration elsewhere
 		}
 	}
 	return err

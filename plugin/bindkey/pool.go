@@ -221,7 +221,7 @@ func (r *rootPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnP
 func (r *rootPool) GetDBConn() (*sql.DB, error) {
 	pool, err := r.plugin.defaultBind().source(context.Background())
 	if err != nil {
-		return nil, err
+		return nil, withoutContext(err)
 	}
 	return pool.GetDBConn()
 }

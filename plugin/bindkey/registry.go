@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"reflect"
+	"strings"
 	"sync"
 
 	"gorm.io/gorm"
@@ -63,7 +64,27 @@ func (r *registry) lookup(key, model string) (*bind, error) {
 	if b, err := r.adopted.bind(r, key); b != nil || err != nil {
 		return b, err
 	}
-	return nil, &UnknownBindError{Key: key, Model: model, Known: r.known()}
+	return nil, &UnknownBindError{Key: key, Model: model, Known: r.known(), of: r.familyOf(key)}
+}
+
+// familyOf is the key of the bind whose tenant a name such as "customer/acme" is, as logs
+// and statistics call it; or "".
+func (r *registry) familyOf(name string) string {
+	for _, f := range r.families {
+		if strings.HasPrefix(name, f.key+"/") {
+			return f.key
+		}
+	}
+	return ""
+}
+
+// tenantKeys are the keys of the binds with tenants, sorted.
+func (r *registry) tenantKeys() []string {
+	keys := map[string]bool{}
+	for _, f := range r.families {
+		keys[f.key] = true
+	}
+	return sortedKeys(keys)
 }
 
 // known are the keys of all binds, sorted.

@@ -44,7 +44,7 @@ func (p *Plugin) routeCallback(kind statementKind) func(*gorm.DB) {
 			err = p.route(db, kind)
 		}
 		if err != nil {
-			err = ofModel(err, db.Statement)
+			err = p.ofModel(err, db.Statement.Schema, useOf(db.Statement))
 			fail(db, kind, err)
 			p.tellRefused(db, err)
 			if db.DryRun {

@@ -1,10 +1,14 @@
 package bindkey
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strings"
 
-	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
+
+	"github.com/gormbind/gormbind/plugin/bindkey/internal/lease"
 )
 
 var (
@@ -24,15 +28,29 @@ var (
 type NoTenantError struct {
 	Key   string // the bind
 	Model string // the statement's model; empty where it has none
+
+	how  string // the way from the model to the bind, where it does not live there
+	not  string // what the context says in the place of the tenant
+	pool bool   // a pool was asked for, and no statement is sent
 }
 
 func (e *NoTenantError) Error() string {
-	subject := "this statement goes to"
+	if e.pool {
+		return fmt.Sprintf("bindkey: DB and Connection can't know the tenant of bind %q, which has a database for each: GORM asks for the pool without a context; use a transaction and bindkey.SQLTx(tx, %q), or DB of a statement's result",
+			e.Key, e.Key)
+	}
+	subject, not := "this statement goes to", "names no tenant"
 	if e.Model != "" {
 		subject = "model " + e.Model + " lives in"
 	}
-	return fmt.Sprintf("bindkey: %s bind %q, which has a database for each tenant, and its context names no tenant; use db.WithContext(bindkey.WithTenant(ctx, tenant)), in hooks and goroutines too",
-		subject, e.Key)
+	if e.how != "" {
+		subject = e.how
+	}
+	if e.not != "" {
+		not = e.not
+	}
+	return fmt.Sprintf("bindkey: %s bind %q, which has a database for each tenant, and its context %s; use db.WithContext(bindkey.WithTenant(ctx, tenant)), in hooks and goroutines too",
+		subject, e.Key, not)
 }
 
 // Is reports whether target is [ErrNoTenant].
@@ -46,10 +64,13 @@ type TenantError struct {
 	Key    string // the bind
 	Tenant string
 	Err    error
+
+	way string // the way out, if the plugin knows one
 }
 
 func (e *TenantError) Error() string {
-	return fmt.Sprintf("bindkey: tenant %q of bind %q: %v", e.Tenant, e.Key, e.Err)
+	why := strings.TrimPrefix(inner(e.Err), fmt.Sprintf("bind %q: ", e.Key)) // of an OpenError
+	return fmt.Sprintf("bindkey: tenant %q of bind %q: %s%s", e.Tenant, e.Key, why, e.way)
 }
 
 // Is reports whether target is [ErrTenant].
@@ -84,10 +105,53 @@ func ofTenant(tenant string) string {
 	return " of tenant " + quoted(tenant)
 }
 
-// ofModel names a statement's model in the error of a context without a tenant.
-func ofModel(err error, stmt *gorm.Statement) error {
-	if missing, ok := err.(*NoTenantError); ok && missing.Model == "" && stmt.Schema != nil {
-		return &NoTenantError{Key: missing.Key, Model: schemaName(stmt.Schema)}
+// inner is the text of an error inside another one of the plugin's.
+func inner(err error) string { return strings.TrimPrefix(fmt.Sprint(err), "bindkey: ") }
+
+// noTenant is the error of a context that names no tenant of the family.
+func (f *family) noTenant(ctx context.Context) error {
+	missing := &NoTenantError{Key: f.key}
+	if others := otherKeys(ctx, f.key); len(others) > 0 {
+		missing.not = fmt.Sprintf("names one for %s alone (binds with tenants: %s)", list(others), list(f.bind.plugin.tenantKeys()))
+	}
+	return missing
+}
+
+// notOpened is the error of a tenant that could not be opened.
+func (f *family) notOpened(tenant string, err error) error {
+	failed := &TenantError{Key: f.key, Tenant: tenant, Err: err}
+	if remembered, ok := err.(*lease.Remembered); ok {
+		failed.Err = remembered.Err
+		failed.way = fmt.Sprintf("; this answer is remembered, for %v: plugin.Evict(%q) forgets it", betweenAttempts, tenant)
+	} else if within := (*TenantError)(nil); errors.Is(err, lease.ErrBusy) && !errors.As(err, &within) { // which has its own limit
+		failed.way = fmt.Sprintf("; TenantLimit (tenant_limit in a configuration) is %d: raise it, or end transactions and close rows sooner", f.limit)
+	}
+	return failed
+}
+
+// withoutContext is the error of a pool that GORM has asked for without a context.
+func withoutContext(err error) error {
+	if missing, ok := err.(*NoTenantError); ok {
+		return &NoTenantError{Key: missing.Key, pool: true}
 	}
 	return err
+}
+
+// ofModel names a statement's model in the error of a context without a tenant. A Use, or a
+// table that the statement names, may have sent it to another bind than its own.
+func (p *Plugin) ofModel(err error, s *schema.Schema, u *use) error {
+	missing, ok := err.(*NoTenantError)
+	if !ok || missing.Model != "" || s == nil {
+		return err
+	}
+	named := *missing
+	named.Model = schemaName(s)
+	if own := p.peekBindOfModel(s); own.err == nil && own.bind.key == missing.Key {
+		return &named
+	}
+	named.how = "this statement of model " + named.Model + " goes to"
+	if u != nil && u.key == missing.Key {
+		named.how = "the statement's Use sends model " + named.Model + " to"
+	}
+	return &named
 }

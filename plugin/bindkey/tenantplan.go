@@ -34,6 +34,7 @@ func (p TenantPlans) String() string {
 // TenantPlans is [Plugin.Plan] for each of the tenants, as [Plugin.EachTenant] goes through
 // them. Those that could be asked are returned beside the error.
 func (p *Plugin) TenantPlans(ctx context.Context, tenants []string, models []any, options ...EachOption) (TenantPlans, error) {
+	tenants = distinct(tenants)
 	found := make([]*TenantPlan, len(tenants))
 	err := p.eachTenant(ctx, tenants, options, func(ctx context.Context, i int) error {
 		plan, err := p.plan(ctx, models)
@@ -69,6 +70,7 @@ func (d TenantDrifts) String() string {
 // them. It has those that differ, and those that could be asked are there beside the
 // error.
 func (p *Plugin) TenantDrifts(ctx context.Context, tenants []string, models []any, options ...EachOption) (TenantDrifts, error) {
+	tenants = distinct(tenants)
 	found := make([]Drifts, len(tenants))
 	err := p.eachTenant(ctx, tenants, options, func(ctx context.Context, i int) (err error) {
 		found[i], err = p.Drift(ctx, models...)

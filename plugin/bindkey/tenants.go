@@ -2,6 +2,7 @@ package bindkey
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"gorm.io/gorm"
@@ -154,7 +155,7 @@ func WithTenant(ctx context.Context, tenant string, keys ...string) context.Cont
 }
 
 // TenantOf is the tenant that [WithTenant] has put into a context, for a bind; "" if
-// there is none.
+// there is none. What [TenantBy] would say, it does not see.
 func TenantOf(ctx context.Context, key string) string {
 	tenant, _ := markedTenant(ctx, key)
 	return tenant
@@ -185,6 +186,20 @@ func markedTenant(ctx context.Context, key string) (tenant string, said bool) {
 	return "", false
 }
 
+// otherKeys are the keys that a context names tenants for, but for one.
+func otherKeys(ctx context.Context, but string) []string {
+	keys := map[string]bool{}
+	mark, _ := ctx.Value(tenantContext{}).(*tenantMark)
+	for ; mark != nil; mark = mark.outer {
+		for _, key := range mark.keys {
+			if key != but && TenantOf(ctx, key) != "" {
+				keys[key] = true
+			}
+		}
+	}
+	return sortedKeys(keys)
+}
+
 // isTenantName reports whether a name can do no harm in a file name or a DSN.
 func isTenantName(name string) bool {
 	if name == "" || len(name) > 128 || name[0] == '-' || name[0] == '.' {
@@ -204,7 +219,15 @@ func isTenantName(name string) bool {
 // runs (statements, transactions) keeps them until it ends; what comes later opens them
 // anew. A failure to open it is forgotten. The channel is closed once all are closed.
 // Rows that the program still reads keep their connection until they are closed.
+//
+// With a key that no bind of [Tenants] has, the pools are closed in all binds, and an error
+// is logged: to open some again costs little, and a program that moves a database must not
+// go on with pools that are open.
 func (p *Plugin) Evict(tenant string, keys ...string) <-chan struct{} {
+	if err := p.wrongKey(keys); err != nil && p.db != nil {
+		p.db.Logger.Error(context.Background(), "bindkey: Evict(%q): %v; it closes the tenant's pools in all of them", tenant, err)
+		keys = nil
+	}
 	var waiting []<-chan struct{}
 	for _, f := range p.families {
 		if f.keeper != nil && (len(keys) == 0 || hasKey(keys, f.key)) {
@@ -235,6 +258,16 @@ func (p *Plugin) Evict(tenant string, keys ...string) <-chan struct{} {
 		close(all)
 	}()
 	return all
+}
+
+// wrongKey is the error of a key that no bind with tenants has.
+func (p *Plugin) wrongKey(keys []string) error {
+	for _, key := range keys {
+		if known := p.tenantKeys(); !hasKey(known, key) {
+			return fmt.Errorf("bind %q has no tenants (binds with tenants: %s)", key, list(known))
+		}
+	}
+	return nil
 }
 
 func hasKey(keys []string, key string) bool {

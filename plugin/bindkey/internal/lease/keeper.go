@@ -16,6 +16,14 @@ var (
 	ErrClosed = errors.New("closed")
 )
 
+// A Remembered is a failure that is told again, without another attempt.
+type Remembered struct{ Err error }
+
+func (e *Remembered) Error() string { return e.Err.Error() }
+
+// Unwrap returns the failure.
+func (e *Remembered) Unwrap() error { return e.Err }
+
 // A Config is what a keeper is made of.
 type Config[T any] struct {
 	Limit int           // how many may be open
@@ -174,7 +182,7 @@ func (k *Keeper[T]) attemptOf(ctx context.Context, name string) (*attempt, error
 		return nil, nil
 	}
 	if failed, ok := k.failures[name]; ok && time.Since(failed.at) < k.config.Again {
-		return nil, failed.err
+		return nil, &Remembered{failed.err}
 	}
 	now := k.attempts[name]
 	if now == nil {

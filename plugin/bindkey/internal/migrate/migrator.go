@@ -3,6 +3,7 @@ package migrate
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"gorm.io/gorm"
 	gormmigrator "gorm.io/gorm/migrator"
@@ -106,7 +107,14 @@ func (m Migrator) failed(g bindGroup, err error) error {
 	return failedIn(g.bind, m.host.OfModel(err, g.values[0]))
 }
 
-func failedIn(b Bind, err error) error { return fmt.Errorf("bindkey: bind %q: %w", b.Key(), err) }
+// failedIn says in which bind it was, unless the error does.
+func failedIn(b Bind, err error) error {
+	in := fmt.Sprintf("bind %q", b.Key())
+	if text := err.Error(); strings.HasPrefix(text, "bindkey: ") && strings.Contains(text, in) {
+		return err
+	}
+	return fmt.Errorf("bindkey: %s: %w", in, err)
+}
 
 // group splits values by bind, and keeps their order inside each.
 func (m Migrator) group(values []any) ([]bindGroup, error) {
